@@ -1,0 +1,309 @@
+//! The one policy function: may this caller do this to that?
+//!
+//! Pure, and complete by construction: the match over [`Action`] has no `_`, so that a new action does
+//! not compile before somebody says who may do it, and every rule ends in a refusal. What is refused
+//! because it belongs to somebody else is [`Verdict::NotFound`]: whether it exists is not told either.
+
+use std::sync::Arc;
+
+use tessera_rules::command::{Actor, Role};
+use tessera_rules::id::{MemberId, SessionId, StaffId, StoreId};
+
+use super::{Principal, StaffRole};
+
+/// Whoever a bearer token belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Staff or member.
+    pub kind: Kind,
+    /// The store, for cashiers and managers.
+    pub store: Option<StoreId>,
+    /// The sign-in.
+    pub session: SessionId,
+    /// The person's name.
+    pub name: Arc<str>,
+}
+
+/// Staff or member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A member of staff, with a role.
+    Staff(StaffId, StaffRole),
+    /// A member of the programme.
+    Member(MemberId),
+}
+
+impl Caller {
+    /// Who, without the role.
+    pub fn principal(&self) -> Principal {
+        match self.kind {
+            Kind::Staff(id, _) => Principal::Staff(id),
+            Kind::Member(id) => Principal::Member(id),
+        }
+    }
+
+    /// The role, as entries and answers name it.
+    pub fn role(&self) -> Role {
+        match self.kind {
+            Kind::Staff(_, StaffRole::Cashier) => Role::Cashier,
+            Kind::Staff(_, StaffRole::Manager) => Role::Manager,
+            Kind::Staff(_, StaffRole::Admin) => Role::Admin,
+            Kind::Member(_) => Role::Member,
+        }
+    }
+
+    /// Who acts, as entries record it.
+    pub fn actor(&self) -> Actor {
+        Actor { role: self.role(), id: Some(self.principal().uuid()) }
+    }
+
+    /// The member, if it is one.
+    pub fn member(&self) -> Option<MemberId> {
+        match self.kind {
+            Kind::Member(id) => Some(id),
+            Kind::Staff(..) => None,
+        }
+    }
+
+    /// The member of staff, if it is one.
+    pub fn staff(&self) -> Option<StaffId> {
+        match self.kind {
+            Kind::Staff(id, _) => Some(id),
+            Kind::Member(_) => None,
+        }
+    }
+}
+
+/// Everything that can be asked of the API by somebody who signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    // a member, for himself
+    /// Read one's own profile.
+    ReadOwnProfile,
+    /// Change one's own profile.
+    ChangeOwnProfile,
+    /// Read one's own balance.
+    ReadOwnBalance,
+    /// Read one's own entries.
+    ReadOwnLedger,
+    /// Read one's own tier and progress.
+    ReadOwnTier,
+    /// Read one's own perks.
+    ReadOwnPerks,
+    /// Read one's own coupons.
+    ReadOwnCoupons,
+    /// Show the card with its code.
+    ShowOwnCard,
+    /// Read what points can be redeemed for.
+    ReadCatalogue,
+    /// Read one's own purchases.
+    ReadOwnPurchases,
+    /// Read one's own redemptions.
+    ReadOwnRedemptions,
+    /// Redeem one's own points.
+    RedeemOwn,
+    /// Set one's own PIN.
+    SetOwnPin,
+    // anybody who signed in
+    /// End the sign-in, change the password.
+    ManageOwnSession,
+    // the till
+    /// Enrol a member.
+    EnrolMember,
+    /// Find a member by phone, e-mail, code or external id, and read the masked profile.
+    LookUpMember,
+    /// Read a member's balance at the till.
+    ReadMemberBalance,
+    /// Ask what a purchase would earn.
+    PreviewPurchase,
+    /// Record a purchase.
+    RecordPurchase,
+    /// Read a purchase, with what it earned.
+    ReadPurchase,
+    /// Take a purchase back, or a part of it.
+    ReturnPurchase,
+    /// Spend a member's points with his authorisation.
+    RedeemForMember,
+    /// Read a redemption.
+    ReadRedemption,
+    /// Capture or void a redemption on hold.
+    SettleRedemption,
+    /// Give or take points by hand.
+    AdjustPoints,
+    // the back office
+    /// Search members and read them in full.
+    ReadMembers,
+    /// Change a member's profile for him.
+    ChangeMember,
+    /// Freeze a member or let him go on.
+    FreezeMember,
+    /// Erase a member's personal data.
+    EraseMember,
+    /// Merge two members.
+    MergeMembers,
+    /// Read entries, lots and tier changes of any member.
+    ReadLedger,
+    /// Read reports.
+    ReadReports,
+    /// Read the audit log.
+    ReadAudit,
+    /// Read the programme: tiers, earning rules, promotions, rewards, perks.
+    ReadProgramme,
+    /// Change the programme.
+    WriteProgramme,
+    /// Change tiers.
+    WriteTiers,
+    /// Change earning rules.
+    WriteEarningRules,
+    /// Change, publish, pause or end promotions.
+    WritePromotions,
+    /// Change rewards and their stock.
+    WriteRewards,
+    /// Change perks.
+    WritePerks,
+    /// Read stores.
+    ReadStores,
+    /// Change stores.
+    WriteStores,
+    /// Read staff.
+    ReadStaff,
+    /// Add, change or disable staff.
+    WriteStaff,
+    /// Read, add or revoke API keys and webhooks.
+    ManageIntegrations,
+    /// Import history.
+    RunImport,
+    // the sandbox
+    /// Read the sandbox clock and the messages kept.
+    ReadSandbox,
+    /// Move the sandbox clock.
+    MoveSandboxClock,
+}
+
+/// What it is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// The programme as a whole: lists, configuration, the catalogue.
+    Programme,
+    /// A member, or something that is only his.
+    Member(MemberId),
+    /// A document made at a store (absent: by the member himself or an import) for a member.
+    Document {
+        /// Whose points it moved.
+        member: MemberId,
+        /// Where.
+        store: Option<StoreId>,
+    },
+    /// Something that belongs to a store.
+    Store(StoreId),
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Go on.
+    Allow,
+    /// Answer 404: it belongs to somebody else.
+    NotFound,
+    /// Answer 403: not with this role.
+    Forbidden,
+}
+
+/// May `caller` do `action` to `resource`?
+pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
+    use StaffRole::{Admin, Cashier, Manager};
+    match action {
+        Action::ManageOwnSession => Verdict::Allow,
+
+        Action::ReadOwnProfile
+        | Action::ChangeOwnProfile
+        | Action::ReadOwnBalance
+        | Action::ReadOwnLedger
+        | Action::ReadOwnTier
+        | Action::ReadOwnPerks
+        | Action::ReadOwnCoupons
+        | Action::ShowOwnCard
+        | Action::ReadCatalogue
+        | Action::ReadOwnPurchases
+        | Action::ReadOwnRedemptions
+        | Action::RedeemOwn
+        | Action::SetOwnPin => own(caller, resource),
+
+        Action::EnrolMember
+        | Action::LookUpMember
+        | Action::ReadMemberBalance
+        | Action::PreviewPurchase
+        | Action::RecordPurchase
+        | Action::ReadPurchase
+        | Action::ReturnPurchase
+        | Action::RedeemForMember
+        | Action::ReadRedemption
+        | Action::SettleRedemption => at_store(caller, Cashier, resource),
+
+        Action::AdjustPoints
+        | Action::ReadMembers
+        | Action::ChangeMember
+        | Action::FreezeMember
+        | Action::ReadLedger
+        | Action::ReadReports
+        | Action::ReadProgramme
+        | Action::ReadStores => staff(caller, Manager),
+
+        Action::EraseMember
+        | Action::MergeMembers
+        | Action::ReadAudit
+        | Action::WriteProgramme
+        | Action::WriteTiers
+        | Action::WriteEarningRules
+        | Action::WritePromotions
+        | Action::WriteRewards
+        | Action::WritePerks
+        | Action::WriteStores
+        | Action::ReadStaff
+        | Action::WriteStaff
+        | Action::ManageIntegrations
+        | Action::RunImport
+        | Action::ReadSandbox
+        | Action::MoveSandboxClock => staff(caller, Admin),
+    }
+}
+
+/// A member, with what is his own or everybody's. Staff have no points of their own here.
+fn own(caller: &Caller, resource: &Resource) -> Verdict {
+    let Kind::Member(me) = caller.kind else {
+        return Verdict::Forbidden;
+    };
+    match *resource {
+        Resource::Programme => Verdict::Allow,
+        Resource::Member(member) | Resource::Document { member, .. } if member == me => Verdict::Allow,
+        Resource::Member(_) | Resource::Document { .. } | Resource::Store(_) => Verdict::NotFound,
+    }
+}
+
+/// Staff from a role upwards, whatever the resource.
+fn staff(caller: &Caller, least: StaffRole) -> Verdict {
+    match caller.kind {
+        Kind::Staff(_, role) if role >= least => Verdict::Allow,
+        Kind::Staff(..) | Kind::Member(_) => Verdict::Forbidden,
+    }
+}
+
+/// Staff from a role upwards; cashiers with what belongs to their own store only. A member as such
+/// belongs to no store: every till serves him.
+fn at_store(caller: &Caller, least: StaffRole, resource: &Resource) -> Verdict {
+    let allowed = staff(caller, least);
+    if allowed != Verdict::Allow {
+        return allowed;
+    }
+    let theirs = match *resource {
+        Resource::Programme | Resource::Member(_) => return Verdict::Allow,
+        Resource::Document { store, .. } => store,
+        Resource::Store(store) => Some(store),
+    };
+    match caller.kind {
+        Kind::Staff(_, StaffRole::Manager | StaffRole::Admin) => Verdict::Allow,
+        Kind::Staff(_, StaffRole::Cashier) if theirs.is_some() && theirs == caller.store => Verdict::Allow,
+        Kind::Staff(_, StaffRole::Cashier) | Kind::Member(_) => Verdict::NotFound,
+    }
+}

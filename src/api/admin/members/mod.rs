@@ -1,0 +1,46 @@
+//! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`]), and what they
+//! own ([`account`], [`books`]). Here staff see the whole person, unlike at the till.
+
+mod account;
+mod books;
+mod change;
+mod profile;
+
+use tessera_rules::id::MemberId;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::api::Services;
+use crate::api::error::{Code, Problem};
+use crate::engine::Settled;
+use crate::store::db::Connection;
+use crate::store::member::{self, MemberRow};
+
+use super::work::Failed;
+
+pub(super) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(profile::list_members)
+        .service(profile::read_member)
+        .service(change::change_member)
+        .service(change::freeze_member)
+        .service(change::unfreeze_member)
+        .service(change::set_member_password)
+        .service(account::member_balance)
+        .service(account::member_lots)
+        .service(account::member_tier)
+        .service(account::member_perks)
+        .service(books::member_ledger)
+        .service(books::find_ledger)
+        .service(books::member_purchases)
+        .service(books::member_redemptions);
+}
+
+/// A member that must be there.
+fn known(conn: &mut Connection, id: MemberId) -> Result<MemberRow, Failed> {
+    Ok(member::find(conn, id)?.ok_or(Code::MemberUnknown)?)
+}
+
+/// A member as he stands now.
+async fn settled(services: &Services, id: MemberId) -> Result<Settled, Problem> {
+    services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))
+}

@@ -1,0 +1,36 @@
+//! Routes under `/v1/admin`: what runs the programme, its shops, its staff and its members.
+//!
+//! Every change leaves a line in the audit log, in the transaction of the change, without secrets
+//! and without personal data. The parts of the programme (tiers, earning rules, promotions, rewards,
+//! perks) are one versioned document: they share its version as their entity tag.
+
+mod audit;
+mod earning_rules;
+mod members;
+mod part;
+mod perks;
+mod programme;
+mod promotions;
+mod rewards;
+mod schemas;
+mod staff;
+mod stores;
+mod tiers;
+mod work;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Registers them.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .configure(programme::routes)
+        .configure(tiers::routes)
+        .configure(earning_rules::routes)
+        .configure(promotions::routes)
+        .configure(rewards::routes)
+        .configure(perks::routes)
+        .configure(stores::routes)
+        .configure(staff::routes)
+        .configure(members::routes)
+        .configure(audit::routes);
+}

@@ -1,0 +1,467 @@
+//! The programme as it looks on the wire. The rulebook knows no OpenAPI, so its types are described
+//! here a second time; `tests/it/admin_schemas.rs` compares the descriptions with what is written.
+
+#![expect(dead_code, reason = "these types only describe; nothing is made of them")]
+
+use chrono::NaiveDate;
+use utoipa::ToSchema;
+
+/// Everything an admin configures, as one versioned document.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Programme {
+    /// What members see.
+    name: Text,
+    /// The one currency of every document, ISO 4217.
+    #[schema(example = "CNY", pattern = "^[A-Z]{3}$")]
+    currency: String,
+    /// What day, month and midnight mean: an IANA name.
+    #[schema(example = "Asia/Shanghai")]
+    time_zone: String,
+    /// How purchases earn.
+    earning: Earning,
+    /// When points lapse; `never` where nothing is said.
+    #[schema(required = false)]
+    expiry: Expiry,
+    /// Points as money off; absent: not offered.
+    redemption: Option<MoneyOff>,
+    /// The tiers and what they measure; one tier for all where nothing is said.
+    #[schema(required = false)]
+    tiers: Tiers,
+    /// Promotions, in no particular order: priority decides.
+    #[schema(required = false)]
+    promotions: Vec<Promotion>,
+    /// The catalogue.
+    #[schema(required = false)]
+    rewards: Vec<Reward>,
+    /// Birthday and other perks.
+    #[schema(required = false)]
+    perks: Vec<Perk>,
+}
+
+/// How purchases earn.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Earning {
+    /// The base rate.
+    rate: Rate,
+    /// How promotion multipliers combine; `best` where nothing is said.
+    #[schema(required = false)]
+    combine: Combine,
+    /// Whether the fraction of a point left by a sale is kept for the next one.
+    #[schema(required = false, default = false)]
+    carry_remainder: bool,
+    /// Categories that earn nothing.
+    #[schema(required = false, example = json!(["gift-cards"]))]
+    excluded_categories: Vec<String>,
+    /// Articles that earn nothing.
+    #[schema(required = false)]
+    excluded_skus: Vec<String>,
+    /// Tender types whose part of a sale earns nothing.
+    #[schema(required = false, example = json!(["gift_card"]))]
+    excluded_tenders: Vec<String>,
+    /// The most one purchase may earn.
+    #[schema(minimum = 1)]
+    cap_per_purchase: Option<i64>,
+    /// The most a member may earn from the purchases of one programme day.
+    #[schema(minimum = 1)]
+    cap_per_day: Option<i64>,
+    /// Category and article multipliers.
+    #[schema(required = false)]
+    rules: Vec<EarningRule>,
+}
+
+/// `points` for every `per` minor units, exactly.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rate {
+    /// Points.
+    #[schema(minimum = 1, maximum = 1_000_000, example = 1)]
+    points: u32,
+    /// Minor units.
+    #[schema(minimum = 1, maximum = 1_000_000_000, example = 100)]
+    per: u32,
+}
+
+/// How several promotion multipliers combine.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Combine {
+    /// The largest alone counts.
+    Best,
+    /// Bonuses sum: 2× and 3× make 4×.
+    Add,
+    /// Multipliers multiply: 2× and 3× make 6×.
+    Multiply,
+}
+
+/// A multiplier for a category or an article.
+#[derive(ToSchema)]
+pub(super) struct EarningRule {
+    /// Names the rule.
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "coffee-double")]
+    code: String,
+    /// Matches lines of this category …
+    #[schema(example = "coffee")]
+    category: Option<String>,
+    /// … or of this article. Exactly one of the two is given.
+    sku: Option<String>,
+    /// 0 to 1000.
+    multiplier: Multiplier,
+}
+
+/// An earning rule as it is shown.
+#[derive(ToSchema)]
+pub(super) struct EarningRuleView {
+    /// The code.
+    id: String,
+    #[serde(flatten)]
+    rule: EarningRule,
+}
+
+/// When points lapse.
+#[derive(ToSchema)]
+#[schema(example = json!({"policy": "after", "months": 12, "round": "month"}))]
+#[serde(tag = "policy", rename_all = "snake_case")]
+pub(super) enum Expiry {
+    /// Points do not lapse.
+    Never,
+    /// Points lapse so many months after they became available.
+    After {
+        /// 1 to 240.
+        #[schema(minimum = 1, maximum = 240)]
+        months: u32,
+        /// Rounded on to the end of this period.
+        #[schema(required = false)]
+        round: Period,
+    },
+}
+
+/// A part of the calendar.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Period {
+    Day,
+    Month,
+    Quarter,
+    Year,
+}
+
+/// Points as money off.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MoneyOff {
+    /// What points are worth: `points` buy `per` minor units.
+    rate: Rate,
+    /// The least that may be redeemed at once.
+    #[schema(required = false, minimum = 1, default = 1)]
+    minimum: i64,
+    /// Redeemed points are a multiple of this.
+    #[schema(required = false, minimum = 1, default = 1)]
+    step: i64,
+    /// The largest share of a basket that points may pay: above 0, at most 1.
+    #[schema(required = false)]
+    largest_share: Multiplier,
+}
+
+/// The ladder of tiers.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tiers {
+    /// What is measured.
+    measure: Measure,
+    /// Over which days.
+    window: Window,
+    /// From the lowest, whose threshold is 0, up.
+    #[schema(min_items = 1)]
+    levels: Vec<TierLevel>,
+}
+
+/// What a threshold is compared with.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Measure {
+    /// Base points, before any multiplier.
+    Points,
+    /// The eligible amounts in minor units.
+    Spend,
+    /// Purchases.
+    Visits,
+}
+
+/// Over which days the measure is taken.
+#[derive(ToSchema)]
+#[schema(example = json!({"kind": "rolling", "days": 365}))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Window {
+    /// A purchase counts for so many days.
+    Rolling {
+        /// 1 to 3660.
+        #[schema(minimum = 1, maximum = 3660)]
+        days: u32,
+    },
+    /// The running calendar year.
+    CalendarYear,
+    /// For ever.
+    Lifetime,
+}
+
+/// One tier.
+#[derive(ToSchema)]
+pub(super) struct TierLevel {
+    /// Names the tier.
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "gold")]
+    code: String,
+    /// What members see.
+    name: Text,
+    /// The measure at which it is reached.
+    #[schema(minimum = 0, example = 5000)]
+    threshold: i64,
+    /// Multiplies what purchases earn: 0 to 1000.
+    #[schema(required = false)]
+    earn_multiplier: Multiplier,
+    /// Benefits in words.
+    #[schema(required = false)]
+    benefits: Vec<Text>,
+}
+
+/// A tier as it is shown.
+#[derive(ToSchema)]
+pub(super) struct TierLevelView {
+    /// The code.
+    id: String,
+    #[serde(flatten)]
+    level: TierLevel,
+}
+
+/// A promotion on purchases.
+#[derive(ToSchema)]
+pub(super) struct Promotion {
+    /// Names the promotion.
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "happy-tuesday")]
+    code: String,
+    /// What members and cashiers see.
+    name: Text,
+    /// When it runs; always where nothing is said.
+    #[schema(required = false)]
+    schedule: Schedule,
+    /// What it gives.
+    effect: PromotionEffect,
+    /// The most it may add to one purchase.
+    #[schema(minimum = 1)]
+    cap_per_purchase: Option<i64>,
+    /// Lower comes first; equal priorities go by code.
+    #[schema(required = false, default = 0)]
+    priority: i32,
+    /// Codes of the stores it runs in; empty: all.
+    #[schema(required = false)]
+    stores: Vec<String>,
+    /// Codes of the tiers it is for; empty: all.
+    #[schema(required = false)]
+    tiers: Vec<String>,
+}
+
+/// A promotion as it is shown.
+#[derive(ToSchema)]
+pub(super) struct PromotionView {
+    /// The code.
+    id: String,
+    #[serde(flatten)]
+    promotion: Promotion,
+}
+
+/// What a promotion gives.
+#[derive(ToSchema)]
+#[schema(example = json!({"kind": "multiply", "by": "2"}))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum PromotionEffect {
+    /// Multiplies what the eligible lines earn.
+    Multiply {
+        /// 1 to 1000.
+        by: Multiplier,
+    },
+    /// Adds points after multiplication.
+    Add {
+        /// At least 1.
+        #[schema(minimum = 1)]
+        points: i64,
+    },
+}
+
+/// When a promotion runs, in the programme's time zone.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Schedule {
+    /// First day, inclusive.
+    #[schema(example = "2026-03-01")]
+    from: Option<NaiveDate>,
+    /// Last day, inclusive.
+    #[schema(example = "2026-03-31")]
+    to: Option<NaiveDate>,
+    /// Weekdays; empty: all.
+    #[schema(required = false)]
+    weekdays: Vec<Weekday>,
+}
+
+/// A day of the week.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+/// An item of the catalogue.
+#[derive(ToSchema)]
+pub(super) struct Reward {
+    /// Names the reward for ever; redemptions point to it.
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "free-latte")]
+    code: String,
+    /// What members see.
+    name: Text,
+    /// What it costs.
+    #[schema(minimum = 1, example = 300)]
+    points: i64,
+    /// How many may be handed out in all; absent: no limit.
+    #[schema(minimum = 0)]
+    stock: Option<u32>,
+    /// Code of the lowest tier that may have it.
+    minimum_tier: Option<String>,
+    /// First day it may be redeemed, inclusive.
+    from: Option<NaiveDate>,
+    /// Last day it may be redeemed, inclusive.
+    to: Option<NaiveDate>,
+}
+
+/// A reward as it is shown.
+#[derive(ToSchema)]
+pub(super) struct RewardView {
+    /// The code: what a redemption names as `reward_id`.
+    id: String,
+    #[serde(flatten)]
+    reward: Reward,
+    /// How many were handed out; null without a stock.
+    used: Option<i64>,
+    /// How many are left; null without a stock.
+    left: Option<i64>,
+}
+
+/// A perk for the member's birthday.
+#[derive(ToSchema)]
+pub(super) struct Perk {
+    /// Names the perk for ever; grants point to it.
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "birthday")]
+    code: String,
+    /// What members see.
+    name: Text,
+    /// The occasion.
+    occasion: OccasionKind,
+    /// What is given.
+    grant: PerkGift,
+    /// The first that names the member's tier, or names none, counts; none of them: no perk.
+    #[schema(min_items = 1)]
+    windows: Vec<PerkWindow>,
+    /// The member must have been enrolled for so many days.
+    #[schema(required = false, default = 0)]
+    member_for_days: u32,
+    /// The member must have made at least one purchase.
+    #[schema(required = false, default = false)]
+    needs_purchase: bool,
+    /// Where 29 February is kept in common years; 28 February where nothing is said.
+    #[schema(required = false)]
+    leap_day: LeapDay,
+}
+
+/// A perk as it is shown.
+#[derive(ToSchema)]
+pub(super) struct PerkView {
+    /// The code.
+    id: String,
+    #[serde(flatten)]
+    perk: Perk,
+}
+
+/// What a perk is for.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum OccasionKind {
+    /// The member's birthday, once a year.
+    Birthday,
+}
+
+/// What a perk gives.
+#[derive(ToSchema)]
+#[schema(example = json!({"kind": "points", "points": 200}))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum PerkGift {
+    /// Points that lapse when the window ends.
+    Points {
+        /// At least 1.
+        #[schema(minimum = 1)]
+        points: i64,
+    },
+    /// Purchases inside the window earn a multiple.
+    Multiplier {
+        /// 1 to 1000.
+        multiplier: Multiplier,
+    },
+}
+
+/// The days around the occasion on which a perk is valid.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PerkWindow {
+    /// Tier codes; empty: every tier.
+    #[schema(required = false)]
+    tiers: Vec<String>,
+    /// Days before the occasion.
+    #[schema(required = false, maximum = 180, default = 0)]
+    before_days: u32,
+    /// Days after the occasion.
+    #[schema(required = false, maximum = 180, default = 0)]
+    after_days: u32,
+}
+
+/// Where 29 February is kept in common years.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum LeapDay {
+    /// 28 February.
+    #[schema(rename = "february28")]
+    February28,
+    /// 1 March.
+    #[schema(rename = "march1")]
+    March1,
+}
+
+/// A text for both languages, or one for each.
+#[derive(ToSchema)]
+#[schema(example = json!({"en": "Gold", "zh": "金卡"}))]
+#[serde(untagged)]
+pub(super) enum Text {
+    /// One text for both.
+    Plain(String),
+    /// One text for each.
+    Both {
+        /// English.
+        en: String,
+        /// Simplified Chinese.
+        zh: String,
+    },
+}
+
+/// A decimal with at most 4 places, as a string, or an integer; answers have the string.
+#[derive(ToSchema)]
+#[schema(example = "1.5")]
+#[serde(untagged)]
+pub(super) enum Multiplier {
+    /// Such as `"1.5"`.
+    Decimal(String),
+    /// Such as `2`.
+    Whole(i64),
+}

@@ -1,0 +1,37 @@
+//! Routes under `/v1/member`: what a member asks about himself. Whose it is comes from the token,
+//! never from the request.
+
+mod points;
+mod profile;
+mod redemptions;
+
+use tessera_rules::id::MemberId;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::error::{Code, Problem};
+use super::guard::permit;
+use crate::access::{Action, Caller, Resource};
+
+/// Registers them.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(profile::get)
+        .service(profile::change)
+        .service(profile::card)
+        .service(super::auth::set_pin)
+        .service(points::balance)
+        .service(points::entries)
+        .service(points::tier)
+        .service(points::perks)
+        .service(points::purchases)
+        .service(redemptions::rewards)
+        .service(redemptions::list)
+        .service(redemptions::create);
+}
+
+/// The member himself, when he may.
+fn myself(caller: &Caller, action: Action) -> Result<MemberId, Problem> {
+    let resource = caller.member().map_or(Resource::Programme, Resource::Member);
+    permit(caller, action, &resource)?;
+    caller.member().ok_or(Problem::new(Code::Forbidden))
+}

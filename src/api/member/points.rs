@@ -1,0 +1,201 @@
+//! A member's own balance, ledger, tier, perks and purchases.
+
+use actix_web::{HttpResponse, get, web};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::myself;
+use crate::access::{Action, Caller};
+use crate::api::Services;
+use crate::api::error::{Code, Problem};
+use crate::api::extract::Query;
+use crate::api::page::{ListOf, Page};
+use crate::api::problem::stored;
+use crate::api::views::{MemberBalance, TierView};
+use crate::store::ledger::{self, Document, EntryView, PerkGrantView, TierChangeView};
+
+/// Read one's own balance
+#[utoipa::path(
+    operation_id = "own_balance",
+    responses((status = 200, description = "Settled to now", body = MemberBalance))
+)]
+#[get("/balance")]
+pub(super) async fn balance(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let id = myself(&caller, Action::ReadOwnBalance)?;
+    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)))
+}
+
+/// A movement of points, as the member sees it.
+#[derive(Serialize, ToSchema)]
+struct Movement {
+    /// 1, 2, 3 … without a gap.
+    number: i64,
+    /// `accrual`, `redemption`, `expiry`, `perk` or `adjustment`.
+    kind: String,
+    /// Where the points left.
+    from: String,
+    /// Where they arrived.
+    to: String,
+    /// How many.
+    points: i64,
+    /// When it happened or fell due.
+    effective_at: DateTime<Utc>,
+    /// When it was recorded.
+    recorded_at: DateTime<Utc>,
+    /// The purchase, redemption or adjustment it belongs to.
+    document_id: Option<String>,
+    /// The perk's code or the adjustment's reason.
+    reason: Option<String>,
+}
+
+impl From<EntryView> for Movement {
+    fn from(entry: EntryView) -> Self {
+        let document_id = entry.document_id.and_then(|id| document(&entry.kind, id));
+        Self {
+            number: entry.number,
+            kind: entry.kind,
+            from: entry.from_account,
+            to: entry.to_account,
+            points: entry.points,
+            effective_at: entry.effective_at,
+            recorded_at: entry.recorded_at,
+            document_id,
+            reason: entry.reason,
+        }
+    }
+}
+
+/// The typed id of an entry's document.
+pub(crate) fn document(kind: &str, id: Uuid) -> Option<String> {
+    use tessera_rules::id::{AdjustmentId, PurchaseId, RedemptionId};
+    match kind {
+        "accrual" => Some(PurchaseId::new(id).to_string()),
+        "redemption" => Some(RedemptionId::new(id).to_string()),
+        "adjustment" => Some(AdjustmentId::new(id).to_string()),
+        _ => None,
+    }
+}
+
+/// Read one's own ledger
+#[utoipa::path(
+    operation_id = "own_ledger",
+    params(Page),
+    responses((status = 200, description = "Newest first", body = ListOf<Movement>))
+)]
+#[get("/ledger")]
+pub(super) async fn entries(
+    services: web::Data<Services>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<HttpResponse, Problem> {
+    let id = myself(&caller, Action::ReadOwnLedger)?;
+    let before = page.cursor.map(|cursor| cursor.open::<i64>("own_ledger")).transpose()?;
+    let rows = services.pool.run(move |conn| ledger::entries(conn, id, before, page.limit.to_read())).await?;
+    let list = ListOf::new("own_ledger", rows, page.limit, |row| row.number, Movement::from);
+    Ok(HttpResponse::Ok().json(list))
+}
+
+/// A member's tier, how it came about and what comes next.
+#[derive(Serialize, ToSchema)]
+struct OwnTier {
+    #[serde(flatten)]
+    tier: TierView,
+    /// Changes, newest first.
+    history: Vec<TierMovement>,
+}
+
+/// A change of tier.
+#[derive(Serialize, ToSchema)]
+struct TierMovement {
+    /// Code of the tier left.
+    from: String,
+    /// Code of the tier reached.
+    to: String,
+    /// When it took effect.
+    at: DateTime<Utc>,
+    /// `purchase` or `review`.
+    cause: String,
+    /// The measure at that moment.
+    measure: i64,
+}
+
+impl From<TierChangeView> for TierMovement {
+    fn from(change: TierChangeView) -> Self {
+        let TierChangeView { from_tier, to_tier, at, cause, measure, .. } = change;
+        Self { from: from_tier, to: to_tier, at, cause, measure }
+    }
+}
+
+/// Read one's own tier
+#[utoipa::path(operation_id = "own_tier", responses((status = 200, description = "Settled to now", body = OwnTier)))]
+#[get("/tier")]
+pub(super) async fn tier(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let id = myself(&caller, Action::ReadOwnTier)?;
+    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    let history = services.pool.run(move |conn| ledger::tier_changes(conn, id)).await?;
+    let history = history.into_iter().map(TierMovement::from).collect();
+    Ok(HttpResponse::Ok().json(OwnTier { tier: TierView::of(&settled), history }))
+}
+
+/// A perk that was granted.
+#[derive(Serialize, ToSchema)]
+struct OwnPerk {
+    /// Code of the perk.
+    perk: String,
+    /// The occasion's year.
+    occasion: i32,
+    /// When it was granted.
+    granted_at: DateTime<Utc>,
+    /// What was given.
+    #[schema(value_type = Object, example = json!({"kind": "points", "points": 200}))]
+    gift: serde_json::Value,
+    /// First instant of its window.
+    from: DateTime<Utc>,
+    /// First instant after its window.
+    until: DateTime<Utc>,
+}
+
+impl From<PerkGrantView> for OwnPerk {
+    fn from(grant: PerkGrantView) -> Self {
+        let PerkGrantView { perk, occasion, granted_at, gift, window_from, window_until } = grant;
+        Self { perk, occasion, granted_at, gift, from: window_from, until: window_until }
+    }
+}
+
+/// Read one's own perks
+#[utoipa::path(operation_id = "own_perks", responses((status = 200, description = "Newest first", body = ListOf<OwnPerk>)))]
+#[get("/perks")]
+pub(super) async fn perks(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let id = myself(&caller, Action::ReadOwnPerks)?;
+    let grants = services.pool.run(move |conn| ledger::perk_grants(conn, id)).await?;
+    Ok(HttpResponse::Ok().json(ListOf::whole(grants.into_iter().map(OwnPerk::from).collect())))
+}
+
+/// Read one's own purchases
+#[utoipa::path(
+    operation_id = "own_purchases",
+    params(Page),
+    responses((status = 200, description = "Newest first, as they were answered first", body = ListOf<Object>))
+)]
+#[get("/purchases")]
+pub(super) async fn purchases(
+    services: web::Data<Services>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<HttpResponse, Problem> {
+    let id = myself(&caller, Action::ReadOwnPurchases)?;
+    let before = page.cursor.as_ref().map(|cursor| cursor.open::<Uuid>("own_purchases")).transpose()?;
+    let rows = services.pool.run(move |conn| ledger::purchases(conn, id, before, page.limit.to_read())).await?;
+    documents("own_purchases", rows, page)
+}
+
+/// A page of documents as they were answered first: parsing them to write them again would gain
+/// nothing.
+pub(crate) fn documents(list: &str, rows: Vec<Document>, page: Page) -> Result<HttpResponse, Problem> {
+    let list = ListOf::new(list, rows, page.limit, |row| row.id, |row| row.answer);
+    let cursor = serde_json::to_string(&list.next_cursor).map_err(|_| Problem::new(Code::Internal))?;
+    Ok(stored(200, format!("{{\"data\":[{}],\"next_cursor\":{cursor}}}", list.data.join(",")), false))
+}

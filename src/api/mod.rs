@@ -1,0 +1,74 @@
+//! The HTTP API: the only room that names actix.
+//!
+//! Three faces for three kinds of people (`till`, `member`, `admin`), `auth` for signing in,
+//! `sandbox` for trying things out. A file there holds a noun's requests, responses, annotations and
+//! handlers together. Around them: `extract` (what a handler takes), `error` and `problem` (what goes
+//! wrong, and how it is written), `page` (lists), `openapi` and `docs`, `health`, `middleware`.
+//!
+//! It must never decide about points (that is the rulebook's), nor write them (the engine's).
+
+pub mod admin;
+pub mod auth;
+pub(crate) mod contact;
+mod docs;
+pub mod error;
+pub mod extract;
+mod guard;
+pub mod health;
+pub mod member;
+mod middleware;
+pub mod openapi;
+pub mod page;
+pub mod problem;
+mod redeemed;
+pub mod sandbox;
+mod serve;
+mod shape;
+mod submit;
+pub mod till;
+mod views;
+
+use std::sync::Arc;
+
+use utoipa_actix_web::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::access::Access;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::engine::Engine;
+use crate::store::db::Pool;
+
+pub use health::Health;
+pub use serve::{Listening, listen};
+
+/// What handlers work with: `web::Data<Services>`.
+pub struct Services {
+    /// The settings of the process.
+    pub settings: Settings,
+    /// Programme time and wall time.
+    pub clock: Clock,
+    /// Connections for reading.
+    pub pool: Pool,
+    /// Passwords, tokens and who may do what.
+    pub access: Access,
+    /// The write path.
+    pub engine: Engine,
+    /// Whether the process takes work.
+    pub health: Arc<Health>,
+}
+
+/// The routing table. Scopes are tried in this order, so the busiest comes first.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(scope("/v1/till").configure(till::routes))
+        .service(scope("/v1/member").configure(member::routes))
+        .service(scope("/v1/auth").configure(auth::routes))
+        .service(scope("/v1/admin").configure(admin::routes))
+        .service(scope("/v1/sandbox").configure(sandbox::routes))
+        .service(health::livez)
+        .service(health::readyz)
+        .service(health::metrics)
+        .service(openapi::openapi_json)
+        .configure(auth::well_known);
+}

@@ -1,0 +1,79 @@
+//! From a handler to the write path and back: claim, command, and the answer in each of its forms.
+
+use actix_web::HttpResponse;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tessera_rules::id::MemberId;
+use tessera_rules::{Command, Outcome};
+
+use super::Services;
+use super::error::{Code, Problem};
+use super::extract::{IdempotencyKey, Reader};
+use super::problem::stored;
+use crate::access::Caller;
+use crate::engine::{Answer, Claim, Render, Reply, Submission, Time};
+
+/// What makes a request to move points more than its command.
+pub(super) struct Request<'a> {
+    /// Who asks.
+    pub(super) caller: &'a Caller,
+    /// Under which key.
+    pub(super) key: IdempotencyKey,
+    /// Method and route template.
+    pub(super) route: &'static str,
+    /// For whom.
+    pub(super) member: MemberId,
+    /// Who reads a refusal.
+    pub(super) reader: Reader,
+}
+
+/// How an outcome is shown: status and body.
+pub(super) type Show = fn(&Outcome) -> Answer;
+
+/// Submits a command; `body` is the request as it was understood, which its key stands for.
+pub(super) async fn submit(
+    services: &Services,
+    request: Request<'_>,
+    body: &impl Serialize,
+    command: Command,
+    show: Show,
+) -> Result<HttpResponse, Problem> {
+    let fingerprint = fingerprint(request.route, body)?;
+    let claim = Claim { caller: request.caller.principal().uuid(), key: request.key.0, fingerprint };
+    let submission = Submission {
+        member: request.member,
+        command,
+        actor: request.caller.actor(),
+        time: Time::Live,
+        claim: Some(claim),
+        render: render(Some(request.reader), show),
+    };
+    Ok(match services.engine.submit(submission).await? {
+        Reply::Decided { answer, .. } | Reply::Known(answer) => stored(answer.status, answer.body, false),
+        Reply::Replayed(answer) => stored(answer.status, answer.body, true),
+    })
+}
+
+/// Makes the answer to an outcome or a refusal. Without a reader (imports, jobs) a refusal has no
+/// body: nobody is there to read it.
+pub(super) fn render(reader: Option<Reader>, show: Show) -> Render {
+    Box::new(move |outcome| match (outcome, &reader) {
+        (Ok(outcome), _) => show(outcome),
+        (Err(refusal), Some(reader)) => {
+            let (status, body) = reader.render(&Problem::from(refusal));
+            Answer { status, body }
+        }
+        (Err(refusal), None) => Answer { status: Problem::from(refusal).status(), body: String::new() },
+    })
+}
+
+fn fingerprint(route: &str, body: &impl Serialize) -> Result<[u8; 32], Problem> {
+    let body = serde_json::to_vec(body).map_err(|_| Problem::new(Code::Internal))?;
+    Ok(Sha256::new().chain_update(route).chain_update([0]).chain_update(body).finalize().into())
+}
+
+/// A view as a stored answer.
+pub(super) fn answer(status: u16, view: &impl Serialize) -> Answer {
+    // Views hold strings and integers only, which always serialise.
+    Answer { status, body: serde_json::to_string(view).unwrap_or_default() }
+}

@@ -1,0 +1,139 @@
+//! How the rulebook's own types look on the wire. The rulebook knows no OpenAPI, so its types are
+//! described here; a test compares these descriptions with what is really written.
+
+#![expect(dead_code, reason = "these types only describe; nothing is made of them")]
+
+use utoipa::ToSchema;
+
+/// A line of a receipt.
+#[derive(ToSchema)]
+#[schema(as = Line)]
+pub(crate) struct LineSchema {
+    /// The article.
+    #[schema(example = "LATTE-L", max_length = 64)]
+    sku: Option<String>,
+    /// Up to 8; a rule on any of them matches.
+    #[schema(max_items = 8, example = json!(["coffee"]))]
+    categories: Option<Vec<String>>,
+    /// Above 0: an integer, or a decimal string with at most 3 places.
+    #[schema(value_type = QuantitySchema)]
+    quantity: QuantitySchema,
+    /// Net line total after discounts, in minor units; negative for a deposit returned.
+    #[schema(example = 3200)]
+    amount: i64,
+}
+
+/// An integer, or a decimal string with at most 3 places.
+#[derive(ToSchema)]
+#[schema(as = Quantity)]
+#[serde(untagged)]
+pub(crate) enum QuantitySchema {
+    /// Whole pieces.
+    Whole(i64),
+    /// Such as `"0.250"`.
+    Decimal(String),
+}
+
+/// A part of how a receipt was paid.
+#[derive(ToSchema)]
+#[schema(as = Tender)]
+pub(crate) struct TenderSchema {
+    /// `cash`, `card`, `gift_card`, …
+    #[schema(rename = "type", example = "gift_card")]
+    r#type: String,
+    /// Minor units, not negative.
+    #[schema(minimum = 0)]
+    amount: i64,
+}
+
+/// Why a purchase earned what it earned.
+#[derive(ToSchema)]
+#[schema(as = Explanation)]
+pub(crate) struct ExplanationSchema {
+    /// The programme version that decided.
+    programme_version: i64,
+    /// The base rate.
+    #[schema(inline)]
+    rate: RateSchema,
+    /// Code of the tier that counted: the one held just before the purchase.
+    tier: String,
+    /// Its multiplier, a decimal.
+    #[schema(example = "1.5")]
+    tier_multiplier: String,
+    /// The combined promotion multiplier, a decimal cut to 4 places.
+    #[schema(example = "2")]
+    promotion_multiplier: String,
+    /// Fixed points added after multiplication.
+    fixed_points: i64,
+    /// The basis: what counted, in minor units.
+    basis: i64,
+    /// What the basis earns before any multiplier; what tiers measure.
+    base_points: i64,
+    /// Line by line.
+    #[schema(inline)]
+    lines: Vec<LineExplainedSchema>,
+    /// Promotion by promotion, in priority order; absent where the programme has none.
+    #[schema(inline)]
+    promotions: Option<Vec<PromotionExplainedSchema>>,
+    /// The fraction of a point cut off, in micropoints.
+    remainder_micropoints: i64,
+    /// Points that came from earlier remainders; absent for none.
+    carried_points: Option<i64>,
+    /// The caps that bit; absent for none.
+    #[schema(inline)]
+    caps: Option<Vec<CapExplainedSchema>>,
+}
+
+/// Points for every so many minor units.
+#[derive(ToSchema)]
+struct RateSchema {
+    /// Points.
+    points: u32,
+    /// Minor units.
+    per: u32,
+}
+
+/// One line of a receipt.
+#[derive(ToSchema)]
+struct LineExplainedSchema {
+    /// Position, from 1.
+    line: u32,
+    /// What counted of it after excluded tenders, in minor units.
+    basis: i64,
+    /// Why it earned nothing: `"sku"` or `{"category": …}`.
+    #[schema(value_type = Option<Object>)]
+    excluded: Option<String>,
+    /// The multiplier of the rule that matched, else 1; a decimal.
+    multiplier: String,
+    /// Code of that rule.
+    rule: Option<String>,
+    /// Its share of the points given.
+    points: i64,
+}
+
+/// One promotion.
+#[derive(ToSchema)]
+struct PromotionExplainedSchema {
+    /// Its code; `perk:` and a code for a multiplier that a perk granted.
+    code: String,
+    /// What it gives.
+    #[schema(value_type = Object)]
+    effect: String,
+    /// Why it did not apply: `schedule`, `store`, `tier` or `not_best`; absent where it did.
+    missed: Option<String>,
+    /// Points charged to it, after its cap.
+    charged: i64,
+    /// Points without its cap, where it bit.
+    wanted: Option<i64>,
+}
+
+/// A cap that bit.
+#[derive(ToSchema)]
+struct CapExplainedSchema {
+    /// `purchase` or `day`.
+    cap: String,
+    /// The most that could be given.
+    limit: i64,
+    /// Points it cut off.
+    cut: i64,
+}

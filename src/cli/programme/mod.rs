@@ -1,0 +1,155 @@
+//! `tessera programme`: the programme as a file. The same room as the admin API, by another door:
+//! both append a version of the same document through `engine::configure`.
+
+mod diff;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use tessera_rules::Programme;
+use tessera_rules::programme::Problem;
+
+use super::desk::Desk;
+use super::output;
+use super::staff::OPERATOR;
+use crate::engine::configure::{self, Applied, ApplyError};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// One JSON line instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the programme in force as a TOML file
+    Show,
+    /// Print what applying a file would change
+    Plan {
+        /// A programme in TOML, such as `tessera programme show` prints
+        file: PathBuf,
+    },
+    /// Put a file in force as the next version
+    Apply {
+        /// A programme in TOML, such as `tessera programme show` prints
+        file: PathBuf,
+        /// Only if this version is still in force (0: none yet)
+        #[arg(long, value_name = "VERSION")]
+        expect: Option<i64>,
+    },
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Show => show(args.json),
+        Command::Plan { file } => plan(&file, args.json),
+        Command::Apply { file, expect } => apply(&file, expect, args.json),
+    }
+}
+
+/// Reads a programme; the error names line and column.
+pub(super) fn read(file: &Path) -> anyhow::Result<Programme> {
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    parse(&text).with_context(|| file.display().to_string())
+}
+
+pub(super) fn parse(text: &str) -> anyhow::Result<Programme> {
+    // The parser's words end in an empty line.
+    toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))
+}
+
+fn show(json: bool) -> anyhow::Result<ExitCode> {
+    let desk = Desk::open()?;
+    let current = desk.pool.blocking(configure::current)?;
+    desk.close()?;
+    let Some((version, programme)) = current else {
+        anyhow::bail!("no programme has been applied yet: `tessera programme apply FILE`")
+    };
+    if json {
+        output::result(json!({ "version": version, "programme": programme }))?;
+    } else {
+        output::result(format_args!("# version {version}\n{}", toml::to_string_pretty(&programme)?.trim_end()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plan(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let programme = read(file)?;
+    let problems = programme.problems();
+    let desk = Desk::open()?;
+    let current = desk.pool.blocking(configure::current)?;
+    desk.close()?;
+    let (version, before) = match current {
+        Some((version, current)) => (Some(version), serde_json::to_value(current)?),
+        None => (None, Value::Null),
+    };
+    let changes = diff::between(&before, &serde_json::to_value(&programme)?);
+    if json {
+        let changes: Vec<Value> = changes.iter().map(diff::Change::to_json).collect();
+        output::result(json!({ "version": version, "changes": changes, "problems": listed(&problems) }))?;
+    } else {
+        changes.iter().try_for_each(output::result)?;
+        let count = changes.len();
+        match version {
+            Some(version) if count == 0 => output::message(format_args!("no change to version {version}")),
+            Some(version) => output::message(format_args!("{count} changes to version {version}")),
+            None => output::message("this would be the first version"),
+        }
+        tell(file, &problems);
+    }
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn apply(file: &Path, expect: Option<i64>, json: bool) -> anyhow::Result<ExitCode> {
+    let programme = read(file)?;
+    let desk = Desk::open()?;
+    let at = desk.clock.now();
+    let applied = desk.pool.blocking(|conn| {
+        Ok(configure::apply(conn, expect, &programme, at, OPERATOR, "programme.apply", "programme"))
+    })?;
+    desk.close()?;
+    let applied = match applied {
+        Ok(applied) => applied,
+        Err(ApplyError::Problems(problems)) if json => {
+            output::result(json!({ "version": null, "changed": false, "problems": listed(&problems) }))?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(ApplyError::Problems(problems)) => {
+            tell(file, &problems);
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(ApplyError::Conflict { current }) => {
+            anyhow::bail!("version {} is in force by now: look at it and plan again", current.unwrap_or(0))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let version = applied.version();
+    let changed = matches!(applied, Applied::Version(_));
+    if json {
+        output::result(json!({ "version": version, "changed": changed, "problems": [] }))?;
+    } else if changed {
+        output::result(format_args!("version {version} is in force"))?;
+    } else {
+        output::result(format_args!("version {version} says the same already"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn listed(problems: &[Problem]) -> Vec<Value> {
+    let one = |problem: &Problem| json!({ "pointer": problem.pointer, "code": problem.code, "detail": problem.detail });
+    problems.iter().map(one).collect()
+}
+
+/// Says what is wrong with a file, one line each.
+pub(super) fn tell(file: &Path, problems: &[Problem]) {
+    for Problem { pointer, code, detail } in problems {
+        output::message(format_args!("error: {}: {pointer}: {detail} ({code})", file.display()));
+    }
+}

@@ -1,0 +1,471 @@
+//! One batch: what to load for it, deciding command by command, and what to write.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tessera_rules::command::Redeemed;
+use tessera_rules::decision::{Effect, PurchaseRecord};
+use tessera_rules::id::MemberId;
+use tessera_rules::time::{Day, Instant};
+use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Programme, Refusal, State, decide};
+use uuid::Uuid;
+
+use crate::clock::new_uuid;
+use crate::store::Error;
+use crate::store::batch::{Load, Loaded, Writes, transaction};
+use crate::store::db::Connection;
+use crate::store::rows::{DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow};
+
+use super::convert::{self, broken};
+use super::{Answer, Answered, Claim, Failure, Job, Programmes, Reply, Submission, Time, Versioned};
+
+/// Why an attempt at a batch did not end in answers.
+pub(super) enum Attempt {
+    /// Nothing was written; try again.
+    Again,
+    /// Nothing was written, or it is not known.
+    Failed(Failure),
+}
+
+impl From<Error> for Attempt {
+    fn from(error: Error) -> Self {
+        if error.is_retryable() { Self::Again } else { Self::Failed(error.into()) }
+    }
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Decides a batch in one transaction.
+pub(super) fn attempt(
+    conn: &mut Connection,
+    batch: &[Job],
+    now: Instant,
+    programmes: &Programmes,
+) -> Result<Vec<Answered>, Attempt> {
+    let versioned = programmes.any(conn)?;
+    let load = plan(&versioned.programme, now, batch.iter().map(|job| &job.submission), true);
+    let answers = transaction(conn, |conn| {
+        let loaded = load.run(conn)?;
+        if loaded.programme != Some(versioned.version) {
+            return Ok(None);
+        }
+        let mut deciding = Deciding::new(versioned.clone(), loaded, now).map_err(Attempt::Failed)?;
+        let answers = batch.iter().map(|job| deciding.take(&job.submission)).collect();
+        let writes = deciding.finish().map_err(Attempt::Failed)?;
+        if let Some(writes) = writes {
+            writes.run(conn)?;
+        }
+        Ok::<_, Attempt>(Some(answers))
+    })?;
+    match answers {
+        Some(answers) => Ok(answers),
+        None => {
+            programmes.reload(conn)?;
+            Err(Attempt::Again)
+        }
+    }
+}
+
+/// What a batch needs to know.
+pub(super) fn plan<'a>(
+    programme: &Programme,
+    now: Instant,
+    batch: impl Iterator<Item = &'a Submission>,
+    lock: bool,
+) -> Load {
+    let mut members = BTreeSet::new();
+    let (mut debit, mut late, mut perks) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut days, mut rewards) = ((Vec::new(), Vec::new()), BTreeSet::new());
+    let (mut keys, mut receipts) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
+    for submission in batch {
+        let at = submission.time.instant(now);
+        let member = submission.member.uuid();
+        earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+        latest = Some(latest.map_or(at, |latest| latest.max(at)));
+        members.insert(member);
+        match &submission.command {
+            Command::Purchase(purchase) => {
+                let occurred_at = purchase.occurred_at.unwrap_or(at);
+                since = since.min(occurred_at);
+                // The member's last command may lie ahead of the clock, so a named instant is late
+                // whenever it is not the command's own.
+                if occurred_at != at {
+                    late.push(member);
+                }
+                // A lot that has lapsed by now moves at once, and then every open lot must be known.
+                if programme.expiry.expires_at(programme.time_zone, occurred_at).is_some_and(|lapses| lapses <= at) {
+                    debit.push(member);
+                }
+                if programme.earning.cap_per_day.is_some() {
+                    days.0.push(member);
+                    days.1.push(programme.time_zone.day_of(occurred_at));
+                }
+                receipts.0.push(purchase.source.clone());
+                receipts.1.push(purchase.external_id.clone());
+            }
+            Command::Redeem(redeem) => {
+                debit.push(member);
+                if let Redeemed::Reward(code) = &redeem.what
+                    && programme.reward(code).is_some_and(|reward| reward.stock.is_some())
+                {
+                    rewards.insert(code.clone());
+                }
+            }
+            Command::Adjust(_) => debit.push(member),
+            Command::GrantPerks => perks.push(member),
+            Command::Settle => {}
+        }
+        if let Some(claim) = &submission.claim {
+            keys.0.push(claim.caller);
+            keys.1.push(claim.key.clone());
+        }
+    }
+    let at = latest.unwrap_or(now);
+    let zone = programme.time_zone;
+    let first = programme.tiers.window.span(zone.day_of(earliest.unwrap_or(now)));
+    let last = programme.tiers.window.span(zone.day_of(at));
+    Load {
+        members: members.into_iter().collect(),
+        debit,
+        late,
+        perks,
+        at,
+        since,
+        window_from: (first.from, last.from),
+        window_to: first.to,
+        days,
+        rewards: rewards.into_iter().collect(),
+        keys,
+        receipts,
+        lock,
+    }
+}
+
+impl Time {
+    pub(super) fn instant(self, now: Instant) -> Instant {
+        match self {
+            Self::Live => now,
+            Self::Past(at) => at,
+        }
+    }
+}
+
+/// The state the rules decide on, from what was loaded.
+pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
+    let mut state = State::default();
+    for row in loaded.standings.drain(..) {
+        let standing = convert::standing(row)?;
+        state.members.insert(standing.member, MemberState::new(standing));
+    }
+    fn member(state: &mut State, id: Uuid) -> Result<&mut MemberState, Failure> {
+        state.members.get_mut(&MemberId::new(id)).ok_or_else(|| broken("member"))
+    }
+    for row in &loaded.lots {
+        member(&mut state, row.member_id)?.lots.insert(row.number, convert::lot(row)?);
+    }
+    for row in &loaded.days {
+        member(&mut state, row.member_id)?.days.insert(row.day, convert::totals(row));
+    }
+    for row in loaded.tier_changes.drain(..) {
+        member(&mut state, row.member_id)?.tier_changes.push(convert::tier_change(row)?);
+    }
+    for row in loaded.grants.drain(..) {
+        member(&mut state, row.member_id)?.grants.push(convert::grant(row)?);
+    }
+    for (id, year, month, day) in loaded.birthdays.drain(..) {
+        member(&mut state, id)?.birth_date = Some(tessera_rules::time::BirthDate { year, month, day });
+    }
+    for row in loaded.usages.drain(..) {
+        state.shared.rewards_used.insert(row.reward, row.used);
+    }
+    Ok(state)
+}
+
+/// What is known of an earlier use of a key.
+struct Used {
+    fingerprint: Vec<u8>,
+    answer: Answer,
+}
+
+/// What is known of an earlier receipt.
+struct Receipt {
+    id: Uuid,
+    content: Vec<u8>,
+    named_at: Option<Instant>,
+    answer: String,
+}
+
+/// A batch in the middle of being decided.
+struct Deciding {
+    programme: Arc<Versioned>,
+    now: Instant,
+    state: State,
+    used: HashMap<(Uuid, String), Used>,
+    receipts: HashMap<(String, String), Receipt>,
+    /// Members that were changed, and rewards whose count is kept.
+    changed: BTreeSet<MemberId>,
+    counted: BTreeSet<String>,
+    new_lots: BTreeSet<(MemberId, i64)>,
+    moved_lots: BTreeSet<(MemberId, i64)>,
+    days: BTreeMap<(Uuid, Day), DayRow>,
+    writes: Writes,
+}
+
+impl Deciding {
+    fn new(programme: Arc<Versioned>, mut loaded: Loaded, now: Instant) -> Result<Self, Failure> {
+        let state = state(&mut loaded)?;
+        let mut used = HashMap::new();
+        for row in loaded.keys {
+            let body = row.body.ok_or_else(|| broken("answer"))?;
+            let answer = Answer { status: row.status.unsigned_abs(), body };
+            used.insert((row.caller, row.key), Used { fingerprint: row.fingerprint, answer });
+        }
+        let receipts = loaded.receipts.into_iter().map(|row| {
+            let named_at = row.occurred_named.then_some(row.occurred_at);
+            let receipt = Receipt { id: row.id, content: row.content, named_at, answer: row.answer };
+            ((row.source, row.external_id), receipt)
+        });
+        Ok(Self {
+            programme,
+            now,
+            counted: state.shared.rewards_used.keys().cloned().collect(),
+            state,
+            used,
+            receipts: receipts.collect(),
+            changed: BTreeSet::new(),
+            new_lots: BTreeSet::new(),
+            moved_lots: BTreeSet::new(),
+            days: BTreeMap::new(),
+            writes: Writes::default(),
+        })
+    }
+
+    /// Decides one command of the batch; a failure is its own and changes nothing.
+    fn take(&mut self, submission: &Submission) -> Answered {
+        if let Some(claim) = &submission.claim
+            && let Some(used) = self.used.get(&(claim.caller, claim.key.clone()))
+        {
+            return if used.fingerprint == claim.fingerprint {
+                Ok(Reply::Replayed(used.answer.clone()))
+            } else {
+                Err(Failure::KeyReused)
+            };
+        }
+        if let Command::Purchase(purchase) = &submission.command {
+            let name = (purchase.source.clone(), purchase.external_id.clone());
+            if let Some(receipt) = self.receipts.get(&name) {
+                let times_differ = matches!((receipt.named_at, purchase.occurred_at), (Some(a), Some(b)) if a != b);
+                if receipt.content != purchase.content || times_differ {
+                    return Err(Failure::ReceiptConflict);
+                }
+                let (id, body) = (receipt.id, receipt.answer.clone());
+                let answer = Answer { status: 200, body };
+                self.claim(submission, &answer, Some(id));
+                return Ok(Reply::Known(answer));
+            }
+        }
+        self.decide(submission)
+    }
+
+    fn decide(&mut self, submission: &Submission) -> Answered {
+        let context = Context {
+            now: submission.time.instant(self.now),
+            actor: submission.actor,
+            programme_version: self.programme.version,
+            historic: matches!(submission.time, Time::Past(_)),
+        };
+        let programme = &self.programme.programme;
+        let decision = decide(programme, &self.state, submission.member, &submission.command, &context);
+        let (outcome, effects) = match decision {
+            Ok(Decision { effects, outcome }) => (Ok(outcome), effects),
+            Err(refusal) => (Err(refusal), Vec::new()),
+        };
+        let answer = (submission.render)(&outcome);
+        let mut document = None;
+        if let Ok(outcome) = &outcome
+            && material(&submission.command, &effects)
+        {
+            document = self.write(submission, outcome, effects, &answer)?;
+        }
+        // That a member does not exist is not remembered: enrolling makes the same request right.
+        if !matches!(outcome, Err(Refusal::MemberUnknown)) {
+            self.claim(submission, &answer, document);
+        }
+        Ok(Reply::Decided { answer, outcome })
+    }
+
+    /// Notes the idempotency key with its answer; an answer that a document keeps stays there.
+    fn claim(&mut self, submission: &Submission, answer: &Answer, document: Option<Uuid>) {
+        let Some(Claim { caller, key, fingerprint }) = submission.claim.clone() else { return };
+        self.writes.keys.push(IdempotencyRow {
+            caller,
+            key: key.clone(),
+            fingerprint: fingerprint.to_vec(),
+            member_id: submission.member.uuid(),
+            status: i16::try_from(answer.status).unwrap_or(i16::MAX),
+            document_id: document,
+            body: document.is_none().then(|| answer.body.clone()),
+            created_at: submission.time.instant(self.now),
+        });
+        self.used.insert((caller, key), Used { fingerprint: fingerprint.to_vec(), answer: answer.clone() });
+    }
+
+    /// Applies a decision to the state and gathers its rows; returns the document that keeps the
+    /// answer.
+    fn write(
+        &mut self,
+        submission: &Submission,
+        outcome: &Outcome,
+        effects: Vec<Effect>,
+        answer: &Answer,
+    ) -> Result<Option<Uuid>, Failure> {
+        let member = submission.member;
+        let applied = self.state.apply(member, &effects);
+        applied.map_err(|_| Failure::Internal("a decision could not be applied".to_owned()))?;
+        self.changed.insert(member);
+        let mut document = None;
+        let mut moved = 0;
+        for effect in effects {
+            match effect {
+                Effect::Entry(entry) => {
+                    moved += entry.points.get();
+                    self.writes.entries.push(convert::entry_row(entry));
+                }
+                Effect::OpenLot(lot) => drop(self.new_lots.insert((member, lot.number))),
+                Effect::MoveLot(movement) => {
+                    self.moved_lots.insert((member, movement.lot));
+                    self.writes.movements.push(convert::movement_row(member.uuid(), &movement));
+                }
+                Effect::Day { day, totals } => {
+                    let member_id = member.uuid();
+                    let row = self.days.entry((member_id, day));
+                    let row = row.or_insert(DayRow { member_id, day, points: 0, spend: 0, visits: 0, given: 0 });
+                    row.points += totals.points;
+                    row.spend += totals.spend;
+                    row.visits += totals.visits;
+                    row.given += totals.given;
+                }
+                Effect::Tier(change) => {
+                    self.writes.tier_changes.push(convert::tier_change_row(member.uuid(), change));
+                }
+                Effect::Grant(grant) => self.writes.grants.push(convert::grant_row(member.uuid(), grant)?),
+                Effect::Purchase(record) => {
+                    document = Some(record.id.uuid());
+                    self.purchase(submission, record, answer);
+                }
+                Effect::Redemption(record) => {
+                    document = Some(record.id.uuid());
+                    self.writes.redemptions.push(RedemptionRow {
+                        id: record.id.uuid(),
+                        member_id: member.uuid(),
+                        store_id: record.store.map(|store| store.uuid()),
+                        reward: record.reward,
+                        points: record.points.get(),
+                        worth: record.worth.map(|worth| worth.get()),
+                        status: "captured".to_owned(),
+                        recorded_at: self.state.members[&member].standing.recorded_at,
+                        actor_role: convert::role(submission.actor.role),
+                        actor_id: submission.actor.id,
+                        answer: answer.body.clone(),
+                    });
+                }
+                Effect::UseReward { .. } | Effect::Standing(_) => {}
+            }
+        }
+        self.event(submission, outcome, document, moved);
+        Ok(document)
+    }
+
+    fn purchase(&mut self, submission: &Submission, record: PurchaseRecord, answer: &Answer) {
+        let row = PurchaseRow {
+            id: record.id.uuid(),
+            member_id: submission.member.uuid(),
+            store_id: record.store.uuid(),
+            source: record.source,
+            external_id: record.external_id,
+            content: record.content.to_vec(),
+            occurred_at: record.occurred_at,
+            occurred_named: record.occurred_named,
+            recorded_at: self.state.members[&submission.member].standing.recorded_at,
+            programme_version: self.programme.version,
+            actor_role: convert::role(submission.actor.role),
+            actor_id: submission.actor.id,
+            amount: record.amount.get(),
+            points: record.points.get(),
+            micropoints: record.micropoints,
+            answer: answer.body.clone(),
+        };
+        let receipt = Receipt {
+            id: row.id,
+            content: row.content.clone(),
+            named_at: row.occurred_named.then_some(row.occurred_at),
+            answer: row.answer.clone(),
+        };
+        self.receipts.insert((row.source.clone(), row.external_id.clone()), receipt);
+        self.writes.purchases.push(row);
+    }
+
+    fn event(&mut self, submission: &Submission, outcome: &Outcome, document: Option<Uuid>, points: i64) {
+        let kind = match outcome {
+            Outcome::Purchase(_) => "purchase.recorded",
+            Outcome::Redemption(_) => "points.redeemed",
+            Outcome::Adjustment(_) => "points.adjusted",
+            Outcome::Perks(_) => "perk.granted",
+            Outcome::Settled => "member.settled",
+        };
+        self.writes.events.push(OutboxRow {
+            id: new_uuid(),
+            member_id: submission.member.uuid(),
+            kind: kind.to_owned(),
+            document_id: document,
+            points,
+            at: self.state.members[&submission.member].standing.recorded_at,
+        });
+    }
+
+    /// Everything to write, or `None` when nothing changed.
+    fn finish(mut self) -> Result<Option<Writes>, Failure> {
+        if self.changed.is_empty() && self.writes.keys.is_empty() {
+            return Ok(None);
+        }
+        let lot = |state: &State, (member, number): &(MemberId, i64)| {
+            let lot = state.members.get(member).and_then(|member| member.lots.get(number));
+            lot.map(|lot| convert::lot_row(member.uuid(), lot)).ok_or_else(|| broken("lot"))
+        };
+        for key in &self.new_lots {
+            self.writes.lots.push(lot(&self.state, key)?);
+        }
+        for key in self.moved_lots.difference(&self.new_lots) {
+            self.writes.touched.push(lot(&self.state, key)?);
+        }
+        self.writes.days = self.days.into_values().collect();
+        for code in &self.counted {
+            let used = self.state.shared.rewards_used.get(code).copied().unwrap_or(0);
+            self.writes.usages.push(RewardUsageRow { reward: code.clone(), used });
+        }
+        for member in &self.changed {
+            if let Some(member) = self.state.members.remove(member) {
+                self.writes.standings.push(convert::standing_row(member.standing));
+            }
+        }
+        // Processes that insert the same keys wait for each other in one order.
+        self.writes.keys.sort_by(|a, b| (a.caller, &a.key).cmp(&(b.caller, &b.key)));
+        Ok(Some(self.writes))
+    }
+}
+
+/// Whether a decision changes anything worth writing: a job that finds nothing due writes nothing.
+fn material(command: &Command, effects: &[Effect]) -> bool {
+    match command {
+        Command::Settle | Command::GrantPerks => effects.iter().any(|effect| match effect {
+            Effect::Standing(patch) => patch.window.is_some() || patch.tier_due_at.is_some(),
+            _ => true,
+        }),
+        Command::Purchase(_) | Command::Redeem(_) | Command::Adjust(_) => true,
+    }
+}

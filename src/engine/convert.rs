@@ -1,0 +1,199 @@
+//! Between rows and the rules' types: column for field, nothing decided.
+
+use tessera_rules::amount::{OutOfRange, Points};
+use tessera_rules::command::{Actor, Role};
+use tessera_rules::id::MemberId;
+use tessera_rules::ledger::Entry;
+use tessera_rules::lot::{Lot, LotMovement};
+use tessera_rules::member::{DayTotals, Standing};
+use tessera_rules::perk::PerkGrant;
+use tessera_rules::tier::{TierCause, TierChange};
+use uuid::Uuid;
+
+use super::Failure;
+use crate::store::rows::{DayRow, EntryRow, LotMovementRow, LotRow, PerkGrantRow, StandingRow, TierChangeRow};
+
+/// A row holds what no row should: the database was changed behind our back.
+pub(super) fn broken(what: &str) -> Failure {
+    Failure::Internal(format!("a stored row is not valid: {what}"))
+}
+
+fn points(value: i64) -> Result<Points, Failure> {
+    Points::new(value).map_err(|OutOfRange| broken("points"))
+}
+
+/// The word a role is stored as.
+pub(super) fn role(role: Role) -> String {
+    role.as_str().to_owned()
+}
+
+pub(super) fn standing(row: StandingRow) -> Result<Standing, Failure> {
+    Ok(Standing {
+        member: MemberId::new(row.member_id),
+        frozen: row.frozen,
+        enrolled_at: row.enrolled_at,
+        recorded_at: row.recorded_at,
+        pending: points(row.pending)?,
+        available: points(row.available)?,
+        held: points(row.held)?,
+        debt: points(row.debt)?,
+        lifetime_earned: points(row.lifetime_earned)?,
+        entries: row.entries,
+        head: row.head.try_into().map_err(|_| broken("hash"))?,
+        lots: row.lots,
+        purchases: row.purchases,
+        carry: row.carry,
+        tier: row.tier,
+        tier_since: row.tier_since,
+        tier_changes: row.tier_changes,
+        window_from: row.window_from,
+        window_to: row.window_to,
+        window: DayTotals { points: row.window_points, spend: row.window_spend, visits: row.window_visits, given: 0 },
+        window_oldest: row.window_oldest,
+        lots_due_at: row.lots_due_at,
+        tier_due_at: row.tier_due_at,
+        boost_until: row.boost_until,
+        otp_step: row.otp_step,
+    })
+}
+
+/// The row of a standing.
+pub(super) fn standing_row(standing: Standing) -> StandingRow {
+    StandingRow {
+        member_id: standing.member.uuid(),
+        frozen: standing.frozen,
+        enrolled_at: standing.enrolled_at,
+        recorded_at: standing.recorded_at,
+        pending: standing.pending.get(),
+        available: standing.available.get(),
+        held: standing.held.get(),
+        debt: standing.debt.get(),
+        lifetime_earned: standing.lifetime_earned.get(),
+        entries: standing.entries,
+        head: standing.head.to_vec(),
+        lots: standing.lots,
+        purchases: standing.purchases,
+        carry: standing.carry,
+        tier: standing.tier,
+        tier_since: standing.tier_since,
+        tier_changes: standing.tier_changes,
+        window_from: standing.window_from,
+        window_to: standing.window_to,
+        window_points: standing.window.points,
+        window_spend: standing.window.spend,
+        window_visits: standing.window.visits,
+        window_oldest: standing.window_oldest,
+        lots_due_at: standing.lots_due_at,
+        tier_due_at: standing.tier_due_at,
+        boost_until: standing.boost_until,
+        otp_step: standing.otp_step,
+    }
+}
+
+pub(super) fn lot(row: &LotRow) -> Result<Lot, Failure> {
+    Ok(Lot {
+        number: row.number,
+        entry: row.entry,
+        points: points(row.points)?,
+        remaining: points(row.remaining)?,
+        occurred_at: row.occurred_at,
+        available_from: row.available_from,
+        expires_at: row.expires_at,
+    })
+}
+
+pub(super) fn lot_row(member: Uuid, lot: &Lot) -> LotRow {
+    LotRow {
+        member_id: member,
+        number: lot.number,
+        entry: lot.entry,
+        points: lot.points.get(),
+        remaining: lot.remaining.get(),
+        occurred_at: lot.occurred_at,
+        available_from: lot.available_from,
+        expires_at: lot.expires_at,
+    }
+}
+
+pub(super) fn movement_row(member: Uuid, movement: &LotMovement) -> LotMovementRow {
+    LotMovementRow {
+        member_id: member,
+        entry: movement.entry,
+        lot: movement.lot,
+        points: movement.points.get(),
+    }
+}
+
+pub(super) fn entry_row(entry: Entry) -> EntryRow {
+    let Actor { role: actor_role, id } = entry.actor;
+    EntryRow {
+        member_id: entry.member.uuid(),
+        number: entry.number,
+        kind: entry.kind.as_str().to_owned(),
+        from_account: entry.from.as_str().to_owned(),
+        to_account: entry.to.as_str().to_owned(),
+        points: entry.points.get(),
+        effective_at: entry.effective_at,
+        recorded_at: entry.recorded_at,
+        actor_role: role(actor_role),
+        actor_id: id,
+        document_id: entry.document,
+        reason: entry.reason,
+        reverses: entry.reverses,
+        hash: entry.hash.to_vec(),
+    }
+}
+
+pub(super) fn totals(row: &DayRow) -> DayTotals {
+    DayTotals { points: row.points, spend: row.spend, visits: row.visits, given: row.given }
+}
+
+pub(super) fn tier_change(row: TierChangeRow) -> Result<TierChange, Failure> {
+    Ok(TierChange {
+        number: row.number,
+        from: row.from_tier,
+        to: row.to_tier,
+        at: row.at,
+        recorded_at: row.recorded_at,
+        cause: TierCause::parse(&row.cause).ok_or_else(|| broken("cause"))?,
+        measure: row.measure,
+        programme_version: row.programme_version,
+    })
+}
+
+pub(super) fn tier_change_row(member: Uuid, change: TierChange) -> TierChangeRow {
+    TierChangeRow {
+        member_id: member,
+        number: change.number,
+        from_tier: change.from,
+        to_tier: change.to,
+        at: change.at,
+        recorded_at: change.recorded_at,
+        cause: change.cause.as_str().to_owned(),
+        measure: change.measure,
+        programme_version: change.programme_version,
+    }
+}
+
+pub(super) fn grant(row: PerkGrantRow) -> Result<PerkGrant, Failure> {
+    Ok(PerkGrant {
+        perk: row.perk,
+        occasion: row.occasion,
+        granted_at: row.granted_at,
+        gift: serde_json::from_value(row.gift).map_err(|_| broken("gift"))?,
+        from: row.window_from,
+        until: row.window_until,
+    })
+}
+
+pub(super) fn grant_row(member: Uuid, grant: PerkGrant) -> Result<PerkGrantRow, Failure> {
+    Ok(PerkGrantRow {
+        member_id: member,
+        perk: grant.perk,
+        occasion: grant.occasion,
+        granted_at: grant.granted_at,
+        gift: serde_json::to_value(grant.gift).map_err(|error| Failure::Internal(error.to_string()))?,
+        window_from: grant.from,
+        window_until: grant.until,
+    })
+}

@@ -1,0 +1,267 @@
+//! **The write path.** The only place from which points move.
+//!
+//! ```text
+//! handler, job, import --Submission--> queue --batch--> load --> decide --> store --> Reply
+//! ```
+//!
+//! A writer takes what is waiting, up to a limit, and goes at once: an idle system answers one
+//! command without added wait, a busy one shares a commit among hundreds. A batch is one
+//! transaction: `load_batch` locks its members in id order and returns what the rules need;
+//! [`tessera_rules::decide`] decides command by command, each seeing the effects of those before;
+//! `store_batch` writes everything, the idempotent answers and the events included. Locking before
+//! deciding makes any number of processes right by construction.
+//!
+//! This room never decides a rule, never speaks HTTP and never forwards a database's words.
+
+mod batch;
+pub mod configure;
+mod convert;
+mod enrol;
+mod programmes;
+mod read;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use tessera_rules::id::{MemberId, StoreId};
+use tessera_rules::time::Instant;
+use tessera_rules::{Actor, Command, Outcome, Refusal};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::store::db::Pool;
+use crate::{config, store};
+
+pub use enrol::{NewMember, enrol};
+pub use programmes::{Programmes, Versioned};
+pub use read::Settled;
+
+/// A command on its way through the engine.
+pub struct Submission {
+    /// For whom.
+    pub member: MemberId,
+    /// What.
+    pub command: Command,
+    /// By whom.
+    pub actor: Actor,
+    /// When.
+    pub time: Time,
+    /// The idempotency key it came under, if any.
+    pub claim: Option<Claim>,
+    /// Makes the answer that is stored with the effect and given to every repetition.
+    pub render: Render,
+}
+
+/// Makes the answer to a decided command.
+pub type Render = Box<dyn Fn(&Result<Outcome, Refusal>) -> Answer + Send>;
+
+/// The time of a command.
+#[derive(Debug, Clone, Copy)]
+pub enum Time {
+    /// The clock, read when the batch is decided.
+    Live,
+    /// A moment of the past: an import or a replay.
+    Past(Instant),
+}
+
+/// An idempotency key with what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Whose key: the staff or member id of the caller.
+    pub caller: Uuid,
+    /// The key.
+    pub key: String,
+    /// SHA-256 of the route and the request.
+    pub fingerprint: [u8; 32],
+}
+
+/// A status and a body, as stored and replayed byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON.
+    pub body: String,
+}
+
+/// What came of a submission.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// Decided now, and stored unless refused without a claim.
+    Decided {
+        /// What the caller is told.
+        answer: Answer,
+        /// The decision's outcome or refusal.
+        outcome: Result<Outcome, Refusal>,
+    },
+    /// The same key was answered before.
+    Replayed(Answer),
+    /// The same receipt is known under another key: its first answer.
+    Known(Answer),
+}
+
+/// Why a submission came to nothing; nothing was changed, or it is not known whether it was, and
+/// the same key finds out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The receipt number was used for another receipt.
+    #[error("the receipt number was used for another receipt")]
+    ReceiptConflict,
+    /// The queue is full.
+    #[error("the queue is full")]
+    Busy,
+    /// The engine is shutting down or the database does not answer.
+    #[error("the service is unavailable")]
+    Unavailable,
+    /// No programme has been applied yet.
+    #[error("no programme has been applied yet")]
+    NoProgramme,
+    /// Our mistake.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) | store::Error::Serialization => Self::Unavailable,
+            error => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+type Answered = Result<Reply, Failure>;
+
+struct Job {
+    submission: Submission,
+    reply: oneshot::Sender<Answered>,
+}
+
+/// The engine; a clone is another handle to the same one.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    queue: RwLock<Option<SyncSender<Job>>>,
+    waiting: Arc<AtomicUsize>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    pool: Pool,
+    clock: Clock,
+    programmes: Programmes,
+    store_codes: RwLock<HashMap<StoreId, Arc<str>>>,
+}
+
+impl Engine {
+    /// Starts the writer on a connection of its own. It connects when the first batch comes, and
+    /// again after the database was away.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(url: &str, pool: Pool, clock: Clock, settings: &config::EngineSettings) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(settings.queue_limit);
+        let programmes = Programmes::new();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = writer::Writer::new(url, clock.clone(), programmes.clone(), settings.batch_limit, waiting.clone());
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&receiver))?;
+        Ok(Self(Arc::new(Inner {
+            queue: RwLock::new(Some(sender)),
+            waiting,
+            writer: Mutex::new(Some(thread)),
+            pool,
+            clock,
+            programmes,
+            store_codes: RwLock::default(),
+        })))
+    }
+
+    /// Hands a command to the writer and waits for its answer.
+    ///
+    /// # Errors
+    /// [`Failure`]; [`Failure::Busy`] at once when the queue is full.
+    pub async fn submit(&self, submission: Submission) -> Answered {
+        let (reply, answer) = oneshot::channel();
+        {
+            let queue = self.0.queue.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(sender) = queue.as_ref() else { return Err(Failure::Unavailable) };
+            self.0.waiting.fetch_add(1, Ordering::Relaxed);
+            sender.try_send(Job { submission, reply }).map_err(|error| {
+                self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+                match error {
+                    TrySendError::Full(_) => Failure::Busy,
+                    TrySendError::Disconnected(_) => Failure::Unavailable,
+                }
+            })?;
+        }
+        answer.await.unwrap_or(Err(Failure::Unavailable))
+    }
+
+    /// Hands a command to the writer, waiting for room in the queue; the answer comes through the
+    /// returned channel. For jobs and imports, which keep many commands on their way.
+    pub fn submit_blocking(&self, submission: Submission) -> oneshot::Receiver<Answered> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.0.queue.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(sender) = queue {
+            self.0.waiting.fetch_add(1, Ordering::Relaxed);
+            if sender.send(Job { submission, reply }).is_err() {
+                self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        answer
+    }
+
+    /// Commands waiting or being decided.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The programme in force.
+    ///
+    /// # Errors
+    /// [`Failure::NoProgramme`], or the database is away.
+    pub async fn programme(&self) -> Result<Arc<Versioned>, Failure> {
+        self.0.programmes.latest(&self.0.pool).await
+    }
+
+    /// The code of a store, which never changes.
+    ///
+    /// # Errors
+    /// The database is away, or there is no such store.
+    pub async fn store_code(&self, store: StoreId) -> Result<Arc<str>, Failure> {
+        let known = self.0.store_codes.read().unwrap_or_else(PoisonError::into_inner).get(&store).cloned();
+        if let Some(code) = known {
+            return Ok(code);
+        }
+        let found = self.0.pool.run(move |conn| store::shop::find(conn, store)).await?;
+        let code: Arc<str> = found.ok_or_else(|| Failure::Internal("a store is missing".to_owned()))?.code.into();
+        self.0.store_codes.write().unwrap_or_else(PoisonError::into_inner).insert(store, code.clone());
+        Ok(code)
+    }
+
+    /// The programme's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The pool reads go to.
+    pub fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// Takes no more commands, finishes those waiting and ends the writer.
+    pub fn drain(&self) {
+        self.0.queue.write().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A writer that panicked has logged it; there is nothing left to finish.
+            let _ = thread.join();
+        }
+    }
+}

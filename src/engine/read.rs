@@ -1,0 +1,83 @@
+//! Reads through the same rules: a preview decides without storing, a member is shown settled.
+
+use std::sync::Arc;
+
+use tessera_rules::{Actor, Command, Context, MemberState, Outcome, Refusal, decide};
+use tessera_rules::id::MemberId;
+
+use super::batch::{plan, state};
+use super::{Answer, Engine, Failure, Submission, Time, Versioned};
+use crate::store;
+
+/// A member as he stands now: everything due by now applied, nothing written.
+pub struct Settled {
+    /// The programme it was settled under.
+    pub programme: Arc<Versioned>,
+    /// Standing and open lots.
+    pub member: MemberState,
+}
+
+impl Engine {
+    /// What a command would come to if it were submitted now. Nothing is written and no idempotency
+    /// key is looked at.
+    ///
+    /// # Errors
+    /// The outer: the database; the inner: the rules.
+    pub async fn preview(
+        &self,
+        member: MemberId,
+        command: Command,
+        actor: Actor,
+    ) -> Result<Result<Outcome, Refusal>, Failure> {
+        let decided = self.on_current_state(member, command, actor).await?;
+        Ok(decided.map(|(_, _, outcome)| outcome))
+    }
+
+    /// A member, settled to now, with his open lots.
+    ///
+    /// # Errors
+    /// The outer: the database; the inner: there is no such member.
+    pub async fn member(&self, member: MemberId) -> Result<Result<Settled, Refusal>, Failure> {
+        let decided = self.on_current_state(member, Command::Settle, Actor::SYSTEM).await?;
+        Ok(decided.map(|(programme, member, _)| Settled { programme, member }))
+    }
+
+    async fn on_current_state(
+        &self,
+        member: MemberId,
+        command: Command,
+        actor: Actor,
+    ) -> Result<Result<(Arc<Versioned>, MemberState, Outcome), Refusal>, Failure> {
+        let (now, programmes) = (self.clock().now(), self.0.programmes.clone());
+        let decided = self.pool().run(move |conn| {
+            let mut versioned = match programmes.any(conn) {
+                Ok(versioned) => versioned,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let render = Box::new(|_: &_| Answer { status: 200, body: String::new() });
+            let submission = Submission { member, command, actor, time: Time::Live, claim: None, render };
+            let mut loaded = loop {
+                let mut load = plan(&versioned.programme, now, std::iter::once(&submission), false);
+                // Every open lot is shown, not only those a debit would need.
+                load.debit = vec![member.uuid()];
+                let loaded = load.run(conn)?;
+                if loaded.programme == Some(versioned.version) {
+                    break loaded;
+                }
+                versioned = match programmes.reload(conn) {
+                    Ok(versioned) => versioned,
+                    Err(failure) => return Ok(Err(failure)),
+                };
+            };
+            Ok::<_, store::Error>(state(&mut loaded).map(|mut state| {
+                let context =
+                    Context { now, actor, programme_version: versioned.version, historic: false };
+                let decision = decide(&versioned.programme, &state, member, &submission.command, &context)?;
+                state.apply(member, &decision.effects)?;
+                let member = state.members.remove(&member).ok_or(Refusal::MemberUnknown)?;
+                Ok((versioned, member, decision.outcome))
+            }))
+        });
+        decided.await.map_err(Failure::from)?
+    }
+}

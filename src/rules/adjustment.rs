@@ -1,0 +1,31 @@
+//! Adjustments: points put right, and the opening balances an import brings along.
+
+use crate::amount::Points;
+use crate::command::Adjust;
+use crate::decision::{Balance, Outcome, Refusal};
+use crate::draft::{Draft, LotLife, Note};
+use crate::ledger::{Account, EntryKind};
+
+impl Draft<'_> {
+    pub(crate) fn adjust(&mut self, adjust: &Adjust) -> Result<Outcome, Refusal> {
+        self.settle()?;
+        let note = Note {
+            kind: EntryKind::Adjustment,
+            actor: self.context.actor,
+            effective_at: self.at,
+            document: Some(adjust.id.uuid()),
+            reason: Some(&adjust.reason),
+        };
+        if adjust.points.is_positive() {
+            let life = LotLife {
+                occurred_at: self.at,
+                available_from: self.at,
+                expires_at: self.programme.expiry.expires_at(self.zone(), self.at),
+            };
+            self.credit(note, Account::Adjusted, adjust.points, life)?;
+        } else if !adjust.points.is_zero() {
+            self.debit(note, Account::Adjusted, Points::ZERO.minus(adjust.points)?)?;
+        }
+        Ok(Outcome::Adjustment(Balance::from(&self.member.standing)))
+    }
+}

@@ -1,0 +1,183 @@
+//! Commands: what may be asked of the rulebook, by whom and when.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::amount::{Currency, Minor, Points, Quantity};
+use crate::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, StoreId};
+use crate::time::Instant;
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A member, for himself.
+    Member,
+    /// Awards points at a till.
+    Cashier,
+    /// Answers for a store.
+    Manager,
+    /// Configures the programme.
+    Admin,
+    /// An import of history.
+    Import,
+    /// The clock: a job, or what fell due before a command.
+    System,
+}
+
+/// Who acts, as entries record it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// In which role.
+    pub role: Role,
+    /// The staff or member id; absent for imports and the system.
+    pub id: Option<Uuid>,
+}
+
+impl Actor {
+    /// The clock itself.
+    pub const SYSTEM: Self = Self { role: Role::System, id: None };
+    /// An import.
+    pub const IMPORT: Self = Self { role: Role::Import, id: None };
+}
+
+/// Under which circumstances a command is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The command's time: the clock for a live command, `occurred_at` for an import or a replay.
+    /// The rules take the later of this and the member's last command.
+    pub now: Instant,
+    /// Who acts.
+    pub actor: Actor,
+    /// The programme version being applied.
+    pub programme_version: i64,
+    /// Imports and replays may lie further back than a till may.
+    pub historic: bool,
+}
+
+/// What is asked, for one member.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A receipt earns points.
+    Purchase(Purchase),
+    /// Points are spent.
+    Redeem(Redeem),
+    /// Points are put right or brought along.
+    Adjust(Adjust),
+    /// Whatever perks are due today are granted.
+    GrantPerks,
+    /// Only what fell due by now is applied.
+    Settle,
+}
+
+/// A receipt.
+#[derive(Debug, Clone)]
+pub struct Purchase {
+    /// The document's id.
+    pub id: PurchaseId,
+    /// The store, and its code for promotions.
+    pub store: StoreId,
+    /// The store's code.
+    pub store_code: String,
+    /// Who numbers the receipts: the store's or the integration's code.
+    pub source: String,
+    /// The receipt number, unique within the source for ever.
+    pub external_id: String,
+    /// When it happened at the till, if the till says so.
+    pub occurred_at: Option<Instant>,
+    /// Must be the programme's.
+    pub currency: Currency,
+    /// 1 to 1,000 lines.
+    pub lines: Vec<Line>,
+    /// How it was paid, where that matters.
+    pub tenders: Vec<Tender>,
+    /// SHA-256 over what makes two receipts the same (PROGRAMME.md §3).
+    pub content: [u8; 32],
+}
+
+impl Purchase {
+    /// What makes two receipts the same beside their number and time (PROGRAMME.md §3): SHA-256 of
+    /// the member, the currency, the lines and the tenders, each text with its length before it.
+    pub fn content_of(member: MemberId, currency: Currency, lines: &[Line], tenders: &[Tender]) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u32).to_be_bytes());
+            hasher.update(bytes);
+        };
+        field(member.uuid().as_bytes());
+        field(currency.code().as_bytes());
+        for line in lines {
+            field(line.sku.as_deref().unwrap_or("").as_bytes());
+            field(&(line.categories.len() as u32).to_be_bytes());
+            line.categories.iter().for_each(|category| field(category.as_bytes()));
+            field(&line.quantity.units().to_be_bytes());
+            field(&line.amount.get().to_be_bytes());
+        }
+        for tender in tenders {
+            field(tender.kind.as_bytes());
+            field(&tender.amount.get().to_be_bytes());
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// A line of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The article.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// Up to 8 categories; a rule on any of them matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Above 0.
+    pub quantity: Quantity,
+    /// Net line total after discounts, in minor units; negative for a deposit returned.
+    pub amount: Minor,
+}
+
+/// A part of how a receipt was paid.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tender {
+    /// `cash`, `card`, `gift_card`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Minor units, not negative.
+    pub amount: Minor,
+}
+
+/// Points to be spent at once.
+#[derive(Debug, Clone)]
+pub struct Redeem {
+    /// The document's id.
+    pub id: RedemptionId,
+    /// The store, unless the member redeems on his own.
+    pub store: Option<StoreId>,
+    /// For what.
+    pub what: Redeemed,
+    /// The step of the rotating code the member showed; each step spends once.
+    pub otp_step: Option<i64>,
+}
+
+/// What points are spent on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redeemed {
+    /// A reward of the catalogue, by code.
+    Reward(String),
+    /// Money off.
+    MoneyOff(Points),
+}
+
+/// Points put right, or an opening balance.
+#[derive(Debug, Clone)]
+pub struct Adjust {
+    /// The document's id.
+    pub id: AdjustmentId,
+    /// Points to give (above 0) or to take (below 0).
+    pub points: Points,
+    /// Machine-readable reason (`opening_balance`, …).
+    pub reason: String,
+}

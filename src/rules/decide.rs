@@ -1,0 +1,35 @@
+//! The one entry to the rules: a command, the state it meets, and what comes of it.
+
+use crate::command::{Command, Context};
+use crate::decision::{Decision, Outcome, Refusal};
+use crate::draft::Draft;
+use crate::id::MemberId;
+use crate::member::State;
+use crate::programme::Programme;
+
+/// Decides a command for a member. The state is not changed: apply the decision with
+/// [`State::apply`], and store it.
+///
+/// # Errors
+/// A [`Refusal`] when a rule says no; nothing is changed then.
+pub fn decide(
+    programme: &Programme,
+    state: &State,
+    member: MemberId,
+    command: &Command,
+    context: &Context,
+) -> Result<Decision, Refusal> {
+    let loaded = state.members.get(&member).ok_or(Refusal::MemberUnknown)?;
+    let mut draft = Draft::new(programme, context, loaded);
+    let outcome = match command {
+        Command::Purchase(purchase) => draft.purchase(purchase)?,
+        Command::Redeem(redeem) => draft.redeem(redeem, &state.shared)?,
+        Command::Adjust(adjust) => draft.adjust(adjust)?,
+        Command::GrantPerks => draft.grant_perks()?,
+        Command::Settle => {
+            draft.settle()?;
+            Outcome::Settled
+        }
+    };
+    Ok(Decision { effects: draft.effects, outcome })
+}

@@ -1,0 +1,431 @@
+//! Earning: what a purchase is worth in points, rounded once, and why (PROGRAMME.md §3).
+
+use std::cmp::Reverse;
+
+use crate::amount::{Minor, Multiplier, OutOfRange, Points};
+use crate::command::{Line, Tender};
+use crate::decision::Refusal;
+use crate::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained, PromotionExplained};
+use crate::programme::{Earning, Programme};
+use crate::promotion::{Combine, Miss, PromotionEffect};
+use crate::share::{apportion, by_weight};
+use crate::tier::TierLevel;
+use crate::time::Day;
+
+/// Micropoints in a point.
+pub const MICRO: i64 = 1_000_000;
+
+/// Everything earning depends on beside the programme.
+#[derive(Debug, Clone, Copy)]
+pub struct Sale<'a> {
+    /// The receipt's lines.
+    pub lines: &'a [Line],
+    /// How it was paid.
+    pub tenders: &'a [Tender],
+    /// The programme's day of `occurred_at`.
+    pub day: Day,
+    /// Code of the store.
+    pub store: &'a str,
+    /// The tier held just before the purchase.
+    pub tier: &'a TierLevel,
+    /// Multipliers granted by perks: (perk code, multiplier).
+    pub boosts: &'a [(String, Multiplier)],
+    /// The member's carry in micropoints.
+    pub carry: i64,
+    /// Points the member's purchases of that day were given already.
+    pub given_today: i64,
+}
+
+/// What a sale earns.
+#[derive(Debug, Clone)]
+pub struct Earned {
+    /// Points before caps.
+    pub wanted: Points,
+    /// Points given.
+    pub given: Points,
+    /// The member's carry afterwards.
+    pub carry: i64,
+    /// Exact points in micropoints added to the carry; absent where nothing was added.
+    pub micropoints: Option<i64>,
+    /// Why.
+    pub explanation: Explanation,
+}
+
+/// Decides what a sale earns.
+///
+/// # Errors
+/// [`Refusal::TendersExceedTotal`] and [`Refusal::AmountOutOfRange`].
+pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earned, Refusal> {
+    let earning = &programme.earning;
+    let mut lines = explain_lines(earning, sale)?;
+    let basis = lines.iter().map(|line| i128::from(line.basis.get())).sum::<i128>().max(0);
+    let weighted: Vec<i128> =
+        lines.iter().map(|line| i128::from(line.basis.get()) * i128::from(line.multiplier.units())).collect();
+    let formula =
+        Formula { earning, tier: sale.tier.earn_multiplier, weighted_sum: weighted.iter().sum::<i128>().max(0) };
+
+    let promotions = Promotions::of(programme, sale, &formula)?;
+    let exact = formula.exact(promotions.multiplier, promotions.fixed)?;
+    let uncapped = exact.whole()?;
+
+    // A purchase on which a cap bites adds nothing to the carry and takes nothing from it.
+    let carries = earning.carry_remainder && promotions.cut == 0;
+    let carry = if carries { sale.carry + exact.micro_fraction() } else { sale.carry };
+    let carried = if carries { carry.div_euclid(MICRO) } else { 0 };
+    let mut caps = Vec::new();
+    let given = cap(earning, sale, uncapped - promotions.cut + carried, &mut caps);
+    let carry_grows = carries && caps.is_empty();
+
+    let shares = share_lines(given, &lines, &weighted, &formula, &promotions)?;
+    for (line, share) in lines.iter_mut().zip(shares) {
+        line.points = Points::new(share)?;
+    }
+    let base = formula.base_points(basis)?;
+    Ok(Earned {
+        wanted: Points::new(uncapped + carried)?,
+        given: Points::new(given)?,
+        carry: if carry_grows { carry.rem_euclid(MICRO) } else { sale.carry },
+        micropoints: if carry_grows { Some(exact.micropoints()?) } else { None },
+        explanation: Explanation {
+            programme_version: version,
+            rate: earning.rate,
+            tier: sale.tier.code.clone(),
+            tier_multiplier: sale.tier.earn_multiplier,
+            promotion_multiplier: promotions.multiplier,
+            fixed_points: Points::new(promotions.fixed)?,
+            basis: Minor::from_wide(basis)?,
+            base_points: base,
+            lines,
+            promotions: promotions.explained,
+            remainder_micropoints: exact.micro_fraction(),
+            carried_points: Points::new(if carry_grows { carried } else { 0 })?,
+            caps,
+        },
+    })
+}
+
+/// Lines with what counts of them, the exclusions and the rule that matched.
+fn explain_lines(earning: &Earning, sale: &Sale<'_>) -> Result<Vec<LineExplained>, Refusal> {
+    let amounts = less_excluded_tenders(earning, sale)?;
+    let explain = |(i, (line, amount)): (usize, (&Line, i64))| {
+        let excluded = exclusion(earning, line);
+        let rule = line_rule(earning, line);
+        Ok(LineExplained {
+            line: i as u32 + 1,
+            basis: Minor::new(if excluded.is_some() { 0 } else { amount })?,
+            excluded,
+            multiplier: rule.map_or(Multiplier::ONE, |(_, multiplier)| multiplier),
+            rule: rule.map(|(code, _)| code.to_owned()),
+            points: Points::ZERO,
+        })
+    };
+    sale.lines.iter().zip(amounts).enumerate().map(explain).collect()
+}
+
+/// Line amounts after an excluded tender has reduced every line pro rata.
+fn less_excluded_tenders(earning: &Earning, sale: &Sale<'_>) -> Result<Vec<i64>, Refusal> {
+    let amounts: Vec<i64> = sale.lines.iter().map(|line| line.amount.get()).collect();
+    let excluded = sale.tenders.iter().filter(|tender| earning.excluded_tenders.contains(&tender.kind));
+    let excluded: i128 = excluded.map(|tender| i128::from(tender.amount.get())).sum();
+    if excluded <= 0 {
+        return Ok(amounts);
+    }
+    let total: i128 = amounts.iter().map(|&amount| i128::from(amount)).sum();
+    if excluded > total {
+        return Err(Refusal::TendersExceedTotal);
+    }
+    let parts = by_weight(i64::try_from(excluded).map_err(|_| OutOfRange)?, &amounts)?;
+    Ok(amounts.iter().zip(parts).map(|(amount, part)| amount - part).collect())
+}
+
+fn exclusion(earning: &Earning, line: &Line) -> Option<Exclusion> {
+    if line.sku.as_ref().is_some_and(|sku| earning.excluded_skus.contains(sku)) {
+        return Some(Exclusion::Sku);
+    }
+    let category = line.categories.iter().find(|category| earning.excluded_categories.contains(category))?;
+    Some(Exclusion::Category(category.clone()))
+}
+
+/// The matching rule with the largest multiplier; the first among equals.
+fn line_rule<'p>(earning: &'p Earning, line: &Line) -> Option<(&'p str, Multiplier)> {
+    let matching = earning.rules.iter().filter(|rule| {
+        rule.sku.is_some() && rule.sku == line.sku
+            || rule.category.as_ref().is_some_and(|category| line.categories.contains(category))
+    });
+    let best = matching.min_by_key(|rule| Reverse(rule.multiplier))?;
+    Some((&best.code, best.multiplier))
+}
+
+/// Applies the caps of a purchase and of a day; notes those that bite.
+fn cap(earning: &Earning, sale: &Sale<'_>, wanted: i64, caps: &mut Vec<CapExplained>) -> i64 {
+    let day = earning.cap_per_day.map(|cap| (cap.get() - sale.given_today).max(0));
+    let limits = [(CapKind::Purchase, earning.cap_per_purchase.map(Points::get)), (CapKind::Day, day)];
+    let mut given = wanted;
+    for (kind, limit) in limits {
+        if let Some(limit) = limit.filter(|&limit| limit < given) {
+            let points = |value| Points::new(value).unwrap_or(Points::ZERO);
+            caps.push(CapExplained { cap: kind, limit: points(limit), cut: points(given - limit) });
+            given = limit;
+        }
+    }
+    given
+}
+
+/// The points formula with the parts that do not depend on promotions filled in.
+struct Formula<'p> {
+    earning: &'p Earning,
+    tier: Multiplier,
+    /// Σ line basis × line multiplier, never below 0.
+    weighted_sum: i128,
+}
+
+/// An exact number of points as a fraction.
+struct Exact {
+    numerator: i128,
+    denominator: i128,
+}
+
+/// The unit of a product of three multipliers: line, promotion, tier.
+const UNIT: i128 = (Multiplier::UNIT as i128).pow(3);
+
+fn times(a: i128, b: i128) -> Result<i128, OutOfRange> {
+    a.checked_mul(b).ok_or(OutOfRange)
+}
+
+impl Formula<'_> {
+    fn denominator(&self) -> i128 {
+        i128::from(self.earning.rate.per) * UNIT
+    }
+
+    /// `rate × tier × weighted × multiplier`, over [`Self::denominator`].
+    fn scaled(&self, weighted: i128, multiplier: Multiplier) -> Result<i128, OutOfRange> {
+        let factor =
+            i128::from(self.tier.units()) * i128::from(self.earning.rate.points) * i128::from(multiplier.units());
+        times(weighted, factor)
+    }
+
+    fn exact(&self, multiplier: Multiplier, fixed: i64) -> Result<Exact, OutOfRange> {
+        let denominator = self.denominator();
+        let fixed = times(i128::from(fixed), denominator)?;
+        let numerator = self.scaled(self.weighted_sum, multiplier)?.checked_add(fixed).ok_or(OutOfRange)?;
+        Ok(Exact { numerator, denominator })
+    }
+
+    /// What the basis earns before any multiplier.
+    fn base_points(&self, basis: i128) -> Result<Points, OutOfRange> {
+        let rate = self.earning.rate;
+        Points::from_wide(basis * i128::from(rate.points) / i128::from(rate.per))
+    }
+}
+
+impl Exact {
+    fn whole(&self) -> Result<i64, OutOfRange> {
+        Points::from_wide(self.numerator / self.denominator).map(Points::get)
+    }
+
+    fn micro_fraction(&self) -> i64 {
+        // The denominator is a multiple of a million, and the fraction is below 1.
+        ((self.numerator % self.denominator) / (self.denominator / i128::from(MICRO))) as i64
+    }
+
+    fn micropoints(&self) -> Result<i64, OutOfRange> {
+        self.whole()?.checked_mul(MICRO).and_then(|whole| whole.checked_add(self.micro_fraction())).ok_or(OutOfRange)
+    }
+}
+
+/// What the promotions add up to.
+struct Promotions {
+    multiplier: Multiplier,
+    fixed: i64,
+    /// Points that caps of promotions cut off.
+    cut: i64,
+    explained: Vec<PromotionExplained>,
+}
+
+/// A promotion, or a perk's multiplier standing in for one.
+struct Candidate {
+    priority: i32,
+    code: String,
+    effect: PromotionEffect,
+    cap: Option<Points>,
+    missed: Option<Miss>,
+}
+
+impl Promotions {
+    /// Takes the promotions in priority order and charges each with what it adds to those before.
+    fn of(programme: &Programme, sale: &Sale<'_>, formula: &Formula<'_>) -> Result<Self, OutOfRange> {
+        let combine = programme.earning.combine;
+        let mut candidates = candidates(programme, sale);
+        if combine == Combine::Best {
+            keep_best(&mut candidates);
+        }
+        let mut sum = Self { multiplier: Multiplier::ONE, fixed: 0, cut: 0, explained: Vec::new() };
+        let mut product = Product { numerator: i128::from(Multiplier::UNIT), places: Multiplier::PLACES };
+        let mut before = formula.exact(sum.multiplier, sum.fixed)?.whole()?;
+        for candidate in candidates {
+            let mut charged = 0;
+            if candidate.missed.is_none() {
+                sum.take(combine, candidate.effect, &mut product)?;
+                let after = formula.exact(sum.multiplier, sum.fixed)?.whole()?;
+                charged = after - before;
+                before = after;
+            }
+            let given = candidate.cap.map_or(charged, |cap| charged.min(cap.get()));
+            sum.cut += charged - given;
+            sum.explained.push(PromotionExplained {
+                code: candidate.code,
+                effect: candidate.effect,
+                missed: candidate.missed,
+                charged: Points::new(given)?,
+                wanted: (given < charged).then_some(Points::new(charged)?),
+            });
+        }
+        Ok(sum)
+    }
+
+    fn take(&mut self, combine: Combine, effect: PromotionEffect, product: &mut Product) -> Result<(), OutOfRange> {
+        match effect {
+            PromotionEffect::Add { points } => self.fixed = self.fixed.checked_add(points.get()).ok_or(OutOfRange)?,
+            PromotionEffect::Multiply { by } => {
+                self.multiplier = match combine {
+                    Combine::Best => by,
+                    Combine::Add => Multiplier::from_units(self.multiplier.units() + by.units() - Multiplier::UNIT),
+                    Combine::Multiply => product.times(by)?,
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A product of multipliers, kept exact so that it is cut to 4 places once.
+struct Product {
+    numerator: i128,
+    places: u32,
+}
+
+impl Product {
+    /// Multiplies by another factor; returns the product cut to 4 places.
+    fn times(&mut self, by: Multiplier) -> Result<Multiplier, OutOfRange> {
+        self.numerator = times(self.numerator, i128::from(by.units()))?;
+        self.places += Multiplier::PLACES;
+        // Dropping zeros, 2× counts as 2 and not as 2.0000: a ladder of any length then fits.
+        while self.places > Multiplier::PLACES && self.numerator % 10 == 0 {
+            self.numerator /= 10;
+            self.places -= 1;
+        }
+        let cut = self.numerator / 10_i128.pow(self.places - Multiplier::PLACES);
+        Ok(Multiplier::from_units(i64::try_from(cut).map_err(|_| OutOfRange)?))
+    }
+}
+
+/// Every promotion and granted multiplier in priority order, with why it misses this sale.
+fn candidates(programme: &Programme, sale: &Sale<'_>) -> Vec<Candidate> {
+    let promotions = programme.promotions.iter().map(|promotion| Candidate {
+        priority: promotion.priority,
+        code: promotion.code.clone(),
+        effect: promotion.effect,
+        cap: promotion.cap_per_purchase,
+        missed: promotion.miss(sale.day, Some(sale.store), &sale.tier.code),
+    });
+    let boosts = sale.boosts.iter().map(|(perk, by)| Candidate {
+        priority: 0,
+        code: format!("perk:{perk}"),
+        effect: PromotionEffect::Multiply { by: *by },
+        cap: None,
+        missed: None,
+    });
+    let mut all: Vec<Candidate> = promotions.chain(boosts).collect();
+    all.sort_by(|a, b| (a.priority, &a.code).cmp(&(b.priority, &b.code)));
+    all
+}
+
+/// Under `best` only the largest multiplier counts; fixed points are not multipliers and all count.
+fn keep_best(candidates: &mut [Candidate]) {
+    let multiplier = |candidate: &Candidate| match candidate.effect {
+        PromotionEffect::Multiply { by } if candidate.missed.is_none() => Some(by),
+        _ => None,
+    };
+    let best = (0..candidates.len()).filter(|&i| multiplier(&candidates[i]).is_some());
+    let Some(best) = best.min_by_key(|&i| (Reverse(multiplier(&candidates[i])), i)) else { return };
+    for (i, candidate) in candidates.iter_mut().enumerate() {
+        if i != best && multiplier(candidate).is_some() {
+            candidate.missed = Some(Miss::NotBest);
+        }
+    }
+}
+
+/// The lines' shares of the points given (PROGRAMME.md §1): exact shares, the fixed points among them
+/// by line amount, a cap scales them first, and they are rounded together once.
+fn share_lines(
+    given: i64,
+    lines: &[LineExplained],
+    weighted: &[i128],
+    formula: &Formula<'_>,
+    promotions: &Promotions,
+) -> Result<Vec<i64>, OutOfRange> {
+    let clamped = weighted.iter().sum::<i128>() < 0;
+    let multiplied = |weight: &i128| if clamped { Ok(0) } else { formula.scaled(*weight, promotions.multiplier) };
+    let mut exact = Shares {
+        numerators: weighted.iter().map(multiplied).collect::<Result<_, _>>()?,
+        denominator: formula.denominator(),
+    };
+    exact.reduce();
+    if promotions.fixed != 0 {
+        let amounts = lines.iter().map(|line| if clamped { 0 } else { i128::from(line.basis.get()) });
+        exact.add_by_weight(promotions.fixed, amounts.collect())?;
+    }
+    let total = exact.total()?;
+    if i128::from(given) < total / exact.denominator {
+        for numerator in &mut exact.numerators {
+            *numerator = times(*numerator, i128::from(given))?;
+        }
+        exact.denominator = total;
+    }
+    apportion(given, &exact.numerators, exact.denominator)
+}
+
+/// Exact shares over one denominator.
+struct Shares {
+    numerators: Vec<i128>,
+    denominator: i128,
+}
+
+impl Shares {
+    /// Divides out what numerators and denominator have in common, so that products stay small.
+    fn reduce(&mut self) {
+        let common = self.numerators.iter().fold(self.denominator, |common, &n| gcd(common, n));
+        self.denominator /= common;
+        self.numerators.iter_mut().for_each(|n| *n /= common);
+    }
+
+    /// Adds whole points in the proportions of the weights; without a proportion the first line
+    /// takes all.
+    fn add_by_weight(&mut self, points: i64, mut weights: Vec<i128>) -> Result<(), OutOfRange> {
+        let mut sum: i128 = weights.iter().sum();
+        if sum <= 0 {
+            sum = 1;
+            weights.iter_mut().enumerate().for_each(|(i, weight)| *weight = i128::from(i == 0));
+        }
+        let unit = times(i128::from(points), self.denominator)?;
+        for (numerator, weight) in self.numerators.iter_mut().zip(weights) {
+            *numerator = times(*numerator, sum)?.checked_add(times(unit, weight)?).ok_or(OutOfRange)?;
+        }
+        self.denominator = times(self.denominator, sum)?;
+        self.reduce();
+        Ok(())
+    }
+
+    fn total(&self) -> Result<i128, OutOfRange> {
+        self.numerators.iter().try_fold(0_i128, |sum, &n| sum.checked_add(n)).ok_or(OutOfRange)
+    }
+}
+
+/// The greatest common divisor of a positive number and any other.
+fn gcd(a: i128, b: i128) -> i128 {
+    let (mut a, mut b) = (a, b);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a.abs()
+}

@@ -1,0 +1,113 @@
+//! The explanation stored with every sale: why it earned what it earned (PROGRAMME.md §3). It is
+//! also what later returns are decided on, so it names every factor, and it is never recomputed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::{Minor, Multiplier, Points, Rate};
+use crate::promotion::{Miss, PromotionEffect};
+
+/// Why a purchase earned what it earned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The programme version that decided.
+    pub programme_version: i64,
+    /// The base rate.
+    pub rate: Rate,
+    /// Code of the tier that counted.
+    pub tier: String,
+    /// Its multiplier.
+    pub tier_multiplier: Multiplier,
+    /// The combined promotion multiplier.
+    pub promotion_multiplier: Multiplier,
+    /// Fixed points added.
+    pub fixed_points: Points,
+    /// The basis: what counted, in minor units.
+    pub basis: Minor,
+    /// Base points: what the basis earns before any multiplier; what tiers measure.
+    pub base_points: Points,
+    /// Line by line.
+    pub lines: Vec<LineExplained>,
+    /// Promotion by promotion, in priority order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promotions: Vec<PromotionExplained>,
+    /// The fraction of a point cut off, in micropoints; carried to the next purchase where the
+    /// programme carries remainders.
+    pub remainder_micropoints: i64,
+    /// Points that came from earlier remainders.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub carried_points: Points,
+    /// The caps that bit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<CapExplained>,
+}
+
+fn is_zero(points: &Points) -> bool {
+    points.is_zero()
+}
+
+/// One line of a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineExplained {
+    /// Position, from 1.
+    pub line: u32,
+    /// What counted of it after excluded tenders, in minor units; 0 when excluded.
+    pub basis: Minor,
+    /// Why it earned nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<Exclusion>,
+    /// The multiplier of the rule that matched, else 1.
+    pub multiplier: Multiplier,
+    /// Code of that rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Its share of the points given.
+    pub points: Points,
+}
+
+/// Why a line earned nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exclusion {
+    /// Its SKU is excluded.
+    Sku,
+    /// This category is excluded.
+    Category(String),
+}
+
+/// One promotion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotionExplained {
+    /// Its code; `perk:<code>` for a multiplier that a perk granted.
+    pub code: String,
+    /// What it gives.
+    pub effect: PromotionEffect,
+    /// Why it did not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Miss>,
+    /// Points charged to it, after its cap.
+    pub charged: Points,
+    /// Points it would have been charged without its cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Points>,
+}
+
+/// A cap that bit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapExplained {
+    /// Which.
+    pub cap: CapKind,
+    /// The most that could be given.
+    pub limit: Points,
+    /// Points it cut off.
+    pub cut: Points,
+}
+
+/// Which cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CapKind {
+    /// On one purchase.
+    Purchase,
+    /// On the purchases of one day.
+    Day,
+}

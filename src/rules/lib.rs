@@ -1,0 +1,48 @@
+//! The loyalty rulebook: what the rules of a points-and-tiers programme *mean*, and nothing else.
+//!
+//! Everything here is a pure function of (programme, state, command, time). Nothing in this crate
+//! reads a clock, draws a random number, opens a file or knows that a database exists; `Cargo.toml`
+//! lists no crate that could. That is what lets property tests run the rules by the million, and
+//! what lets the same code decide a live purchase, a preview, an import and a replay.
+//!
+//! Reading order:
+//!
+//! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
+//! 2. [`programme`] – what an admin configures, with [`promotion`], [`reward`] and [`perk`].
+//! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
+//! 4. [`command`] and [`decision`] – what may be asked, and what comes of it.
+//! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
+//!    hands over to [`earning`], [`redemption`], [`adjustment`] or [`perk`].
+//! 6. [`explain`] – why a purchase earned what it earned.
+
+pub mod adjustment;
+pub mod amount;
+pub mod code;
+pub mod command;
+pub mod decide;
+pub mod decision;
+mod draft;
+pub mod earning;
+pub mod expiry;
+pub mod explain;
+pub mod id;
+pub mod ledger;
+pub mod lot;
+pub mod member;
+pub mod perk;
+pub mod programme;
+pub mod promotion;
+mod purchase;
+pub mod redemption;
+pub mod reward;
+pub mod settle;
+pub mod share;
+pub mod text;
+pub mod tier;
+pub mod time;
+
+pub use command::{Actor, Command, Context, Role};
+pub use decide::decide;
+pub use decision::{Decision, Outcome, Refusal};
+pub use member::{MemberState, Standing, State};
+pub use programme::Programme;

@@ -1,0 +1,316 @@
+//! The programme: everything an admin configures, as one versioned document.
+//!
+//! The TOML file and the admin API are two doors to this one room: both read and write this type,
+//! and [`Programme::problems`] checks it for both.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::{Currency, MAX_MAGNITUDE, Minor, Multiplier, OutOfRange, Points, Rate};
+use crate::expiry::Expiry;
+use crate::perk::Perk;
+use crate::promotion::{Combine, Promotion};
+use crate::reward::Reward;
+use crate::text::Text;
+use crate::tier::{Measure, TierLevel, Window};
+use crate::time::Zone;
+
+/// A programme at one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programme {
+    /// What members see.
+    pub name: Text,
+    /// The one currency of every document (PROGRAMME.md §1).
+    pub currency: Currency,
+    /// What "day", "month" and "midnight" mean.
+    pub time_zone: Zone,
+    /// How purchases earn.
+    pub earning: Earning,
+    /// When points lapse.
+    #[serde(default)]
+    pub expiry: Expiry,
+    /// Points as money off; absent: not offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redemption: Option<MoneyOff>,
+    /// The tiers and what they measure.
+    #[serde(default)]
+    pub tiers: Tiers,
+    /// Promotions, in no particular order: priority decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promotions: Vec<Promotion>,
+    /// The catalogue.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewards: Vec<Reward>,
+    /// Birthday and other perks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub perks: Vec<Perk>,
+}
+
+/// How purchases earn (PROGRAMME.md §3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earning {
+    /// Base rate.
+    pub rate: Rate,
+    /// How promotion multipliers combine.
+    #[serde(default)]
+    pub combine: Combine,
+    /// Whether the fraction of a point left by a sale is kept for the next one.
+    #[serde(default)]
+    pub carry_remainder: bool,
+    /// Categories that earn nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_categories: Vec<String>,
+    /// SKUs that earn nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_skus: Vec<String>,
+    /// Tender types (`gift_card`, …) whose part of a sale earns nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_tenders: Vec<String>,
+    /// The most one purchase may earn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_per_purchase: Option<Points>,
+    /// The most a member may earn from the purchases of one programme day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_per_day: Option<Points>,
+    /// Category and SKU multipliers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<EarningRule>,
+}
+
+/// A multiplier for a category or a SKU; the largest that matches a line counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarningRule {
+    /// Names the rule, unique among rules.
+    pub code: String,
+    /// Matches lines of this category …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// … or of this SKU. Exactly one of the two is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// At least 0.
+    pub multiplier: Multiplier,
+}
+
+/// Points as money off (PROGRAMME.md §8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoneyOff {
+    /// What points are worth: `points` buy `per` minor units.
+    pub rate: Rate,
+    /// The least that may be redeemed at once.
+    #[serde(default = "one_point")]
+    pub minimum: Points,
+    /// Redeemed points are a multiple of this.
+    #[serde(default = "one_point")]
+    pub step: Points,
+    /// The largest share of a basket that points may pay, as a decimal up to 1.
+    #[serde(default = "whole")]
+    pub largest_share: Multiplier,
+}
+
+fn one_point() -> Points {
+    Points::new(1).unwrap_or(Points::ZERO)
+}
+
+fn whole() -> Multiplier {
+    Multiplier::ONE
+}
+
+impl MoneyOff {
+    /// What `points` are worth, rounded down to the minor unit.
+    ///
+    /// # Errors
+    /// The worth leaves ±(2^53 − 1).
+    pub fn worth(&self, points: Points) -> Result<Minor, OutOfRange> {
+        let wide = i128::from(points.get()) * i128::from(self.rate.per);
+        Minor::from_wide(wide.div_euclid(i128::from(self.rate.points)))
+    }
+}
+
+/// The ladder of tiers (PROGRAMME.md §6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tiers {
+    /// What is measured.
+    pub measure: Measure,
+    /// Over which window.
+    pub window: Window,
+    /// From the lowest (threshold 0) up; never empty.
+    pub levels: Vec<TierLevel>,
+}
+
+impl Default for Tiers {
+    fn default() -> Self {
+        Self { measure: Measure::Points, window: Window::Lifetime, levels: vec![TierLevel::base()] }
+    }
+}
+
+/// Something wrong in a programme document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// RFC 6901 pointer into the document.
+    pub pointer: String,
+    /// Stable code of the problem.
+    pub code: &'static str,
+    /// What is wrong, in English.
+    pub detail: String,
+}
+
+impl Programme {
+    /// The position of a tier by its code; an unknown code (a tier since removed) is the lowest.
+    pub fn tier_position(&self, code: &str) -> usize {
+        self.tiers.levels.iter().position(|level| level.code == code).unwrap_or(0)
+    }
+
+    /// The tier at a position; positions beyond the ladder give the top.
+    pub fn tier(&self, position: usize) -> &TierLevel {
+        let last = self.tiers.levels.len().saturating_sub(1);
+        &self.tiers.levels[position.min(last)]
+    }
+
+    /// A reward of the catalogue.
+    pub fn reward(&self, code: &str) -> Option<&Reward> {
+        self.rewards.iter().find(|reward| reward.code == code)
+    }
+
+    /// Everything wrong with the document; empty means it may go live.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = Problems::default();
+        self.check_earning(&mut found);
+        self.check_tiers(&mut found);
+        self.check_lists(&mut found);
+        if let Some(money_off) = &self.redemption {
+            found.rate("/redemption/rate", money_off.rate);
+            found.refuse(!money_off.minimum.is_positive(), "/redemption/minimum", "too_small", "must be at least 1");
+            found.refuse(!money_off.step.is_positive(), "/redemption/step", "too_small", "must be at least 1");
+            let share = money_off.largest_share.units();
+            found.refuse(
+                !(1..=Multiplier::UNIT).contains(&share),
+                "/redemption/largest_share",
+                "out_of_range",
+                "must be above 0 and at most 1",
+            );
+        }
+        self.expiry.check(&mut found);
+        found.0
+    }
+
+    fn check_earning(&self, found: &mut Problems) {
+        found.rate("/earning/rate", self.earning.rate);
+        found.codes("/earning/rules", self.earning.rules.iter().map(|rule| rule.code.as_str()));
+        for (i, rule) in self.earning.rules.iter().enumerate() {
+            found.refuse(
+                rule.category.is_some() == rule.sku.is_some(),
+                &format!("/earning/rules/{i}"),
+                "one_of_category_or_sku",
+                "name a category or a sku, not both and not neither",
+            );
+            found.multiplier(&format!("/earning/rules/{i}/multiplier"), rule.multiplier, 0);
+        }
+        for (name, cap) in
+            [("cap_per_purchase", self.earning.cap_per_purchase), ("cap_per_day", self.earning.cap_per_day)]
+        {
+            found.refuse(
+                cap.is_some_and(|cap| !cap.is_positive()),
+                &format!("/earning/{name}"),
+                "too_small",
+                "must be at least 1",
+            );
+        }
+    }
+
+    fn check_tiers(&self, found: &mut Problems) {
+        let levels = &self.tiers.levels;
+        found.refuse(levels.is_empty(), "/tiers/levels", "empty", "at least one tier is needed");
+        found.codes("/tiers/levels", levels.iter().map(|level| level.code.as_str()));
+        found.refuse(
+            levels.first().is_some_and(|level| level.threshold != 0),
+            "/tiers/levels/0/threshold",
+            "not_zero",
+            "the lowest tier is reached at 0",
+        );
+        for (i, pair) in levels.windows(2).enumerate() {
+            found.refuse(
+                pair[1].threshold <= pair[0].threshold,
+                &format!("/tiers/levels/{}/threshold", i + 1),
+                "not_ascending",
+                "must be above the threshold of the tier below",
+            );
+        }
+        for (i, level) in levels.iter().enumerate() {
+            found.refuse(
+                level.threshold > MAX_MAGNITUDE,
+                &format!("/tiers/levels/{i}/threshold"),
+                "out_of_range",
+                "must be at most 9007199254740991",
+            );
+            found.multiplier(&format!("/tiers/levels/{i}/earn_multiplier"), level.earn_multiplier, 0);
+        }
+        if let Window::Rolling { days } = self.tiers.window {
+            found.refuse(!(1..=3_660).contains(&days), "/tiers/window/days", "out_of_range", "must be 1 to 3660");
+        }
+    }
+
+    fn check_lists(&self, found: &mut Problems) {
+        found.codes("/promotions", self.promotions.iter().map(|p| p.code.as_str()));
+        found.codes("/rewards", self.rewards.iter().map(|r| r.code.as_str()));
+        found.codes("/perks", self.perks.iter().map(|p| p.code.as_str()));
+        for (i, promotion) in self.promotions.iter().enumerate() {
+            promotion.check(self, &format!("/promotions/{i}"), found);
+        }
+        for (i, reward) in self.rewards.iter().enumerate() {
+            reward.check(self, &format!("/rewards/{i}"), found);
+        }
+        for (i, perk) in self.perks.iter().enumerate() {
+            perk.check(self, &format!("/perks/{i}"), found);
+        }
+    }
+}
+
+/// Collects what is wrong while the parts of a document are checked.
+#[derive(Debug, Default)]
+pub struct Problems(pub Vec<Problem>);
+
+/// The largest multiplier a rule may have: 1,000.
+const MULTIPLIER_MAX: i64 = 1_000 * Multiplier::UNIT;
+
+impl Problems {
+    /// Notes a problem when `wrong` holds.
+    pub fn refuse(&mut self, wrong: bool, pointer: &str, code: &'static str, detail: &str) {
+        if wrong {
+            self.0.push(Problem { pointer: pointer.to_owned(), code, detail: detail.to_owned() });
+        }
+    }
+
+    /// Checks the bounds of a rate.
+    pub fn rate(&mut self, pointer: &str, rate: Rate) {
+        let wrong = !(1..=1_000_000).contains(&rate.points) || !(1..=1_000_000_000).contains(&rate.per);
+        self.refuse(wrong, pointer, "out_of_range", "points must be 1 to 1,000,000 and per 1 to 1,000,000,000");
+    }
+
+    /// Checks a multiplier against a lower bound (in units) and the common upper one.
+    pub fn multiplier(&mut self, pointer: &str, multiplier: Multiplier, least: i64) {
+        let wrong = !(least..=MULTIPLIER_MAX).contains(&multiplier.units());
+        let detail = format!("must be {} to 1000", Multiplier::from_units(least));
+        self.refuse(wrong, pointer, "out_of_range", &detail);
+    }
+
+    /// Checks that codes are well formed and used once.
+    pub fn codes<'a>(&mut self, list: &str, codes: impl Iterator<Item = &'a str>) {
+        let mut seen = std::collections::BTreeSet::new();
+        for (i, code) in codes.enumerate() {
+            let pointer = format!("{list}/{i}/code");
+            self.refuse(!is_code(code), &pointer, "code_invalid", "1 to 64 of a-z, 0-9, '-' and '_'");
+            self.refuse(!seen.insert(code), &pointer, "code_taken", "is used twice");
+        }
+    }
+}
+
+/// Whether a text may name a tier, a rule, a promotion, a reward, a perk or a store.
+pub fn is_code(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+}

@@ -1,0 +1,134 @@
+//! The programme document: every bound is checked, and each problem names its place.
+
+use tessera_rules::Programme;
+use tessera_rules::amount::{MAX_MAGNITUDE, Points, Rate};
+use tessera_rules::perk::{OccasionKind, Perk, PerkGift, PerkWindow};
+use tessera_rules::programme::{EarningRule, MoneyOff, is_code};
+use tessera_rules::promotion::PromotionEffect;
+use tessera_rules::reward::Reward;
+use tessera_rules::tier::Window;
+use tessera_rules::time::{LeapDay, Period};
+
+use crate::support::{after, day, level, points, programme, promotion, times};
+
+type Break = fn(&mut Programme);
+
+fn whole() -> Programme {
+    let mut programme = programme();
+    let double = PromotionEffect::Multiply { by: times("2") };
+    programme.promotions = vec![promotion("double", 0, double), promotion("extra", 0, double)];
+    programme.promotions[1].effect = PromotionEffect::Add { points: points(5) };
+    programme.tiers.levels = vec![level("base", 0, "1"), level("gold", 100, "1")];
+    programme.tiers.window = Window::Rolling { days: 365 };
+    programme.expiry = after(12, Period::Day);
+    let rate = Rate { points: 1, per: 1 };
+    programme.redemption = Some(MoneyOff { rate, minimum: points(1), step: points(1), largest_share: times("1") });
+    programme.earning.rules = vec![EarningRule {
+        code: "food".to_owned(),
+        category: Some("food".to_owned()),
+        sku: None,
+        multiplier: times("2"),
+    }];
+    programme.rewards = vec![Reward {
+        code: "mug".to_owned(),
+        name: "Mug".into(),
+        points: points(40),
+        stock: None,
+        minimum_tier: None,
+        from: None,
+        to: None,
+    }];
+    programme.perks = vec![Perk {
+        code: "cake".to_owned(),
+        name: "Cake".into(),
+        occasion: OccasionKind::Birthday,
+        grant: PerkGift::Points { points: points(5) },
+        windows: vec![PerkWindow { tiers: Vec::new(), before_days: 180, after_days: 180 }],
+        member_for_days: 0,
+        needs_purchase: false,
+        leap_day: LeapDay::March1,
+    }];
+    programme
+}
+
+const BREAKS: [(Break, &str); 33] = [
+    (|p| p.earning.rate.points = 0, "/earning/rate out_of_range"),
+    (|p| p.earning.rate.per = 1_000_000_001, "/earning/rate out_of_range"),
+    (|p| p.earning.rules[0].code = "Food".into(), "/earning/rules/0/code code_invalid"),
+    (|p| p.earning.rules[0].sku = Some("S1".into()), "/earning/rules/0 one_of_category_or_sku"),
+    (|p| p.earning.rules[0].category = None, "/earning/rules/0 one_of_category_or_sku"),
+    (|p| p.earning.rules[0].multiplier = times("-1"), "/earning/rules/0/multiplier out_of_range"),
+    (|p| p.earning.cap_per_purchase = Some(Points::ZERO), "/earning/cap_per_purchase too_small"),
+    (|p| p.earning.cap_per_day = Some(points(-1)), "/earning/cap_per_day too_small"),
+    (|p| p.tiers.levels.clear(), "/tiers/levels empty"),
+    (|p| p.tiers.levels[0].threshold = 1, "/tiers/levels/0/threshold not_zero"),
+    (|p| p.tiers.levels[1].threshold = 0, "/tiers/levels/1/threshold not_ascending"),
+    (|p| p.tiers.levels[1].threshold = MAX_MAGNITUDE + 1, "/tiers/levels/1/threshold out_of_range"),
+    (|p| p.tiers.levels[1].code = "base".into(), "/tiers/levels/1/code code_taken"),
+    (|p| p.tiers.levels[1].earn_multiplier = times("1000.0001"), "/tiers/levels/1/earn_multiplier out_of_range"),
+    (|p| p.tiers.window = Window::Rolling { days: 0 }, "/tiers/window/days out_of_range"),
+    (|p| p.tiers.window = Window::Rolling { days: 3_661 }, "/tiers/window/days out_of_range"),
+    (|p| p.expiry = after(0, Period::Day), "/expiry/months out_of_range"),
+    (|p| p.expiry = after(241, Period::Day), "/expiry/months out_of_range"),
+    (|p| off(p).rate.points = 0, "/redemption/rate out_of_range"),
+    (|p| off(p).minimum = Points::ZERO, "/redemption/minimum too_small"),
+    (|p| off(p).step = Points::ZERO, "/redemption/step too_small"),
+    (|p| off(p).largest_share = times("1.0001"), "/redemption/largest_share out_of_range"),
+    (
+        |p| p.promotions[0].effect = PromotionEffect::Multiply { by: times("0.9") },
+        "/promotions/0/effect/by out_of_range",
+    ),
+    (
+        |p| p.promotions[1].effect = PromotionEffect::Add { points: Points::ZERO },
+        "/promotions/1/effect/points too_small",
+    ),
+    (|p| p.promotions[0].cap_per_purchase = Some(Points::ZERO), "/promotions/0/cap_per_purchase too_small"),
+    (|p| p.promotions[1].tiers = vec!["iron".into()], "/promotions/1/tiers/0 unknown_tier"),
+    (|p| p.promotions[1].code = "double".into(), "/promotions/1/code code_taken"),
+    (|p| p.rewards[0].points = Points::ZERO, "/rewards/0/points too_small"),
+    (|p| p.rewards[0].minimum_tier = Some("iron".into()), "/rewards/0/minimum_tier unknown_tier"),
+    (|p| p.perks[0].windows.clear(), "/perks/0/windows empty"),
+    (|p| p.perks[0].windows[0].before_days = 181, "/perks/0/windows/0 out_of_range"),
+    (|p| p.perks[0].windows[0].tiers = vec!["iron".into()], "/perks/0/windows/0/tiers/0 unknown_tier"),
+    (
+        |p| p.perks[0].grant = PerkGift::Multiplier { multiplier: times("0.5") },
+        "/perks/0/grant/multiplier out_of_range",
+    ),
+];
+
+fn off(programme: &mut Programme) -> &mut MoneyOff {
+    programme.redemption.as_mut().expect("offered")
+}
+
+fn found(programme: &Programme) -> Vec<String> {
+    programme.problems().iter().map(|problem| format!("{} {}", problem.pointer, problem.code)).collect()
+}
+
+#[test]
+fn each_bound_is_checked() {
+    assert_eq!(found(&whole()), Vec::<String>::new());
+    for (break_it, expected) in BREAKS {
+        let mut programme = whole();
+        break_it(&mut programme);
+        assert_eq!(found(&programme), [expected]);
+    }
+}
+
+#[test]
+fn days_come_in_order() {
+    let mut programme = whole();
+    programme.promotions[0].schedule.from = Some(day("2025-02-02"));
+    programme.promotions[0].schedule.to = Some(day("2025-02-01"));
+    programme.rewards[0].from = Some(day("2025-02-02"));
+    programme.rewards[0].to = Some(day("2025-02-01"));
+    assert_eq!(found(&programme), ["/promotions/0/schedule/to before_from", "/rewards/0/to before_from"]);
+}
+
+#[test]
+fn codes_are_plain() {
+    let long = "a".repeat(64);
+    assert!(is_code("a") && is_code("gold-2_x") && is_code(&long));
+    for text in ["", "A", "a b", "ä", "a:b", &format!("{long}a")] {
+        assert!(!is_code(text), "{text}");
+    }
+}

@@ -1,0 +1,321 @@
+//! The two calls of the write path: `load_batch` and `store_batch`, functions kept in the core
+//! migration. Both are one cached statement with arrays as arguments, whatever the batch.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Jsonb, Nullable, Text, Timestamptz, Uuid as UuidType};
+use uuid::Uuid;
+
+use super::db::Error;
+use super::rows::*;
+
+/// What a batch needs to know before it can be decided. Every list is sorted as the function
+/// expects it, for locks are taken in that order.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Members of the batch, sorted.
+    pub members: Vec<Uuid>,
+    /// Those whose open lots are needed.
+    pub debit: Vec<Uuid>,
+    /// Those whose tier history is needed.
+    pub late: Vec<Uuid>,
+    /// Those whose perk grants and birth date are needed.
+    pub perks: Vec<Uuid>,
+    /// The latest time of a command.
+    pub at: DateTime<Utc>,
+    /// The earliest instant a command looks at.
+    pub since: DateTime<Utc>,
+    /// First day of the tier window at the earliest and at the latest command.
+    pub window_from: (NaiveDate, NaiveDate),
+    /// Last day of the tier window at the earliest command.
+    pub window_to: NaiveDate,
+    /// Members and days whose totals the cap per day asks for.
+    pub days: (Vec<Uuid>, Vec<NaiveDate>),
+    /// Rewards, sorted by code.
+    pub rewards: Vec<String>,
+    /// Callers and idempotency keys.
+    pub keys: (Vec<Uuid>, Vec<String>),
+    /// Sources and receipt numbers.
+    pub receipts: (Vec<String>, Vec<String>),
+    /// False for a preview: nothing is locked.
+    pub lock: bool,
+}
+
+/// What was loaded.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The programme version in force; `None` before the first.
+    pub programme: Option<i64>,
+    /// Standings of the members that exist.
+    pub standings: Vec<StandingRow>,
+    /// Open lots.
+    pub lots: Vec<LotRow>,
+    /// Qualifying days.
+    pub days: Vec<DayRow>,
+    /// Tier history, in order.
+    pub tier_changes: Vec<TierChangeRow>,
+    /// Perk grants.
+    pub grants: Vec<PerkGrantRow>,
+    /// Birth dates: member, year, month, day.
+    pub birthdays: Vec<(Uuid, Option<i32>, u32, u32)>,
+    /// Rewards handed out.
+    pub usages: Vec<RewardUsageRow>,
+    /// Idempotency keys that were used before, each with its body.
+    pub keys: Vec<IdempotencyRow>,
+    /// Receipts that are known already.
+    pub receipts: Vec<PurchaseRow>,
+}
+
+/// Everything a batch decided.
+#[derive(Debug, Clone, Default)]
+pub struct Writes {
+    /// New values of the members' standings.
+    pub standings: Vec<StandingRow>,
+    /// New entries.
+    pub entries: Vec<EntryRow>,
+    /// New lots.
+    pub lots: Vec<LotRow>,
+    /// Old lots with what is left of them now.
+    pub touched: Vec<LotRow>,
+    /// Changes of lots.
+    pub movements: Vec<LotMovementRow>,
+    /// What is added to qualifying days, one row a day.
+    pub days: Vec<DayRow>,
+    /// Tier changes.
+    pub tier_changes: Vec<TierChangeRow>,
+    /// Perk grants.
+    pub grants: Vec<PerkGrantRow>,
+    /// Receipts.
+    pub purchases: Vec<PurchaseRow>,
+    /// Redemptions.
+    pub redemptions: Vec<RedemptionRow>,
+    /// New counts of rewards handed out.
+    pub usages: Vec<RewardUsageRow>,
+    /// Idempotency keys.
+    pub keys: Vec<IdempotencyRow>,
+    /// Events.
+    pub events: Vec<OutboxRow>,
+}
+
+/// Writes a call of an SQL function with bound arguments: constant text, so that the connection
+/// keeps it prepared.
+macro_rules! call {
+    ($out:ident, $head:literal, $($sql:ty => $value:expr),* $(,)?) => {{
+        $out.push_sql($head);
+        let mut separator = "";
+        $(
+            $out.push_sql(separator);
+            $out.push_bind_param::<$sql, _>($value)?;
+            separator = ", ";
+        )*
+        let _ = separator;
+        $out.push_sql(")");
+        Ok(())
+    }};
+}
+
+type LoadedSql = (
+    Nullable<BigInt>,
+    Nullable<Array<StandingType>>,
+    Nullable<Array<LotType>>,
+    Nullable<Array<DayType>>,
+    Nullable<Array<TierChangeType>>,
+    Nullable<Array<PerkGrantType>>,
+    Nullable<Jsonb>,
+    Nullable<Array<RewardUsageType>>,
+    Nullable<Array<IdempotencyType>>,
+    Nullable<Array<PurchaseType>>,
+    Nullable<Jsonb>,
+);
+
+#[derive(Queryable)]
+struct LoadedRow {
+    programme: Option<i64>,
+    standings: Option<Vec<StandingRow>>,
+    lots: Option<Vec<LotRow>>,
+    days: Option<Vec<DayRow>>,
+    tier_changes: Option<Vec<TierChangeRow>>,
+    grants: Option<Vec<PerkGrantRow>>,
+    birthdays: Option<serde_json::Value>,
+    usages: Option<Vec<RewardUsageRow>>,
+    keys: Option<Vec<IdempotencyRow>>,
+    receipts: Option<Vec<PurchaseRow>>,
+    answers: Option<serde_json::Value>,
+}
+
+impl QueryFragment<Pg> for Load {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        call!(out, "select * from load_batch(",
+            Array<UuidType> => &self.members,
+            Array<UuidType> => &self.debit,
+            Array<UuidType> => &self.late,
+            Array<UuidType> => &self.perks,
+            Timestamptz => &self.at,
+            Timestamptz => &self.since,
+            Date => &self.window_from.0,
+            Date => &self.window_from.1,
+            Date => &self.window_to,
+            Array<UuidType> => &self.days.0,
+            Array<Date> => &self.days.1,
+            Array<Text> => &self.rewards,
+            Array<UuidType> => &self.keys.0,
+            Array<Text> => &self.keys.1,
+            Array<Text> => &self.receipts.0,
+            Array<Text> => &self.receipts.1,
+            Bool => &self.lock,
+        )
+    }
+}
+
+impl QueryId for Load {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for Load {
+    type SqlType = LoadedSql;
+}
+
+impl RunQueryDsl<PgConnection> for Load {}
+
+impl QueryFragment<Pg> for Writes {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        call!(out, "select store_batch(",
+            Array<StandingType> => &self.standings,
+            Array<EntryType> => &self.entries,
+            Array<LotType> => &self.lots,
+            Array<LotType> => &self.touched,
+            Array<LotMovementType> => &self.movements,
+            Array<DayType> => &self.days,
+            Array<TierChangeType> => &self.tier_changes,
+            Array<PerkGrantType> => &self.grants,
+            Array<PurchaseType> => &self.purchases,
+            Array<RedemptionType> => &self.redemptions,
+            Array<RewardUsageType> => &self.usages,
+            Array<IdempotencyType> => &self.keys,
+            Array<OutboxType> => &self.events,
+        )
+    }
+}
+
+impl QueryId for Writes {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<PgConnection> for Writes {}
+
+impl Load {
+    /// Loads, and locks unless asked not to.
+    ///
+    /// # Errors
+    /// As [`Error`]; deadlocks are retryable.
+    pub fn run(self, conn: &mut PgConnection) -> Result<Loaded, Error> {
+        let row: LoadedRow = self.get_result(conn)?;
+        let mut keys = row.keys.unwrap_or_default();
+        if let Some(serde_json::Value::Object(mut answers)) = row.answers {
+            for key in &mut keys {
+                let answer = key.document_id.and_then(|id| answers.remove(&id.to_string()));
+                if let Some(serde_json::Value::String(answer)) = answer {
+                    key.body = Some(answer);
+                }
+            }
+        }
+        let birthdays = row.birthdays.map(serde_json::from_value).transpose();
+        Ok(Loaded {
+            programme: row.programme,
+            standings: row.standings.unwrap_or_default(),
+            lots: row.lots.unwrap_or_default(),
+            days: row.days.unwrap_or_default(),
+            tier_changes: row.tier_changes.unwrap_or_default(),
+            grants: row.grants.unwrap_or_default(),
+            birthdays: birthdays.map_err(|error| Error::Internal(error.to_string()))?.unwrap_or_default(),
+            usages: row.usages.unwrap_or_default(),
+            keys,
+            receipts: row.receipts.unwrap_or_default(),
+        })
+    }
+}
+
+impl Writes {
+    /// Stores, in the transaction that loaded.
+    ///
+    /// # Errors
+    /// As [`Error`].
+    pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
+        self.execute(conn)?;
+        Ok(())
+    }
+}
+
+/// What the writer's connection is told first. Every statement of the write path finds its rows by
+/// key: a plan cached while a table was small must not scan it when it has grown.
+const SESSION: &str = "set timezone = 'UTC'; set application_name = 'tessera writer'; set lock_timeout = '5s'; \
+    set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'; \
+    set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off";
+
+/// Connects for the writer.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub fn connect(url: &str) -> Result<PgConnection, Error> {
+    let mut connection = PgConnection::establish(url)?;
+    diesel::connection::SimpleConnection::batch_execute(&mut connection, SESSION)?;
+    Ok(connection)
+}
+
+/// An error of the caller's kind on its way through Diesel's transaction.
+enum Passing<E> {
+    Own(E),
+    Database(diesel::result::Error),
+}
+
+impl<E> From<diesel::result::Error> for Passing<E> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Runs `work` in one transaction, committed if it returns `Ok`.
+///
+/// # Errors
+/// What `work` returns, after rolling back; or that the transaction could not begin or commit.
+pub fn transaction<T, E: From<Error>>(
+    connection: &mut PgConnection,
+    work: impl FnOnce(&mut PgConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    connection.transaction(|connection| work(connection).map_err(Passing::Own)).map_err(|error| match error {
+        Passing::Own(error) => error,
+        Passing::Database(error) => Error::from(error).into(),
+    })
+}
+
+/// Inserts one standing as a row of its type.
+struct NewStanding<'a>(&'a StandingRow);
+
+impl QueryFragment<Pg> for NewStanding<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("insert into standing select (r).* from (select ");
+        out.push_bind_param::<StandingType, _>(self.0)?;
+        out.push_sql(" as r) one");
+        Ok(())
+    }
+}
+
+impl QueryId for NewStanding<'_> {
+    type QueryId = NewStanding<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<PgConnection> for NewStanding<'_> {}
+
+/// Adds the empty standing of a new member, in the caller's transaction.
+///
+/// # Errors
+/// As [`Error`].
+pub fn insert_standing(conn: &mut PgConnection, row: &StandingRow) -> Result<(), Error> {
+    NewStanding(row).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! The rows of the hot tables, exactly as PostgreSQL's row types have them: the write path sends
+//! and receives whole arrays of rows, so a column here is a column there, in the same order.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::deserialize::{self, FromSql};
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, Output, ToSql, WriteTuple};
+use diesel::sql_types::{
+    BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Record, SmallInt, Text, Timestamptz, Uuid as UuidType,
+};
+use uuid::Uuid;
+
+/// Types of columns, short enough for the table below.
+type At = DateTime<Utc>;
+type Day = NaiveDate;
+type Json = serde_json::Value;
+type Bytes = Vec<u8>;
+
+macro_rules! rows {
+    ($($(#[$doc:meta])* $row:ident = $table:literal as $sql:ident {
+        $($field:ident: $rust:ty => $column:ty,)*
+    })*) => {$(
+        #[doc = concat!("PostgreSQL's row type of `", $table, "`.")]
+        #[derive(diesel::sql_types::SqlType, diesel::query_builder::QueryId, Debug, Clone, Copy)]
+        #[diesel(postgres_type(name = $table))]
+        pub struct $sql;
+
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, diesel::expression::AsExpression, deserialize::FromSqlRow)]
+        #[diesel(sql_type = $sql)]
+        #[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+        pub struct $row { $(pub $field: $rust,)* }
+
+        impl ToSql<$sql, Pg> for $row {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                WriteTuple::<($($column,)*)>::write_tuple(&($(&self.$field,)*), out)
+            }
+        }
+
+        impl FromSql<$sql, Pg> for $row {
+            fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+                let ($($field,)*) = <($($rust,)*) as FromSql<Record<($($column,)*)>, Pg>>::from_sql(value)?;
+                Ok(Self { $($field,)* })
+            }
+        }
+    )*};
+}
+
+rows! {
+    /// A member's balances and standing.
+    StandingRow = "standing" as StandingType {
+        member_id: Uuid => UuidType,
+        frozen: bool => Bool,
+        enrolled_at: At => Timestamptz,
+        recorded_at: At => Timestamptz,
+        pending: i64 => BigInt,
+        available: i64 => BigInt,
+        held: i64 => BigInt,
+        debt: i64 => BigInt,
+        lifetime_earned: i64 => BigInt,
+        entries: i64 => BigInt,
+        head: Bytes => Binary,
+        lots: i64 => BigInt,
+        purchases: i64 => BigInt,
+        carry: i64 => BigInt,
+        tier: String => Text,
+        tier_since: At => Timestamptz,
+        tier_changes: i64 => BigInt,
+        window_from: Day => Date,
+        window_to: Day => Date,
+        window_points: i64 => BigInt,
+        window_spend: i64 => BigInt,
+        window_visits: i64 => BigInt,
+        window_oldest: Option<Day> => Nullable<Date>,
+        lots_due_at: Option<At> => Nullable<Timestamptz>,
+        tier_due_at: Option<At> => Nullable<Timestamptz>,
+        boost_until: Option<At> => Nullable<Timestamptz>,
+        otp_step: i64 => BigInt,
+    }
+    /// A ledger entry.
+    EntryRow = "entry" as EntryType {
+        member_id: Uuid => UuidType,
+        number: i64 => BigInt,
+        kind: String => Text,
+        from_account: String => Text,
+        to_account: String => Text,
+        points: i64 => BigInt,
+        effective_at: At => Timestamptz,
+        recorded_at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        document_id: Option<Uuid> => Nullable<UuidType>,
+        reason: Option<String> => Nullable<Text>,
+        reverses: Option<i64> => Nullable<BigInt>,
+        hash: Bytes => Binary,
+    }
+    /// A lot.
+    LotRow = "lot" as LotType {
+        member_id: Uuid => UuidType,
+        number: i64 => BigInt,
+        entry: i64 => BigInt,
+        points: i64 => BigInt,
+        remaining: i64 => BigInt,
+        occurred_at: At => Timestamptz,
+        available_from: At => Timestamptz,
+        expires_at: Option<At> => Nullable<Timestamptz>,
+    }
+    /// A change of a lot.
+    LotMovementRow = "lot_movement" as LotMovementType {
+        member_id: Uuid => UuidType,
+        entry: i64 => BigInt,
+        lot: i64 => BigInt,
+        points: i64 => BigInt,
+    }
+    /// A qualifying day; on its way in, what is added to it.
+    DayRow = "qualifying_day" as DayType {
+        member_id: Uuid => UuidType,
+        day: Day => Date,
+        points: i64 => BigInt,
+        spend: i64 => BigInt,
+        visits: i64 => BigInt,
+        given: i64 => BigInt,
+    }
+    /// A change of tier.
+    TierChangeRow = "tier_change" as TierChangeType {
+        member_id: Uuid => UuidType,
+        number: i64 => BigInt,
+        from_tier: String => Text,
+        to_tier: String => Text,
+        at: At => Timestamptz,
+        recorded_at: At => Timestamptz,
+        cause: String => Text,
+        measure: i64 => BigInt,
+        programme_version: i64 => BigInt,
+    }
+    /// A granted perk.
+    PerkGrantRow = "perk_grant" as PerkGrantType {
+        member_id: Uuid => UuidType,
+        perk: String => Text,
+        occasion: i32 => Integer,
+        granted_at: At => Timestamptz,
+        gift: Json => Jsonb,
+        window_from: At => Timestamptz,
+        window_until: At => Timestamptz,
+    }
+    /// A receipt.
+    PurchaseRow = "purchase" as PurchaseType {
+        id: Uuid => UuidType,
+        member_id: Uuid => UuidType,
+        store_id: Uuid => UuidType,
+        source: String => Text,
+        external_id: String => Text,
+        content: Bytes => Binary,
+        occurred_at: At => Timestamptz,
+        occurred_named: bool => Bool,
+        recorded_at: At => Timestamptz,
+        programme_version: i64 => BigInt,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        amount: i64 => BigInt,
+        points: i64 => BigInt,
+        micropoints: Option<i64> => Nullable<BigInt>,
+        answer: String => Text,
+    }
+    /// A redemption.
+    RedemptionRow = "redemption" as RedemptionType {
+        id: Uuid => UuidType,
+        member_id: Uuid => UuidType,
+        store_id: Option<Uuid> => Nullable<UuidType>,
+        reward: Option<String> => Nullable<Text>,
+        points: i64 => BigInt,
+        worth: Option<i64> => Nullable<BigInt>,
+        status: String => Text,
+        recorded_at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        answer: String => Text,
+    }
+    /// How many of a reward were handed out.
+    RewardUsageRow = "reward_usage" as RewardUsageType {
+        reward: String => Text,
+        used: i64 => BigInt,
+    }
+    /// An idempotency key and its answer.
+    IdempotencyRow = "idempotency" as IdempotencyType {
+        caller: Uuid => UuidType,
+        key: String => Text,
+        fingerprint: Bytes => Binary,
+        member_id: Uuid => UuidType,
+        status: i16 => SmallInt,
+        document_id: Option<Uuid> => Nullable<UuidType>,
+        body: Option<String> => Nullable<Text>,
+        created_at: At => Timestamptz,
+    }
+    /// An event for whoever delivers messages.
+    OutboxRow = "outbox" as OutboxType {
+        id: Uuid => UuidType,
+        member_id: Uuid => UuidType,
+        kind: String => Text,
+        document_id: Option<Uuid> => Nullable<UuidType>,
+        points: i64 => BigInt,
+        at: At => Timestamptz,
+    }
+}

@@ -1,0 +1,311 @@
+//! The tables, as `diesel print-schema` writes them.
+
+#![expect(missing_docs, reason = "generated: the migrations comment the tables")]
+
+diesel::table! {
+    staff (id) {
+        id -> Uuid,
+        identifier -> Text,
+        name -> Text,
+        role -> Text,
+        store_id -> Nullable<Uuid>,
+        password_hash -> Text,
+        status -> Text,
+        version -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    member_credential (member_id) {
+        member_id -> Uuid,
+        password_hash -> Nullable<Text>,
+        pin_hash -> Nullable<Text>,
+        otp_secret -> Bytea,
+        failures -> Int4,
+        locked_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    session (id) {
+        id -> Uuid,
+        principal_kind -> Text,
+        principal_id -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    refresh_token (hash) {
+        hash -> Bytea,
+        session_id -> Uuid,
+        salt -> Bytea,
+        issued_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::joinable!(refresh_token -> session (session_id));
+
+// core tables
+
+diesel::table! {
+    store (id) {
+        id -> Uuid,
+        code -> Text,
+        name -> Text,
+        version -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    member (id) {
+        id -> Uuid,
+        code -> Text,
+        name -> Text,
+        phone -> Nullable<Text>,
+        email -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        birth_year -> Nullable<Int2>,
+        birth_month -> Nullable<Int2>,
+        birth_day -> Nullable<Int2>,
+        locale -> Text,
+        status -> Text,
+        store_id -> Nullable<Uuid>,
+        enrolled_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    standing (member_id) {
+        member_id -> Uuid,
+        frozen -> Bool,
+        enrolled_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        pending -> Int8,
+        available -> Int8,
+        held -> Int8,
+        debt -> Int8,
+        lifetime_earned -> Int8,
+        entries -> Int8,
+        head -> Bytea,
+        lots -> Int8,
+        purchases -> Int8,
+        carry -> Int8,
+        tier -> Text,
+        tier_since -> Timestamptz,
+        tier_changes -> Int8,
+        window_from -> Date,
+        window_to -> Date,
+        window_points -> Int8,
+        window_spend -> Int8,
+        window_visits -> Int8,
+        window_oldest -> Nullable<Date>,
+        lots_due_at -> Nullable<Timestamptz>,
+        tier_due_at -> Nullable<Timestamptz>,
+        boost_until -> Nullable<Timestamptz>,
+        otp_step -> Int8,
+    }
+}
+
+diesel::table! {
+    entry (member_id, number) {
+        member_id -> Uuid,
+        number -> Int8,
+        kind -> Text,
+        from_account -> Text,
+        to_account -> Text,
+        points -> Int8,
+        effective_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        document_id -> Nullable<Uuid>,
+        reason -> Nullable<Text>,
+        reverses -> Nullable<Int8>,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    lot (member_id, number) {
+        member_id -> Uuid,
+        number -> Int8,
+        entry -> Int8,
+        points -> Int8,
+        remaining -> Int8,
+        occurred_at -> Timestamptz,
+        available_from -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    lot_movement (member_id, entry, lot) {
+        member_id -> Uuid,
+        entry -> Int8,
+        lot -> Int8,
+        points -> Int8,
+    }
+}
+
+diesel::table! {
+    qualifying_day (member_id, day) {
+        member_id -> Uuid,
+        day -> Date,
+        points -> Int8,
+        spend -> Int8,
+        visits -> Int8,
+        given -> Int8,
+    }
+}
+
+diesel::table! {
+    tier_change (member_id, number) {
+        member_id -> Uuid,
+        number -> Int8,
+        from_tier -> Text,
+        to_tier -> Text,
+        at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        cause -> Text,
+        measure -> Int8,
+        programme_version -> Int8,
+    }
+}
+
+diesel::table! {
+    perk_grant (member_id, perk, occasion) {
+        member_id -> Uuid,
+        perk -> Text,
+        occasion -> Int4,
+        granted_at -> Timestamptz,
+        gift -> Jsonb,
+        window_from -> Timestamptz,
+        window_until -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    purchase (id) {
+        id -> Uuid,
+        member_id -> Uuid,
+        store_id -> Uuid,
+        source -> Text,
+        external_id -> Text,
+        content -> Bytea,
+        occurred_at -> Timestamptz,
+        occurred_named -> Bool,
+        recorded_at -> Timestamptz,
+        programme_version -> Int8,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        amount -> Int8,
+        points -> Int8,
+        micropoints -> Nullable<Int8>,
+        answer -> Text,
+    }
+}
+
+diesel::table! {
+    redemption (id) {
+        id -> Uuid,
+        member_id -> Uuid,
+        store_id -> Nullable<Uuid>,
+        reward -> Nullable<Text>,
+        points -> Int8,
+        worth -> Nullable<Int8>,
+        status -> Text,
+        recorded_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        answer -> Text,
+    }
+}
+
+diesel::table! {
+    reward_usage (reward) {
+        reward -> Text,
+        used -> Int8,
+    }
+}
+
+diesel::table! {
+    idempotency (caller, key) {
+        caller -> Uuid,
+        key -> Text,
+        fingerprint -> Bytea,
+        member_id -> Uuid,
+        status -> Int2,
+        document_id -> Nullable<Uuid>,
+        body -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Uuid,
+        member_id -> Uuid,
+        kind -> Text,
+        document_id -> Nullable<Uuid>,
+        points -> Int8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    programme_version (version) {
+        version -> Int8,
+        document -> Jsonb,
+        created_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        action -> Text,
+        object -> Text,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    sandbox_clock (singleton) {
+        singleton -> Bool,
+        offset_micros -> Int8,
+    }
+}
+
+diesel::table! {
+    job_lease (name) {
+        name -> Text,
+        holder -> Uuid,
+        until -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job_run (job, day) {
+        job -> Text,
+        day -> Date,
+        position -> Nullable<Uuid>,
+        done_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    store, member, standing, entry, lot, purchase, redemption, staff, session, refresh_token, member_credential,
+);

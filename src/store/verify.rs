@@ -1,0 +1,300 @@
+//! The whole books, read in pages of members in id order, as they stood at one instant.
+
+use diesel::prelude::*;
+use serde_json::Value;
+use tessera_rules::time::{Day, Instant};
+use uuid::Uuid;
+
+use super::db::{Connection, Error};
+use super::ledger::{EntryView, PerkGrantView, TierChangeView};
+use super::schema::{
+    entry, lot, lot_movement, member, perk_grant, programme_version, purchase, qualifying_day, redemption,
+    reward_usage, standing, store, tier_change,
+};
+
+/// Rows of one table, each with its member, in the order of members and then of numbers.
+pub type Rows<T> = Vec<(Uuid, T)>;
+
+/// A member's cached balances and standing.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = standing)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct StandingView {
+    pub member_id: Uuid,
+    pub frozen: bool,
+    pub enrolled_at: Instant,
+    pub recorded_at: Instant,
+    pub pending: i64,
+    pub available: i64,
+    pub held: i64,
+    pub debt: i64,
+    pub lifetime_earned: i64,
+    pub entries: i64,
+    pub head: Vec<u8>,
+    pub lots: i64,
+    pub purchases: i64,
+    pub carry: i64,
+    pub tier: String,
+    pub tier_since: Instant,
+    pub tier_changes: i64,
+    pub window_from: Day,
+    pub window_to: Day,
+    pub window_points: i64,
+    pub window_spend: i64,
+    pub window_visits: i64,
+    pub window_oldest: Option<Day>,
+    pub lots_due_at: Option<Instant>,
+    pub tier_due_at: Option<Instant>,
+    pub boost_until: Option<Instant>,
+}
+
+/// What the standing repeats of a person.
+#[derive(Debug, Clone, Queryable)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct PersonView {
+    pub status: String,
+    pub enrolled_at: Instant,
+}
+
+/// A lot.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = lot)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct LotView {
+    pub number: i64,
+    pub entry: i64,
+    pub points: i64,
+    pub remaining: i64,
+    pub occurred_at: Instant,
+    pub available_from: Instant,
+    pub expires_at: Option<Instant>,
+}
+
+/// A change of a lot.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = lot_movement)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct MovementView {
+    pub entry: i64,
+    pub lot: i64,
+    pub points: i64,
+}
+
+/// A qualifying day.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = qualifying_day)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct DayView {
+    pub day: Day,
+    pub points: i64,
+    pub spend: i64,
+    pub visits: i64,
+    pub given: i64,
+}
+
+/// A receipt.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = purchase)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct PurchaseView {
+    pub id: Uuid,
+    pub store_id: Uuid,
+    pub occurred_at: Instant,
+    pub recorded_at: Instant,
+    pub programme_version: i64,
+    pub points: i64,
+    pub micropoints: Option<i64>,
+    pub answer: String,
+}
+
+/// A redemption.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = redemption)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct RedemptionView {
+    pub id: Uuid,
+    pub store_id: Option<Uuid>,
+    pub reward: Option<String>,
+    pub points: i64,
+    pub recorded_at: Instant,
+}
+
+/// Everything of the members with ids in one range.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "one list for each table")]
+pub struct Page {
+    pub standings: Vec<StandingView>,
+    pub people: Rows<PersonView>,
+    pub entries: Rows<EntryView>,
+    pub lots: Rows<LotView>,
+    pub movements: Rows<MovementView>,
+    pub days: Rows<DayView>,
+    pub tier_changes: Rows<TierChangeView>,
+    pub grants: Rows<PerkGrantView>,
+    pub purchases: Rows<PurchaseView>,
+    pub redemptions: Rows<RedemptionView>,
+}
+
+/// What is read once.
+#[derive(Debug)]
+pub struct Frame {
+    /// How many members have a standing.
+    pub members: i64,
+    /// Every version of the programme with its document.
+    pub programmes: Vec<(i64, Value)>,
+    /// Every store.
+    pub stores: Vec<Uuid>,
+    /// How many of each counted reward are on record as handed out.
+    pub rewards_used: Vec<(String, i64)>,
+}
+
+/// Runs `work` on the books as they stand now, whatever is written meanwhile.
+///
+/// # Errors
+/// What `work` returns, or that the snapshot could not be taken.
+pub fn snapshot<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+    conn.build_transaction().read_only().repeatable_read().run(work)
+}
+
+/// Reads what is read once.
+///
+/// # Errors
+/// As [`Error`].
+pub fn frame(conn: &mut Connection) -> Result<Frame, Error> {
+    Ok(Frame {
+        members: standing::table.count().get_result(conn)?,
+        programmes: programme_version::table
+            .order(programme_version::version)
+            .select((programme_version::version, programme_version::document))
+            .load(conn)?,
+        stores: store::table.select(store::id).load(conn)?,
+        rewards_used: reward_usage::table
+            .order(reward_usage::reward)
+            .select((reward_usage::reward, reward_usage::used))
+            .load(conn)?,
+    })
+}
+
+/// The next `limit` members after an id with all they have, and the id to go on after; `None` after
+/// the last page, which reaches to the end of every table.
+///
+/// # Errors
+/// As [`Error`].
+pub fn page(conn: &mut Connection, after: Option<Uuid>, limit: i64) -> Result<(Page, Option<Uuid>), Error> {
+    /// Reads one table's rows between two members.
+    macro_rules! rows {
+        ($conn:ident, $table:ident, $member:expr, $from:ident, $to:ident, $order:expr, $select:expr) => {{
+            let rows = $table::table.filter($member.ge($from).and($member.le($to)));
+            rows.order($order).select(($member, $select)).load($conn)?
+        }};
+    }
+    let from = after.map_or(Uuid::nil(), |after| Uuid::from_u128(after.as_u128().saturating_add(1)));
+    let standings: Vec<StandingView> = standing::table
+        .filter(standing::member_id.ge(from))
+        .order(standing::member_id)
+        .limit(limit)
+        .select(StandingView::as_select())
+        .load(conn)?;
+    let full = i64::try_from(standings.len()).is_ok_and(|found| found == limit);
+    let next = standings.last().map(|last| last.member_id).filter(|_| full);
+    let to = next.unwrap_or(Uuid::max());
+    let page = Page {
+        standings,
+        people: rows!(conn, member, member::id, from, to, member::id, (member::status, member::enrolled_at)),
+        entries: rows!(conn, entry, entry::member_id, from, to, (entry::member_id, entry::number), EntryView::as_select()),
+        lots: rows!(conn, lot, lot::member_id, from, to, (lot::member_id, lot::number), LotView::as_select()),
+        movements: rows!(
+            conn,
+            lot_movement,
+            lot_movement::member_id,
+            from,
+            to,
+            (lot_movement::member_id, lot_movement::entry, lot_movement::lot),
+            MovementView::as_select()
+        ),
+        days: rows!(
+            conn,
+            qualifying_day,
+            qualifying_day::member_id,
+            from,
+            to,
+            (qualifying_day::member_id, qualifying_day::day),
+            DayView::as_select()
+        ),
+        tier_changes: rows!(
+            conn,
+            tier_change,
+            tier_change::member_id,
+            from,
+            to,
+            (tier_change::member_id, tier_change::number),
+            TierChangeView::as_select()
+        ),
+        grants: rows!(
+            conn,
+            perk_grant,
+            perk_grant::member_id,
+            from,
+            to,
+            (perk_grant::member_id, perk_grant::perk, perk_grant::occasion),
+            PerkGrantView::as_select()
+        ),
+        purchases: rows!(
+            conn,
+            purchase,
+            purchase::member_id,
+            from,
+            to,
+            (purchase::member_id, purchase::id),
+            PurchaseView::as_select()
+        ),
+        redemptions: rows!(
+            conn,
+            redemption,
+            redemption::member_id,
+            from,
+            to,
+            (redemption::member_id, redemption::id),
+            RedemptionView::as_select()
+        ),
+    };
+    Ok((page, next))
+}
+
+/// A receipt number that is on record twice: its source and its number. The unique key forbids it;
+/// this finds a key that is broken or gone.
+///
+/// # Errors
+/// As [`Error`].
+pub fn receipt_twice(conn: &mut Connection) -> Result<Option<(String, String)>, Error> {
+    Ok(purchase::table
+        .group_by((purchase::source, purchase::external_id))
+        .having(diesel::dsl::count_star().gt(1))
+        .select((purchase::source, purchase::external_id))
+        .first(conn)
+        .optional()?)
+}
+
+/// An idempotency key that points to a document.
+#[derive(QueryableByName)]
+struct Key {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    member_id: Uuid,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    key: String,
+}
+
+/// An idempotency key whose answer is said to stand in a document that does not exist: its member
+/// and the key.
+///
+/// # Errors
+/// As [`Error`].
+pub fn key_without_document(conn: &mut Connection) -> Result<Option<(Uuid, String)>, Error> {
+    let found = diesel::sql_query(
+        "select i.member_id, i.key from idempotency i where i.document_id is not null \
+         and not exists (select from purchase p where p.id = i.document_id) \
+         and not exists (select from redemption r where r.id = i.document_id) \
+         order by i.member_id, i.key limit 1",
+    );
+    Ok(found.get_result::<Key>(conn).optional()?.map(|found| (found.member_id, found.key)))
+}

@@ -1,0 +1,199 @@
+//! The OpenAPI document describes the programme by hand, for the rulebook knows no OpenAPI. Here the
+//! descriptions are held against what is really written and read: every field of a full programme is
+//! described, and every field described is one the programme has.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tessera::api::openapi;
+use tessera_rules::Programme;
+
+/// Says everything a programme can say, at least once.
+fn full() -> Value {
+    json!({
+        "name": { "en": "Club", "zh": "会员" },
+        "currency": "CNY",
+        "time_zone": "Asia/Shanghai",
+        "earning": {
+            "rate": { "points": 1, "per": 100 },
+            "combine": "best",
+            "carry_remainder": true,
+            "excluded_categories": ["gift-cards"],
+            "excluded_skus": ["BAG"],
+            "excluded_tenders": ["gift_card"],
+            "cap_per_purchase": 1000,
+            "cap_per_day": 2000,
+            "rules": [
+                { "code": "tea", "category": "tea", "multiplier": "2" },
+                { "code": "house", "sku": "COF-001", "multiplier": "1.5" },
+            ],
+        },
+        "expiry": { "policy": "after", "months": 12, "round": "month" },
+        "redemption": {
+            "rate": { "points": 100, "per": 100 }, "minimum": 100, "step": 50, "largest_share": "0.5",
+        },
+        "tiers": {
+            "measure": "points",
+            "window": { "kind": "rolling", "days": 365 },
+            "levels": [
+                { "code": "base", "name": "Base", "threshold": 0, "earn_multiplier": "1", "benefits": ["Tea"] },
+            ],
+        },
+        "promotions": [
+            {
+                "code": "double",
+                "name": "Double",
+                "schedule": { "from": "2026-01-01", "to": "2026-12-31", "weekdays": ["tuesday"] },
+                "effect": { "kind": "multiply", "by": "2" },
+                "cap_per_purchase": 100,
+                "priority": 1,
+                "stores": ["web"],
+                "tiers": ["base"],
+            },
+            {
+                "code": "plus", "name": "Plus", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 2,
+            },
+        ],
+        "rewards": [
+            {
+                "code": "mug", "name": "Mug", "points": 100, "stock": 3, "minimum_tier": "base",
+                "from": "2026-01-01", "to": "2026-12-31",
+            },
+        ],
+        "perks": [
+            {
+                "code": "birthday",
+                "name": "Birthday",
+                "occasion": "birthday",
+                "grant": { "kind": "points", "points": 200 },
+                "windows": [{ "tiers": ["base"], "before_days": 7, "after_days": 7 }],
+                "member_for_days": 30,
+                "needs_purchase": true,
+                "leap_day": "march1",
+            },
+            {
+                "code": "birthday-double",
+                "name": "Birthday",
+                "occasion": "birthday",
+                "grant": { "kind": "multiplier", "multiplier": "2" },
+                "windows": [{ "before_days": 0, "after_days": 0 }],
+                "member_for_days": 0,
+                "needs_purchase": false,
+                "leap_day": "february28",
+            },
+        ],
+    })
+}
+
+fn components() -> Value {
+    let document: Value = serde_json::from_str(&openapi::document().json).expect("JSON");
+    document["components"]["schemas"].clone()
+}
+
+/// The schemas a schema may stand for: what it refers to, and each of several forms.
+fn forms<'a>(schema: &'a Value, components: &'a Value) -> Vec<&'a Value> {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.rsplit('/').next().expect("a name");
+        return forms(&components[name], components);
+    }
+    match schema["oneOf"].as_array() {
+        Some(all) => all.iter().flat_map(|form| forms(form, components)).collect(),
+        None => vec![schema],
+    }
+}
+
+/// Notes every field as `Pointer/field` that is written, and fails on one that is not described.
+fn walk(value: &Value, schema: &Value, components: &Value, at: &str, seen: &mut BTreeSet<String>) {
+    let forms = forms(schema, components);
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let described: Vec<&Value> =
+                    forms.iter().map(|form| &form["properties"][name]).filter(|found| !found.is_null()).collect();
+                assert!(!described.is_empty(), "{at}/{name} is written and not described");
+                seen.insert(format!("{at}/{name}"));
+                let fits = described.iter().find(|schema| allows(value, schema)).expect("described as it is written");
+                walk(value, fits, components, &format!("{at}/{name}"), seen);
+            }
+        }
+        Value::Array(items) => {
+            let of = forms.iter().find(|form| !form["items"].is_null());
+            let of = of.unwrap_or_else(|| panic!("{at} is a list and not described as one"));
+            items.iter().for_each(|item| walk(item, &of["items"], components, at, seen));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            assert!(forms.iter().any(|form| allows(value, form)), "{at}: {value} is not as described");
+        }
+    }
+}
+
+/// Whether a plain schema lets a value be: its type, and its words where they are listed.
+fn allows(value: &Value, schema: &Value) -> bool {
+    let name = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let of_type = match &schema["type"] {
+        Value::String(only) => only == name,
+        Value::Array(any) => any.iter().any(|one| one == name),
+        _ => true,
+    };
+    let listed = schema["enum"].as_array().is_none_or(|words| words.contains(value));
+    of_type && listed
+}
+
+/// Notes every field that is described.
+fn described(schema: &Value, components: &Value, at: &str, all: &mut BTreeSet<String>) {
+    for form in forms(schema, components) {
+        for (name, inner) in form["properties"].as_object().into_iter().flatten() {
+            all.insert(format!("{at}/{name}"));
+            described(inner, components, &format!("{at}/{name}"), all);
+        }
+        if !form["items"].is_null() {
+            described(&form["items"], components, at, all);
+        }
+    }
+}
+
+#[test]
+fn the_described_programme_is_the_one_that_is_written() {
+    let programme: Programme = serde_json::from_value(full()).expect("a programme");
+    assert_eq!(programme.problems(), []);
+    let written = serde_json::to_value(&programme).expect("JSON");
+    assert_eq!(written, full(), "the example says everything in the form in which it is written");
+
+    let components = components();
+    let (mut seen, mut all) = (BTreeSet::new(), BTreeSet::new());
+    walk(&written, &components["Programme"], &components, "", &mut seen);
+    described(&components["Programme"], &components, "", &mut all);
+    // The plain form of a text is in the example, the two languages are of one name.
+    all.retain(|field| !(field.ends_with("/en") || field.ends_with("/zh")) || seen.contains(field));
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn what_may_be_left_out_is_described_so() {
+    let components = components();
+    let mut least = full();
+    for field in ["expiry", "redemption", "tiers", "promotions", "rewards", "perks"] {
+        least.as_object_mut().expect("an object").remove(field);
+    }
+    serde_json::from_value::<Programme>(least).expect("a programme");
+    for (part, required) in [
+        ("Programme", &["name", "currency", "time_zone", "earning"][..]),
+        ("Earning", &["rate"]),
+        ("EarningRule", &["code", "multiplier"]),
+        ("MoneyOff", &["rate"]),
+        ("Tiers", &["measure", "window", "levels"]),
+        ("TierLevel", &["code", "name", "threshold"]),
+        ("Promotion", &["code", "name", "effect"]),
+        ("Reward", &["code", "name", "points"]),
+        ("Perk", &["code", "name", "occasion", "grant", "windows"]),
+    ] {
+        assert_eq!(components[part]["required"], json!(required), "{part}");
+    }
+}
