@@ -47,16 +47,8 @@ impl Meter {
     }
 
     pub(crate) fn read(&self) -> anyhow::Result<Reading> {
-        let postmaster = Stat::of(self.postmaster).context("the PostgreSQL server has gone")?;
         let server = Stat::of(self.server).context("the server has gone")?;
-        let mut postgres = postmaster.own + postmaster.waited_for;
-        for process in fs::read_dir("/proc")?.flatten() {
-            let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
-            // One that ends meanwhile is counted with its parent the next time.
-            if let Some(stat) = pid.and_then(Stat::of).filter(|stat| stat.parent == self.postmaster) {
-                postgres += stat.own;
-            }
-        }
+        let postgres = self.postgres()?;
         Ok(Reading {
             at: Instant::now(),
             postgres: self.duration(postgres),
@@ -65,6 +57,25 @@ impl Meter {
             children: used(libc::RUSAGE_CHILDREN),
             machine: self.duration(busy()?),
         })
+    }
+
+    /// Ticks of the postmaster, its living children and the dead ones, whose time it takes over when
+    /// it collects them: where it did so meanwhile, the sum would have them twice or not at all.
+    fn postgres(&self) -> anyhow::Result<u64> {
+        loop {
+            let before = Stat::of(self.postmaster).context("the PostgreSQL server has gone")?;
+            let mut children = 0;
+            for process in fs::read_dir("/proc")?.flatten() {
+                let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
+                if let Some(stat) = pid.and_then(Stat::of).filter(|stat| stat.parent == self.postmaster) {
+                    children += stat.own;
+                }
+            }
+            let after = Stat::of(self.postmaster).context("the PostgreSQL server has gone")?;
+            if after.waited_for == before.waited_for {
+                return Ok(after.own + after.waited_for + children);
+            }
+        }
     }
 
     fn duration(&self, ticks: u64) -> Duration {

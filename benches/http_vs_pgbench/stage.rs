@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -38,8 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Everything that runs.
 pub(crate) struct Stage {
     dir: PathBuf,
+    // Dropped before what it works on.
+    server: Served,
     postgres: Server,
-    server: Child,
     address: SocketAddr,
     members: Vec<MemberId>,
 }
@@ -64,7 +66,7 @@ impl Stage {
         let members = fill(&url(TESSERA, role::APP), members)?;
         execute(&url(TESSERA, OWNER), "vacuum analyze")?;
         let (server, address) = serve(&dir, &url(TESSERA, role::APP))?;
-        Ok(Self { dir, postgres, server, address, members })
+        Ok(Self { dir, server, postgres, address, members })
     }
 
     /// The token of a cashier, whom to ask, and about whom.
@@ -82,7 +84,7 @@ impl Stage {
     }
 
     pub(crate) fn server(&self) -> u32 {
-        self.server.id()
+        self.server.0.id()
     }
 
     /// A path beside the cluster.
@@ -121,10 +123,11 @@ impl Stage {
     }
 
     /// Stops everything and removes it.
-    pub(crate) fn strike(mut self) -> anyhow::Result<()> {
-        terminate(&mut self.server)?;
-        self.postgres.stop()?;
-        Ok(std::fs::remove_dir_all(&self.dir)?)
+    pub(crate) fn strike(self) -> anyhow::Result<()> {
+        let Self { dir, server, postgres, .. } = self;
+        server.stop()?;
+        postgres.stop()?;
+        Ok(std::fs::remove_dir_all(dir)?)
     }
 }
 
@@ -179,12 +182,12 @@ fn fill(url: &str, count: u32) -> anyhow::Result<Vec<MemberId>> {
 
 /// `tessera serve`, as it is shipped but for where it listens and works. Further settings may come
 /// from the environment.
-fn serve(dir: &Path, database: &str) -> anyhow::Result<(Child, SocketAddr)> {
+fn serve(dir: &Path, database: &str) -> anyhow::Result<(Served, SocketAddr)> {
     let home = dir.join("server");
     std::fs::create_dir_all(&home)?;
     // Free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let mut server = Command::new(env!("CARGO_BIN_EXE_tessera"))
+    let server = Command::new(env!("CARGO_BIN_EXE_tessera"))
         .arg("serve")
         .current_dir(&home)
         .env("DATABASE_URL", database)
@@ -193,37 +196,39 @@ fn serve(dir: &Path, database: &str) -> anyhow::Result<(Child, SocketAddr)> {
         .env("TESSERA__AUTH__ACCESS_TTL_SECONDS", "3600")
         .env("TESSERA__LOG__LEVEL", "warn")
         .spawn()?;
+    let mut server = Served(server);
     let asked = Instant::now();
     while ureq::get(format!("http://{address}/readyz")).call().is_err() {
-        if server.try_wait()?.is_some() || asked.elapsed() > PATIENCE {
-            // It may have ended already; then there is nothing to end.
-            let _ = server.kill();
-            anyhow::bail!("the server did not start");
-        }
+        anyhow::ensure!(server.0.try_wait()?.is_none() && asked.elapsed() < PATIENCE, "the server did not start");
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok((server, address))
 }
 
-fn terminate(server: &mut Child) -> anyhow::Result<()> {
-    let pid = libc::pid_t::try_from(server.id())?;
-    // SAFETY: signals a child that has not been waited for.
-    unsafe { libc::kill(pid, libc::SIGTERM) };
-    let asked = Instant::now();
-    while asked.elapsed() < PATIENCE {
-        if let Some(status) = server.try_wait()? {
-            anyhow::ensure!(status.success(), "the server ended with {status}");
-            return Ok(());
+/// The server's process; killed when dropped before it was stopped.
+struct Served(Child);
+
+impl Served {
+    fn stop(mut self) -> anyhow::Result<()> {
+        let pid = libc::pid_t::try_from(self.0.id())?;
+        // SAFETY: signals a child that has not been waited for.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            if let Some(status) = self.0.try_wait()? {
+                anyhow::ensure!(status.success(), "the server ended with {status}");
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
-        std::thread::sleep(Duration::from_millis(50));
+        anyhow::bail!("the server does not stop")
     }
-    anyhow::bail!("the server does not stop")
 }
 
-impl Drop for Stage {
+impl Drop for Served {
     fn drop(&mut self) {
-        // After a failure; after the end it has ended.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        // Where it has ended there is nothing to end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

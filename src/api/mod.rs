@@ -19,6 +19,7 @@ pub mod member;
 mod middleware;
 pub mod openapi;
 pub mod page;
+mod person;
 pub mod problem;
 mod redeemed;
 pub mod sandbox;
@@ -27,6 +28,7 @@ mod shape;
 mod submit;
 pub mod till;
 mod views;
+mod work;
 
 use std::sync::Arc;
 

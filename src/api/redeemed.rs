@@ -50,6 +50,7 @@ pub(super) const PROBLEMS: &[Code] = &[
     Code::NotAStep,
     Code::InsufficientPoints,
     Code::AmountOutOfRange,
+    Code::NoProgramme,
 ];
 
 /// What is redeemed: exactly one of the two.

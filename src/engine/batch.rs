@@ -110,8 +110,9 @@ pub(super) fn plan<'a>(
             }
             Command::Redeem(redeem) => {
                 debit.push(member);
+                // Counted without a limit too: a limit set later counts what went before.
                 if let Redeemed::Reward(code) = &redeem.what
-                    && programme.reward(code).is_some_and(|reward| reward.stock.is_some())
+                    && programme.reward(code).is_some()
                 {
                     rewards.insert(code.clone());
                 }

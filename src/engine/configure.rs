@@ -11,6 +11,7 @@ use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Programme};
 
 use crate::store::audit::Change;
+use crate::store::batch::transaction;
 use crate::store::db::Connection;
 use crate::store::{Error, programme as versions};
 
@@ -59,6 +60,15 @@ pub fn current(conn: &mut Connection) -> Result<Option<(i64, Programme)>, Error>
     Ok(Some((version, programme)))
 }
 
+/// The programme in force, which nobody else changes until the caller's transaction ends.
+///
+/// # Errors
+/// As [`current`].
+pub fn current_locked(conn: &mut Connection) -> Result<Option<(i64, Programme)>, Error> {
+    versions::lock(conn)?;
+    current(conn)
+}
+
 /// Puts a programme in force, if it is sound and the version in force is still `expected` (0: there
 /// is none yet; `None`: whichever it is).
 ///
@@ -78,6 +88,18 @@ pub fn apply(
         return Err(ApplyError::Problems(problems));
     }
     let document = serde_json::to_value(programme).map_err(|error| Error::Internal(error.to_string()))?;
+    transaction(conn, |conn| append(conn, expected, &document, at, actor, (action, object)))
+}
+
+fn append(
+    conn: &mut Connection,
+    expected: Option<i64>,
+    document: &Value,
+    at: Instant,
+    actor: Actor,
+    (action, object): (&str, &str),
+) -> Result<Applied, ApplyError> {
+    versions::lock(conn)?;
     let latest = versions::latest(conn)?;
     let current = latest.as_ref().map(|(version, _)| *version);
     let previous = current.unwrap_or(0);
@@ -85,11 +107,11 @@ pub fn apply(
         return Err(ApplyError::Conflict { current });
     }
     let before = latest.map_or(Value::Null, |(_, document)| document);
-    if before == document {
+    if before == *document {
         return Ok(Applied::Unchanged(previous));
     }
-    let (before, after) = changes(&before, &document);
-    match versions::append(conn, previous, &document, at, actor, Change { action, object, before, after }) {
+    let (before, after) = changes(&before, document);
+    match versions::append(conn, previous, document, at, actor, Change { action, object, before, after }) {
         Ok(version) => Ok(Applied::Version(version)),
         Err(error) if error.is_conflict("programme_version_pkey") => {
             Err(ApplyError::Conflict { current: versions::current_version(conn)? })

@@ -10,6 +10,15 @@ use uuid::Uuid;
 use super::db::{Connection, Error};
 use super::schema::{entry, member, purchase, standing};
 
+/// Readies a connection for an import: every question it asks finds its rows by key, also while the
+/// tables have just been filled and no statistics say how large they are.
+///
+/// # Errors
+/// As [`Error`].
+pub fn prepare(conn: &mut Connection) -> Result<(), Error> {
+    Ok(conn.batch_execute("set enable_seqscan = off; set jit = off")?)
+}
+
 /// A member as an import finds him.
 #[derive(Debug, Clone, Queryable)]
 pub struct Found {

@@ -26,6 +26,20 @@ pub fn latest(conn: &mut Connection) -> Result<Option<(i64, Value)>, Error> {
     Ok(newest.select((programme_version::version, programme_version::document)).first(conn).optional()?)
 }
 
+/// The lock under which the programme changes: `tessera` and a number.
+const CHANGE_LOCK: i64 = 0x7465_7373_6572_6102;
+
+/// Waits until nobody else is changing the programme; ends with the caller's transaction. Readers
+/// wait for nobody.
+///
+/// # Errors
+/// As [`Error`].
+pub fn lock(conn: &mut Connection) -> Result<(), Error> {
+    let lock = diesel::sql_query("select pg_advisory_xact_lock($1)");
+    lock.bind::<diesel::sql_types::BigInt, _>(CHANGE_LOCK).execute(conn)?;
+    Ok(())
+}
+
 /// Appends a version after `previous` (0: none yet) with its line in the audit log.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The whole books, read in pages of members in id order, as they stood at one instant.
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::Value;
 use tessera_rules::time::{Day, Instant};
@@ -153,7 +154,11 @@ pub struct Frame {
 /// # Errors
 /// What `work` returns, or that the snapshot could not be taken.
 pub fn snapshot<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
-    conn.build_transaction().read_only().repeatable_read().run(work)
+    conn.build_transaction().read_only().repeatable_read().run(|conn| {
+        // Pages go along keys, whatever the statistics say of tables that were filled a moment ago.
+        conn.batch_execute("set local enable_seqscan = off; set local enable_bitmapscan = off; set local jit = off")?;
+        work(conn)
+    })
 }
 
 /// Reads what is read once.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::work::ActorView;
+use crate::api::work::ActorView;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::Problem;

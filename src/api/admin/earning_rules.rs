@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{self, Condition, Named, Part, Sent, put_answer};
 use super::schemas;
-use super::work::{gone, versioned};
+use crate::api::work::{gone, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
@@ -65,7 +65,7 @@ async fn list_earning_rules(services: web::Data<Services>, caller: Caller) -> Re
     responses((status = 201, description = "Added.", body = schemas::EarningRuleView,
         headers(("ETag" = String, description = "The version of the programme.")))),
     extensions(("x-problems" = json!(problems(&[
-        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy
+        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme
     ]))))
 )]
 #[post("/earning-rules")]
@@ -108,7 +108,7 @@ async fn read_earning_rule(
         (status = 201, description = "Added.", body = schemas::EarningRuleView,
             headers(("ETag" = String, description = "The version of the programme."))),
     ),
-    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy]))))
+    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme]))))
 )]
 #[put("/earning-rules/{id}")]
 async fn put_earning_rule(

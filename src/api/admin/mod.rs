@@ -16,7 +16,6 @@ mod schemas;
 mod staff;
 mod stores;
 mod tiers;
-mod work;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

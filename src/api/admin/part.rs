@@ -19,14 +19,13 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use super::work::{self, Failed};
+use crate::api::work::{self, Failed};
 use crate::access::Caller;
 use crate::api::Services;
 use crate::api::error::{Code, FieldError, Problem, both};
 use crate::api::extract::IfMatch;
 use crate::engine::Versioned;
 use crate::engine::configure::{self, ApplyError};
-use crate::store::db::Connection;
 
 /// A part of the programme that comes in a list.
 pub(super) trait Part: Clone + Serialize + Send + 'static {
@@ -96,9 +95,6 @@ impl Change {
     }
 }
 
-/// How often an unconditional change that met another one is made again.
-const TRIES: usize = 8;
-
 /// Where in the document a request's body has gone, as a pointer; `None`: there is none.
 pub(super) type Body = Option<String>;
 
@@ -106,26 +102,21 @@ pub(super) type Body = Option<String>;
 pub(super) async fn change<T: Send + 'static>(
     services: &Services,
     change: Change,
-    edit: impl Fn(&mut Programme) -> Result<(Body, T), Problem> + Send + 'static,
+    edit: impl FnOnce(&mut Programme) -> Result<(Body, T), Problem> + Send + 'static,
 ) -> Result<(i64, T), Problem> {
     let now = services.clock.now();
-    let attempt = move |conn: &mut Connection| -> Result<(i64, T), Failed> {
-        for _ in 0..TRIES {
-            let (version, mut programme) = configure::current(conn)?.ok_or(Code::NoProgramme)?;
-            if let Some(expected) = change.expected {
-                IfMatch(expected).check(version)?;
-            }
-            let (body, done) = edit(&mut programme)?;
-            let Change { actor, ref action, ref object, .. } = change;
-            match configure::apply(conn, Some(version), &programme, now, actor, action, object) {
-                Ok(applied) => return Ok((applied.version(), done)),
-                Err(ApplyError::Conflict { .. }) if change.expected.is_none() => {}
-                Err(error) => return Err(refused(error, &body)),
-            }
+    work::run_whole(services, move |conn| {
+        let (version, mut programme) = configure::current_locked(conn)?.ok_or(Code::NoProgramme)?;
+        if let Some(expected) = change.expected {
+            IfMatch(expected).check(version)?;
         }
-        Err(Code::Busy.into())
-    };
-    work::run(services, attempt).await
+        let (body, done) = edit(&mut programme)?;
+        let Change { actor, action, object, .. } = change;
+        let applied = configure::apply(conn, Some(version), &programme, now, actor, &action, &object);
+        let applied = applied.map_err(|error| refused(error, &body))?;
+        Ok((applied.version(), done))
+    })
+    .await
 }
 
 /// Why the programme did not change. A mistake is pointed at in the request's body; one elsewhere in
@@ -163,19 +154,17 @@ fn body_at<P: Part>(programme: &Programme, code: &str) -> Body {
 
 /// Adds a part; one of this code must not be there yet.
 pub(super) async fn create<P: Part>(services: &Services, caller: &Caller, part: P) -> Result<(i64, P), Problem> {
-    let stored = part.clone();
     let what = Change::part::<P>(caller, None, "create", part.code());
     let edit = move |programme: &mut Programme| {
-        if P::list(programme).iter().any(|other| other.code() == stored.code()) {
+        if P::list(programme).iter().any(|other| other.code() == part.code()) {
             return Err(Code::CodeTaken.into());
         }
         let list = P::list_mut(programme);
-        list.push(stored.clone());
+        list.push(part.clone());
         P::arrange(list);
-        Ok((body_at::<P>(programme, stored.code()), ()))
+        Ok((body_at::<P>(programme, part.code()), part))
     };
-    let (version, ()) = change(services, what, edit).await?;
-    Ok((version, part))
+    change(services, what, edit).await
 }
 
 /// Adds or replaces the part with this code: the version, the part, and whether it is new.
@@ -194,21 +183,20 @@ pub(super) async fn put<P: Part>(
         Condition::Matches(version) => Some(version),
         Condition::Absent => None,
     };
-    let stored = part.clone();
     let what = Change::part::<P>(caller, expected, "put", code);
     let edit = move |programme: &mut Programme| {
         let list = P::list_mut(programme);
-        let known = list.iter_mut().find(|other| other.code() == stored.code());
+        let known = list.iter_mut().find(|other| other.code() == part.code());
         let new = known.is_none();
         match known {
             Some(_) if condition == Condition::Absent => return Err(Code::VersionConflict.into()),
-            Some(known) => known.clone_from(&stored),
-            None => list.push(stored.clone()),
+            Some(known) => known.clone_from(&part),
+            None => list.push(part.clone()),
         }
         P::arrange(list);
-        Ok((body_at::<P>(programme, stored.code()), new))
+        Ok((body_at::<P>(programme, part.code()), (part, new)))
     };
-    let (version, new) = change(services, what, edit).await?;
+    let (version, (part, new)) = change(services, what, edit).await?;
     Ok((version, part, new))
 }
 

@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{self, Condition, Named, Part, Sent, put_answer};
 use super::schemas;
-use super::work::{gone, versioned};
+use crate::api::work::{gone, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
@@ -60,7 +60,7 @@ async fn list_perks(services: web::Data<Services>, caller: Caller) -> Result<Htt
     responses((status = 201, description = "Added.", body = schemas::PerkView,
         headers(("ETag" = String, description = "The version of the programme.")))),
     extensions(("x-problems" = json!(problems(&[
-        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy
+        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme
     ]))))
 )]
 #[post("/perks")]
@@ -99,7 +99,7 @@ async fn read_perk(services: web::Data<Services>, caller: Caller, id: Id<String>
         (status = 201, description = "Added.", body = schemas::PerkView,
             headers(("ETag" = String, description = "The version of the programme."))),
     ),
-    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy]))))
+    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme]))))
 )]
 #[put("/perks/{id}")]
 async fn put_perk(

@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{Condition, refused};
 use super::schemas;
-use super::work::{self, versioned};
+use crate::api::work::{self, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem, both};

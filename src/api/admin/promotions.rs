@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{self, Condition, Named, Part, Sent, put_answer};
 use super::schemas;
-use super::work::{gone, versioned};
+use crate::api::work::{gone, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
@@ -65,7 +65,7 @@ async fn list_promotions(services: web::Data<Services>, caller: Caller) -> Resul
     responses((status = 201, description = "Added.", body = schemas::PromotionView,
         headers(("ETag" = String, description = "The version of the programme.")))),
     extensions(("x-problems" = json!(problems(&[
-        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy
+        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme
     ]))))
 )]
 #[post("/promotions")]
@@ -108,7 +108,7 @@ async fn read_promotion(
         (status = 201, description = "Added.", body = schemas::PromotionView,
             headers(("ETag" = String, description = "The version of the programme."))),
     ),
-    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy]))))
+    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme]))))
 )]
 #[put("/promotions/{id}")]
 async fn put_promotion(

@@ -11,7 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{self, Condition, Named, Part, Sent, put_answer};
 use super::schemas;
-use super::work::{gone, versioned};
+use crate::api::work::{gone, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
@@ -90,7 +90,7 @@ async fn list_rewards(services: web::Data<Services>, caller: Caller) -> Result<H
     responses((status = 201, description = "Added.", body = schemas::RewardView,
         headers(("ETag" = String, description = "The version of the programme.")))),
     extensions(("x-problems" = json!(problems(&[
-        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy
+        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme
     ]))))
 )]
 #[post("/rewards")]
@@ -129,7 +129,7 @@ async fn read_reward(services: web::Data<Services>, caller: Caller, id: Id<Strin
         (status = 201, description = "Added.", body = schemas::RewardView,
             headers(("ETag" = String, description = "The version of the programme."))),
     ),
-    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy]))))
+    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme]))))
 )]
 #[put("/rewards/{id}")]
 async fn put_reward(

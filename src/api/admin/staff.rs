@@ -11,7 +11,7 @@ use tessera_rules::time::Instant;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::work::{Failed, run, run_whole, versioned};
+use crate::api::work::{Failed, run, run_whole, versioned};
 use crate::access::{self, Action, Caller, NewStaff, Principal, Resource, StaffRole};
 use crate::api::Services;
 use crate::api::contact;
@@ -187,7 +187,7 @@ async fn list_staff(services: web::Data<Services>, caller: Caller, page: Query<P
 #[utoipa::path(
     responses((status = 201, description = "Added.", body = StaffView,
         headers(("ETag" = String, description = "The version.")))),
-    extensions(("x-problems" = json!(problems(&[Code::IdentifierTaken, Code::PasswordUnfit, Code::Busy]))))
+    extensions(("x-problems" = json!(problems(&[Code::IdentifierTaken, Code::PasswordUnfit, Code::TooManyRequests]))))
 )]
 #[post("/staff")]
 async fn create_staff(
@@ -305,7 +305,7 @@ fn update(conn: &mut Connection, before: &Staff, change: &Change, now: Instant, 
     let row = staff::update(conn, before.id, before.version, change)?.ok_or(Code::VersionConflict)?;
     let mut after = audited(row.role, row.store, row.active);
     if renamed {
-        after["changed"] = json!(["name"]);
+        after["fields"] = json!(["name"]);
     }
     let object = before.id.to_string();
     let before = Some(audited(before.role, before.store, before.active));

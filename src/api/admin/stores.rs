@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::work::{run, run_whole, versioned};
+use crate::api::work::{run, run_whole, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::contact;

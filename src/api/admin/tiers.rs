@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{self, Change, Condition, Named, Part, Sent, put_answer};
 use super::schemas;
-use super::work::{gone, versioned};
+use crate::api::work::{gone, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
@@ -97,7 +97,7 @@ async fn put_tiers(
     responses((status = 201, description = "Added.", body = schemas::TierLevelView,
         headers(("ETag" = String, description = "The version of the programme.")))),
     extensions(("x-problems" = json!(problems(&[
-        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy
+        Code::CodeTaken, Code::ProgrammeInvalid, Code::NoProgramme
     ]))))
 )]
 #[post("/tiers")]
@@ -136,7 +136,7 @@ async fn read_tier(services: web::Data<Services>, caller: Caller, id: Id<String>
         (status = 201, description = "Added.", body = schemas::TierLevelView,
             headers(("ETag" = String, description = "The version of the programme."))),
     ),
-    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme, Code::Busy]))))
+    extensions(("x-problems" = json!(problems(&[Code::ProgrammeInvalid, Code::NoProgramme]))))
 )]
 #[put("/tiers/{id}")]
 async fn put_tier(

@@ -11,6 +11,7 @@ use crate::access::{Action, Caller};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
 use crate::api::extract::Query;
+use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
 use crate::api::problem::stored;
 use crate::api::views::{MemberBalance, TierView};
@@ -19,7 +20,8 @@ use crate::store::ledger::{self, Document, EntryView, PerkGrantView, TierChangeV
 /// Read one's own balance
 #[utoipa::path(
     operation_id = "own_balance",
-    responses((status = 200, description = "Settled to now", body = MemberBalance))
+    responses((status = 200, description = "Settled to now", body = MemberBalance)),
+    extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
 )]
 #[get("/balance")]
 pub(super) async fn balance(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
@@ -130,7 +132,11 @@ impl From<TierChangeView> for TierMovement {
 }
 
 /// Read one's own tier
-#[utoipa::path(operation_id = "own_tier", responses((status = 200, description = "Settled to now", body = OwnTier)))]
+#[utoipa::path(
+    operation_id = "own_tier",
+    responses((status = 200, description = "Settled to now", body = OwnTier)),
+    extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
+)]
 #[get("/tier")]
 pub(super) async fn tier(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ReadOwnTier)?;

@@ -10,14 +10,12 @@ use utoipa::ToSchema;
 use super::myself;
 use crate::access::{Action, Caller};
 use crate::api::Services;
-use crate::api::contact;
 use crate::api::error::{Code, Problem};
 use crate::api::extract::{IfMatch, Json, etag};
 use crate::api::openapi::problems;
+use crate::api::person::{self, By, PersonChange};
 use crate::api::till::members::Locale;
-use crate::store::audit::{self, Change};
 use crate::store::member::{self, MemberRow};
-use crate::store::{Error, db};
 
 /// A member's own profile.
 #[derive(Serialize, ToSchema)]
@@ -94,36 +92,17 @@ struct ProfileChange {
     birth_date: Option<BirthDate>,
 }
 
-impl ProfileChange {
-    /// Applies itself to a row; returns the names of what changed.
-    fn apply(self, row: &mut MemberRow) -> Result<Vec<&'static str>, Problem> {
-        let before = row.clone();
-        if let Some(name) = self.name {
-            row.name = contact::text("/name", &name, 100)?;
+impl From<ProfileChange> for PersonChange {
+    fn from(wanted: ProfileChange) -> Self {
+        let ProfileChange { name, phone, email, locale, birth_date } = wanted;
+        Self {
+            name,
+            phone: phone.map(Some),
+            email: email.map(Some),
+            locale: locale.map(Locale::tag),
+            birth_date,
+            ..Self::default()
         }
-        if let Some(phone) = self.phone {
-            row.phone = Some(contact::phone("/phone", &phone)?);
-        }
-        if let Some(email) = self.email {
-            row.email = Some(contact::email("/email", &email)?);
-        }
-        if let Some(locale) = self.locale {
-            row.locale = locale.tag();
-        }
-        if let Some(birth) = self.birth_date {
-            if row.birth_date().is_some_and(|known| known != birth) {
-                return Err(Code::BirthDateSet.into());
-            }
-            row.set_birth_date(Some(birth));
-        }
-        let changes = [
-            ("name", row.name != before.name),
-            ("phone", row.phone != before.phone),
-            ("email", row.email != before.email),
-            ("locale", row.locale != before.locale),
-            ("birth_date", row.birth_date() != before.birth_date()),
-        ];
-        Ok(changes.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect())
     }
 }
 
@@ -139,33 +118,11 @@ pub(super) async fn change(
     services: web::Data<Services>,
     caller: Caller,
     version: IfMatch,
-    Json(change): Json<ProfileChange>,
+    Json(wanted): Json<ProfileChange>,
 ) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ChangeOwnProfile)?;
-    let found = services.pool.run(move |conn| member::find(conn, id)).await?;
-    let mut row = found.ok_or(Problem::new(Code::NotFound))?;
-    version.check(row.version)?;
-    let fields = change.apply(&mut row)?;
-    if !fields.is_empty() {
-        row.version += 1;
-        let (changed, actor, now) = (row.clone(), caller.actor(), services.clock.now());
-        let stored = services.pool.run(move |conn| {
-            db::transaction(conn, |conn| {
-                let stored = member::update(conn, &changed)?;
-                // The log tells that a field changed, not what a person's data were.
-                let after = Some(serde_json::json!({ "fields": fields }));
-                let object = id.to_string();
-                if stored {
-                    let change = Change { action: "member.change", object: &object, before: None, after };
-                    audit::record(conn, now, actor, change)?;
-                }
-                Ok::<_, Error>(stored)
-            })
-        });
-        if !stored.await? {
-            return Err(Code::VersionConflict.into());
-        }
-    }
+    let by = By { actor: caller.actor(), at: services.clock.now() };
+    let row = person::change(&services, id, version, wanted.into(), by).await?;
     Ok(HttpResponse::Ok().insert_header(etag(row.version)).json(Profile::from(row)))
 }
 

@@ -18,7 +18,7 @@ use super::myself;
 use super::points::documents;
 use crate::access::{Action, Caller};
 use crate::api::Services;
-use crate::api::error::Problem;
+use crate::api::error::{Code, Problem};
 use crate::api::extract::{IdempotencyKey, Json, Query, Reader};
 use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
@@ -71,7 +71,8 @@ impl OwnReward {
 /// Read what points can be redeemed for
 #[utoipa::path(
     operation_id = "own_rewards",
-    responses((status = 200, description = "The rewards offered today", body = ListOf<OwnReward>))
+    responses((status = 200, description = "The rewards offered today", body = ListOf<OwnReward>)),
+    extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
 )]
 #[get("/rewards")]
 pub(super) async fn rewards(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {

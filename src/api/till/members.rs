@@ -244,7 +244,8 @@ pub(super) async fn get(services: web::Data<Services>, caller: Caller, Id(id): I
 /// Read a member's balance
 #[utoipa::path(
     operation_id = "till_member_balance",
-    responses((status = 200, description = "Settled to now", body = MemberBalance))
+    responses((status = 200, description = "Settled to now", body = MemberBalance)),
+    extensions(("x-problems" = json!(problems(&[Code::MemberUnknown, Code::NoProgramme]))))
 )]
 #[get("/members/{id}/balance")]
 pub(super) async fn balance(services: web::Data<Services>, caller: Caller, Id(id): Id<MemberId>) -> Result<HttpResponse, Problem> {

@@ -268,6 +268,7 @@ const PROBLEMS: &[Code] = &[
     Code::OccurredTooLate,
     Code::TendersExceedTotal,
     Code::AmountOutOfRange,
+    Code::NoProgramme,
 ];
 
 /// Record a purchase

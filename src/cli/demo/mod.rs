@@ -24,6 +24,7 @@ use self::banner::Ready;
 use self::logins::Logins;
 use self::plan::{DAYS, Plan, Progress};
 use self::replay::Replay;
+use self::setup::Shop;
 use self::stop::Stop;
 use super::desk::{self, Desk};
 use super::{migrate, output, programme};
@@ -144,21 +145,25 @@ fn prepare(
     if matches!(progress, Progress::Done(_)) {
         return Ok(Some(plan));
     }
-    if plan.purchases > 0 || plan.members > 1 {
-        let engine = desk.engine()?;
-        let bar = output::progress(plan.purchases.into(), "a year of purchases");
-        if bar.is_hidden() {
-            output::message("replaying a year of purchases …");
-        }
-        let replayed = Replay { engine: &engine, plan: &plan, shops: &shops, bar: &bar, stop }.run();
-        bar.finish_and_clear();
-        engine.drain();
-        if !replayed? {
-            return Ok(None);
-        }
+    let replayed = plan.members == 1 && plan.purchases == 0 || replay(desk, &plan, &shops, stop)?;
+    if !replayed {
+        return Ok(None);
     }
     desk.pool.blocking(|conn| plan::finish(conn, &plan, desk.clock.now()))?;
     Ok(Some(plan))
+}
+
+/// Lives through the plan's year. False when told to stop before its end.
+fn replay(desk: &Desk, plan: &Plan, shops: &[Shop], stop: &Stop) -> anyhow::Result<bool> {
+    let engine = desk.engine()?;
+    let bar = output::progress(plan.purchases.into(), "a year of purchases");
+    if bar.is_hidden() {
+        output::message("replaying a year of purchases …");
+    }
+    let replayed = Replay { engine: &engine, plan, shops, bar: &bar, stop }.run();
+    bar.finish_and_clear();
+    engine.drain();
+    replayed
 }
 
 /// Sample data is made once; who asks for another size is told what there is.

@@ -28,7 +28,7 @@ use super::output;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::store::db::{Connection, Pool};
-use crate::store::programme;
+use crate::store::{self, programme};
 
 use report::Report;
 use shops::Shops;
@@ -135,6 +135,7 @@ fn import(what: &What, pool: &Pool, engine: &Engine, clock: &Clock) -> anyhow::R
     let report = Report::new(&options.file, options.errors.as_deref())?;
     // One connection for the whole file: a dry run keeps its list of what it has seen on it.
     pool.blocking(|conn| {
+        store::import::prepare(conn)?;
         Ok((|| {
             let (version, document) =
                 programme::latest(conn)?.context("no programme is in force yet: run `tessera programme apply FILE`")?;

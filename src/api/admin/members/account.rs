@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{known, settled};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
-use crate::api::admin::work::run;
+use crate::api::work::run;
 use crate::api::error::{Code, Problem};
 use crate::api::extract::Id;
 use crate::api::guard::permit;

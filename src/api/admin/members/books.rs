@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::known;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
-use crate::api::admin::work::{ActorView, run};
+use crate::api::work::{ActorView, run};
 use crate::api::error::{Code, Problem};
 use crate::api::extract::{Id, Query};
 use crate::api::guard::permit;

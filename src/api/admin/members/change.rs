@@ -4,10 +4,9 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, patch, post, put, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tessera_rules::Actor;
+use serde_json::json;
 use tessera_rules::id::MemberId;
-use tessera_rules::time::{BirthDate, Instant};
+use tessera_rules::time::BirthDate;
 use utoipa::ToSchema;
 
 use super::known;
@@ -15,24 +14,18 @@ use super::profile::MemberView;
 use crate::access::{self, Action, Caller, Principal, Resource};
 use crate::api::Services;
 use crate::api::admin::staff::given;
-use crate::api::admin::work::{Failed, run_whole, versioned};
+use crate::api::work::{run_whole, versioned};
 use crate::api::contact;
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::{Id, IfMatch, Json};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
+use crate::api::person::{self, By, PersonChange};
 use crate::api::till::members::Locale;
-use crate::clock::new_uuid;
-use crate::store::audit::{self, Change};
-use crate::store::batch::Writes;
-use crate::store::db::Connection;
 use crate::store::member::{self, MemberRow};
-use crate::store::rows::OutboxRow;
 use crate::store::secret;
 
-/// The longest name, external id and reason, in characters.
-const NAME_MAX: usize = 100;
-const EXTERNAL_ID_MAX: usize = 64;
+/// The longest reason, in characters.
 const REASON_MAX: usize = 200;
 
 /// What may be changed of a profile; what is absent stays, null takes away.
@@ -61,78 +54,10 @@ struct MemberPatch {
     birth_date: Option<BirthDate>,
 }
 
-impl MemberPatch {
-    /// The row with the patch applied, its version one higher.
-    fn apply(self, row: &MemberRow) -> Result<MemberRow, Problem> {
-        let mut row = row.clone();
-        if let Some(name) = self.name {
-            row.name = contact::text("/name", &name, NAME_MAX)?;
-        }
-        if let Some(phone) = self.phone {
-            row.phone = phone.map(|phone| contact::phone("/phone", &phone)).transpose()?;
-        }
-        if let Some(email) = self.email {
-            row.email = email.map(|email| contact::email("/email", &email)).transpose()?;
-        }
-        if let Some(locale) = self.locale {
-            row.locale = locale.tag();
-        }
-        if let Some(id) = self.external_id {
-            row.external_id = id.map(|id| contact::text("/external_id", &id, EXTERNAL_ID_MAX)).transpose()?;
-        }
-        if let Some(birth) = self.birth_date {
-            if row.birth_date().is_some_and(|known| known != birth) {
-                let detail = both("The birth date is set and stays as it is.", "生日已设置，不能更改。");
-                return Err(Problem::field(Code::BirthDateSet, "/birth_date", "already_set", detail));
-            }
-            row.set_birth_date(Some(birth));
-        }
-        row.version += 1;
-        Ok(row)
-    }
-}
-
-/// The names of the fields in which two rows differ.
-fn changed(before: &MemberRow, after: &MemberRow) -> Vec<&'static str> {
-    let fields = [
-        ("name", before.name != after.name),
-        ("phone", before.phone != after.phone),
-        ("email", before.email != after.email),
-        ("locale", before.locale != after.locale),
-        ("external_id", before.external_id != after.external_id),
-        ("birth_date", before.birth_date() != after.birth_date()),
-    ];
-    fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
-}
-
-/// A change on its way into the books: by whom and when.
-#[derive(Clone, Copy)]
-struct By {
-    actor: Actor,
-    at: Instant,
-}
-
-impl By {
-    /// Notes a change of a member: a line in the audit log, an event for whoever delivers messages.
-    fn note(
-        self,
-        conn: &mut Connection,
-        member: MemberId,
-        (action, event): (&str, &str),
-        before: Option<Value>,
-        after: Option<Value>,
-    ) -> Result<(), Failed> {
-        let object = member.to_string();
-        audit::record(conn, self.at, self.actor, Change { action, object: &object, before, after })?;
-        let event = OutboxRow {
-            id: new_uuid(),
-            member_id: member.uuid(),
-            kind: event.to_owned(),
-            document_id: None,
-            points: 0,
-            at: self.at,
-        };
-        Ok(Writes { events: vec![event], ..Writes::default() }.run(conn)?)
+impl From<MemberPatch> for PersonChange {
+    fn from(patch: MemberPatch) -> Self {
+        let MemberPatch { name, phone, email, locale, external_id, birth_date } = patch;
+        Self { name, phone, email, locale: locale.map(Locale::tag), external_id, birth_date }
     }
 }
 
@@ -154,22 +79,8 @@ pub(super) async fn change_member(
     body: Json<MemberPatch>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ChangeMember, &Resource::Member(id.0))?;
-    let (id, patch, by) = (id.0, body.0, By { actor: caller.actor(), at: services.clock.now() });
-    let row = run_whole(&services, move |conn| {
-        let before = known(conn, id)?;
-        if_match.check(before.version)?;
-        let after = patch.apply(&before)?;
-        let fields = changed(&before, &after);
-        if fields.is_empty() {
-            return Ok(before);
-        }
-        if !member::update(conn, &after)? {
-            return Err(Code::VersionConflict.into());
-        }
-        by.note(conn, id, ("member.change", "member.changed"), None, Some(json!({ "changed": fields })))?;
-        Ok(after)
-    })
-    .await?;
+    let by = By { actor: caller.actor(), at: services.clock.now() };
+    let row = person::change(&services, id.0, if_match, body.0.into(), by).await?;
     Ok(versioned(StatusCode::OK, row.version, &MemberView::from(row)))
 }
 
@@ -268,7 +179,7 @@ struct FirstPassword {
 #[utoipa::path(
     responses((status = 204, description = "Set.")),
     extensions(("x-problems" = json!(problems(&[
-        Code::MemberUnknown, Code::StateConflict, Code::PasswordUnfit, Code::Busy
+        Code::MemberUnknown, Code::StateConflict, Code::PasswordUnfit, Code::TooManyRequests
     ]))))
 )]
 #[put("/members/{id}/password")]
@@ -288,7 +199,7 @@ pub(super) async fn set_member_password(
             let detail = both("The member has a password.", "该会员已设置密码。");
             return Err(Problem::new(Code::StateConflict).with_detail(detail).into());
         }
-        by.note(conn, id, ("member.set_password", "member.changed"), None, Some(json!({ "changed": ["password"] })))
+        by.note(conn, id, ("member.set_password", "member.changed"), None, Some(json!({ "fields": ["password"] })))
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())

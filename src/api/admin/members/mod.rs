@@ -15,7 +15,7 @@ use crate::engine::Settled;
 use crate::store::db::Connection;
 use crate::store::member::{self, MemberRow};
 
-use super::work::Failed;
+use crate::api::work::Failed;
 
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config

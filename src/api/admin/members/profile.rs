@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{known, settled};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
-use crate::api::admin::work::{run, versioned};
+use crate::api::work::{run, versioned};
 use crate::api::contact;
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::{Id, Query};

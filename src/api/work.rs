@@ -1,4 +1,4 @@
-//! How a handler of the back office works on the database: in a transaction that a refusal rolls
+//! How a handler that changes configuration or people works on the database: in a transaction that a refusal rolls
 //! back like a failure, and with an answer that carries its version.
 
 use actix_web::HttpResponse;
