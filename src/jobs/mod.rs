@@ -3,6 +3,7 @@
 //!
 //! - [`settle`]: expiries and tier reviews that fell due, whenever they fall due.
 //! - [`grant_perks`]: the perks in whose window today lies, once a programme day.
+//! - [`purge`]: idempotency keys and sign-ins that have had their time, once a programme day.
 //! - [`flight`]: many commands on their way at once. [`leader`]: the thread inside `serve`.
 //!
 //! Every job may be killed at any moment and run again: the rules grant and expire once, and a daily
@@ -11,6 +12,7 @@
 pub mod flight;
 pub mod grant_perks;
 pub mod leader;
+pub mod purge;
 pub mod settle;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +27,7 @@ pub use leader::{Jobs, start};
 
 /// The jobs by name. Settling applies expiries and tier reviews together, in the order they fell
 /// due, so three names mean the same job.
-pub const NAMES: [&str; 4] = [settle::NAME, "expire", "review_tiers", grant_perks::NAME];
+pub const NAMES: [&str; 5] = [settle::NAME, "expire", "review_tiers", grant_perks::NAME, purge::NAME];
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,19 +71,22 @@ pub fn run_blocking(engine: &Engine, name: &str, at: Instant) -> Result<Done, Fa
     let programme = programme(engine)?;
     match name {
         grant_perks::NAME => grant_perks::run(engine, &programme.programme, at, &mut || true),
+        purge::NAME => purge::run(engine, &programme.programme, at),
         name if NAMES.contains(&name) => settle::run(engine, at, &mut || true),
         name => Err(Failure::Internal(format!("there is no job called {name}"))),
     }
 }
 
-/// Does everything that is due at `at`: first what fell due by then, then the day's perks.
+/// Does everything that is due at `at`: first what fell due by then, then the day's perks, then
+/// the day's purge.
 ///
 /// # Errors
 /// What the engine or the database says; the next call finds what is left.
 pub fn work(engine: &Engine, programme: &Versioned, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failure> {
     let settled = settle::run(engine, at, go_on)?;
     let granted = grant_perks::run(engine, &programme.programme, at, go_on)?;
-    Ok(settled.and(granted))
+    let purged = purge::run(engine, &programme.programme, at)?;
+    Ok(settled.and(granted).and(purged))
 }
 
 /// Moves the sandbox clock to `target`, stopping at every midnight of the programme to do the jobs

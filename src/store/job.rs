@@ -7,7 +7,7 @@ use tessera_rules::time::{Day, Instant};
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
-use super::schema::{job_lease, job_run};
+use super::schema::{idempotency, job_lease, job_run};
 
 /// Takes or renews a lease: true when `holder` has it now. Wall time.
 ///
@@ -77,4 +77,13 @@ pub fn note(
         .set((job_run::position.eq(position), job_run::done_at.eq(done_at)))
         .execute(conn)?;
     Ok(())
+}
+
+/// Forgets idempotency keys from before an instant; says how many.
+///
+/// # Errors
+/// As [`Error`].
+pub fn purge_keys(conn: &mut Connection, before: Instant) -> Result<usize, Error> {
+    let old = QueryDsl::filter(idempotency::table, idempotency::created_at.lt(before));
+    Ok(diesel::delete(old).execute(conn)?)
 }

@@ -1,0 +1,154 @@
+//! Many at once: exactly as many succeed as there is something for, in one process and in two.
+
+use std::sync::Barrier;
+
+use serde_json::json;
+
+use crate::support::make::{self, earn, key, line, receipt};
+use crate::support::{App, Caller, Reply};
+
+/// Sends from one thread each, all at the same moment, half of them to each process.
+fn all_at_once(count: usize, callers: &[Caller], send: impl Fn(&Caller, usize) -> Reply + Sync) -> Vec<Reply> {
+    let start = Barrier::new(count);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count)
+            .map(|i| {
+                let (start, send, caller) = (&start, &send, &callers[i % callers.len()]);
+                scope.spawn(move || {
+                    start.wait();
+                    send(caller, i)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a caller")).collect()
+    })
+}
+
+fn count(replies: &[Reply], status: u16) -> usize {
+    replies.iter().filter(|reply| reply.status == status).count()
+}
+
+/// How many redemptions race.
+const RACERS: usize = 50;
+
+#[test]
+fn a_balance_pays_for_what_it_pays_for() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let till = app.cashier();
+    let member = make::member(&till);
+    // Many lots, so that every redemption bites off several.
+    for points in [300, 250, 7, 143, 49] {
+        earn(&till, &member, points);
+    }
+    let own = app.member(&member);
+    let there = elsewhere.anon().with_token(own.token().unwrap());
+    let replies = all_at_once(RACERS, &[own.clone(), there], |caller, _| {
+        caller.post("/v1/member/redemptions", &json!({"points": 100}))
+    });
+    assert_eq!(count(&replies, 201), 7, "749 points pay for 7");
+    assert_eq!(count(&replies, 422), RACERS - 7);
+    for refused in replies.iter().filter(|reply| reply.status == 422) {
+        assert_eq!(refused.problem(422, "insufficient_points")["available"], 49);
+    }
+    let mut balances: Vec<i64> = replies
+        .iter()
+        .filter(|reply| reply.status == 201)
+        .map(|reply| reply.json()["balance"]["available"].as_i64().unwrap())
+        .collect();
+    balances.sort_unstable();
+    let expected: Vec<i64> = (0..7).map(|paid| 49 + 100 * paid).collect();
+    assert_eq!(balances, expected, "each of them saw those before");
+    assert_eq!(own.get("/v1/member/balance").expect(200)["available"], 49);
+    assert_eq!(app.db.number("select sum(remaining)::bigint as value from lot"), 49);
+}
+
+#[test]
+fn one_code_spends_once() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let till = app.cashier();
+    let member = make::member(&till);
+    earn(&till, &member, 5000);
+    let otp = app.member(&member).get("/v1/member/card").expect(200)["otp"].take();
+    let body = json!({"member_id": member.id, "points": 100, "authorisation": {"otp": otp}});
+    let replies = all_at_once(20, &[till, elsewhere.cashier()], |till, _| till.post("/v1/till/redemptions", &body));
+    assert_eq!(count(&replies, 201), 1);
+    for refused in replies.iter().filter(|reply| reply.status != 201) {
+        refused.problem(403, "code_used");
+    }
+}
+
+#[test]
+fn one_receipt_is_one_purchase() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let till = app.cashier();
+    let member = make::member(&till);
+    let body = receipt(&member, &[line(10_000)]);
+    let one = key();
+    // Half of them under one key, the others each under its own.
+    let replies = all_at_once(RACERS, &[till, elsewhere.cashier()], |till, i| {
+        let key = if i % 4 < 2 { one.clone() } else { key() };
+        till.post_under(&key, "/v1/till/purchases", &body)
+    });
+    assert_eq!(count(&replies, 201) + count(&replies, 200), RACERS, "{replies:?}");
+    let fresh: Vec<&Reply> =
+        replies.iter().filter(|reply| reply.status == 201 && reply.header("idempotent-replayed").is_none()).collect();
+    assert_eq!(fresh.len(), 1);
+    assert!(replies.iter().all(|reply| reply.text == fresh[0].text), "all are told the same");
+    assert_eq!(app.db.number("select count(*) as value from purchase"), 1);
+    assert_eq!(app.db.number("select available as value from standing"), 100);
+}
+
+/// Receipts and keys are claimed across members, whom different processes lock.
+#[test]
+fn one_number_is_one_document_for_whomever() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let till = app.cashier();
+    let members: Vec<_> = (0..10).map(|_| make::member(&till)).collect();
+    let mut bodies: Vec<_> = members.iter().map(|member| receipt(member, &[line(10_000)])).collect();
+    for body in &mut bodies {
+        body["external_id"] = json!("R-1");
+    }
+    let callers = [till, elsewhere.cashier()];
+    let replies = all_at_once(10, &callers, |till, i| till.post("/v1/till/purchases", &bodies[i]));
+    assert_eq!(count(&replies, 201), 1, "{replies:?}");
+    for refused in replies.iter().filter(|reply| reply.status != 201) {
+        refused.problem(409, "duplicate_external_id");
+    }
+    let one = key();
+    let replies = all_at_once(10, &callers, |till, i| {
+        till.post_under(&one, "/v1/till/purchases", &receipt(&members[i], &[line(10_000)]))
+    });
+    assert_eq!(count(&replies, 201), 1, "{replies:?}");
+    for refused in replies.iter().filter(|reply| reply.status != 201) {
+        refused.problem(422, "idempotency_key_reused");
+    }
+    assert_eq!(app.db.number("select count(*) as value from purchase"), 2);
+}
+
+#[test]
+fn the_last_three_of_a_reward_go_to_three() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let till = app.cashier();
+    let members: Vec<_> = (0..30).map(|_| make::member(&till)).collect();
+    for member in &members {
+        earn(&till, member, 100);
+    }
+    let codes: Vec<String> = members.iter().map(|member| app.otp(member)).collect();
+    let callers = [till, elsewhere.cashier()];
+    let replies = all_at_once(30, &callers, |till, i| {
+        let authorisation = json!({"otp": codes[i]});
+        let body = json!({"member_id": members[i].id, "reward_id": "mug", "authorisation": authorisation});
+        till.post("/v1/till/redemptions", &body)
+    });
+    assert_eq!(count(&replies, 201), 3, "{replies:?}");
+    for refused in replies.iter().filter(|reply| reply.status != 201) {
+        refused.problem(409, "out_of_stock");
+    }
+    assert_eq!(app.db.number("select used as value from reward_usage"), 3);
+    assert_eq!(app.db.number("select sum(available)::bigint as value from standing"), 30 * 100 - 3 * 50);
+}

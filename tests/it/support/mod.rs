@@ -1,0 +1,26 @@
+//! What every test stands on: a database of its own (`db`), the real server on it (`app`), callers
+//! that speak real HTTP to it (`http`), and members and receipts (`make`).
+
+pub(crate) mod app;
+pub(crate) mod db;
+pub(crate) mod http;
+pub(crate) mod make;
+
+pub(crate) use app::App;
+pub(crate) use http::{Caller, Reply};
+pub(crate) use make::Member;
+
+use std::time::{Duration, Instant};
+
+/// Asks until there is an answer. Panics when there is none in 30 seconds: nothing here waits for a
+/// length of time, everything waits for a thing to happen.
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "not within 30 seconds: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
