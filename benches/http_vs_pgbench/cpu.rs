@@ -109,11 +109,7 @@ impl Stat {
         let [_, parent, _, _, _, _, _, _, _, _, _, user, system, waited_user, waited_system, ..] = fields[..] else {
             return None;
         };
-        Some(Self {
-            parent: u32::try_from(parent).ok()?,
-            own: user + system,
-            waited_for: waited_user + waited_system,
-        })
+        Some(Self { parent: u32::try_from(parent).ok()?, own: user + system, waited_for: waited_user + waited_system })
     }
 }
 

@@ -269,7 +269,8 @@ impl Poll {
         let events = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLET).cast_unsigned();
         let mut event = libc::epoll_event { events, u64: i as u64 };
         // SAFETY: both descriptors are open, and the event is only read.
-        let added = unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, stream.as_raw_fd(), &mut event) };
+        let added =
+            unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, stream.as_raw_fd(), &mut event) };
         anyhow::ensure!(added == 0, "epoll: {}", std::io::Error::last_os_error());
         Ok(())
     }

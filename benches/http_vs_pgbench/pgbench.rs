@@ -84,7 +84,10 @@ impl Pgbench {
         let url = stage.pgbench_url();
         stage.execute(&url, SCHEMA)?;
         let last = accounts + 1;
-        stage.execute(&url, &format!("insert into l.account(id, kind) select i, (i > 1)::int from generate_series(1, {last}) i"))?;
+        stage.execute(
+            &url,
+            &format!("insert into l.account(id, kind) select i, (i > 1)::int from generate_series(1, {last}) i"),
+        )?;
         stage.execute(&url, "vacuum analyze")?;
         let script = stage.file("accrual.sql");
         std::fs::write(&script, SCRIPT)?;

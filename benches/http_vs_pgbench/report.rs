@@ -98,12 +98,25 @@ impl Report {
             "\nMedians of {} rounds (least–most); CPU in µs an accrual; other: share of the machine taken by others\n\n\
              {:<26} {:>24} {:>8} {:>8} {:>6} {:>9} {:>8} {:>8} {:>7} {:>7}\n",
             self.rows[0].1.len(),
-            "", "accruals/s", "p50 ms", "p99 ms", "batch", "Postgres", "server", "client", "WAL B", "other %"
+            "",
+            "accruals/s",
+            "p50 ms",
+            "p99 ms",
+            "batch",
+            "Postgres",
+            "server",
+            "client",
+            "WAL B",
+            "other %"
         );
         for (who, cells) in &self.rows {
             let optional = |part: fn(&Cell) -> Option<f64>, digits: usize| {
                 let spread = Spread::of(cells.iter().filter_map(part));
-                if cells.iter().all(|cell| part(cell).is_none()) { "–".to_owned() } else { format!("{:.digits$}", spread.median) }
+                if cells.iter().all(|cell| part(cell).is_none()) {
+                    "–".to_owned()
+                } else {
+                    format!("{:.digits$}", spread.median)
+                }
             };
             let median = |part: fn(&Cell) -> f64| Spread::of(cells.iter().map(part)).median;
             let rate = Spread::of(cells.iter().map(|cell| cell.per_second));
@@ -132,8 +145,12 @@ impl Report {
         format!(
             "{} = {:.2} × P ({:.2}–{:.2}), CPU {:.2} × P ({:.2}–{:.2}), other load {other:.0} %",
             name(who, self.clients),
-            rate.median, rate.least, rate.most,
-            cpu.median, cpu.least, cpu.most,
+            rate.median,
+            rate.least,
+            rate.most,
+            cpu.median,
+            cpu.least,
+            cpu.most,
         )
     }
 

@@ -50,7 +50,8 @@ impl Stage {
     /// Starts PostgreSQL, fills Tessera's database and starts the server on it.
     pub(crate) fn set(members: u32) -> anyhow::Result<Self> {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("http_vs_pgbench");
-        let options = Options { dir: dir.join("postgres"), durability: Durability::Durable, extra_settings: Vec::new() };
+        let options =
+            Options { dir: dir.join("postgres"), durability: Durability::Durable, extra_settings: Vec::new() };
         // A run that was cut short may have left a cluster, with its server even: it is used again.
         let postgres = Server::start(options)?;
         let url = |database: &str, role: &str| postgres.url(database, role);

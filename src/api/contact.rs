@@ -6,7 +6,8 @@ use super::error::{Code, Problem, both};
 pub(crate) fn normal_phone(text: &str) -> Option<String> {
     let number: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
     let digits = number.strip_prefix('+')?;
-    let sound = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    let sound =
+        (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
     sound.then_some(number)
 }
 
@@ -16,14 +17,16 @@ pub(crate) fn normal_email(text: &str) -> Option<String> {
     let (local, domain) = address.split_once('@')?;
     let plain = !address.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',');
     let dotted = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
-    let sound = plain && dotted && !local.is_empty() && local.len() <= 64 && address.len() <= 254 && !domain.contains('@');
+    let sound =
+        plain && dotted && !local.is_empty() && local.len() <= 64 && address.len() <= 254 && !domain.contains('@');
     sound.then_some(address)
 }
 
 /// The phone number of a request, or a problem that points at it.
 pub(crate) fn phone(pointer: &str, text: &str) -> Result<String, Problem> {
     normal_phone(text).ok_or_else(|| {
-        let detail = both("Expected an international number such as +8613800138000.", "请使用国际格式，例如 +8613800138000。");
+        let detail =
+            both("Expected an international number such as +8613800138000.", "请使用国际格式，例如 +8613800138000。");
         Problem::field(Code::InvalidField, pointer, "phone_invalid", detail)
     })
 }

@@ -27,9 +27,16 @@ pub(super) enum Attempt {
     Failed(Failure),
 }
 
+/// Keys that another process may have taken between our load and our store: the next load sees it.
+const TAKEN: [&str; 2] = ["idempotency_pkey", "purchase_document_key"];
+
 impl From<Error> for Attempt {
     fn from(error: Error) -> Self {
-        if error.is_retryable() { Self::Again } else { Self::Failed(error.into()) }
+        if error.is_retryable() || TAKEN.iter().any(|key| error.is_conflict(key)) {
+            Self::Again
+        } else {
+            Self::Failed(error.into())
+        }
     }
 }
 
@@ -416,8 +423,8 @@ impl Deciding {
             Outcome::Purchase(_) => "purchase.recorded",
             Outcome::Redemption(_) => "points.redeemed",
             Outcome::Adjustment(_) => "points.adjusted",
-            Outcome::Perks(_) => "perk.granted",
-            Outcome::Settled => "member.settled",
+            Outcome::Perks(granted) if !granted.is_empty() => "perk.granted",
+            Outcome::Perks(_) | Outcome::Settled => "member.settled",
         };
         self.writes.events.push(OutboxRow {
             id: new_uuid(),

@@ -116,12 +116,7 @@ pub(super) fn lot_row(member: Uuid, lot: &Lot) -> LotRow {
 }
 
 pub(super) fn movement_row(member: Uuid, movement: &LotMovement) -> LotMovementRow {
-    LotMovementRow {
-        member_id: member,
-        entry: movement.entry,
-        lot: movement.lot,
-        points: movement.points.get(),
-    }
+    LotMovementRow { member_id: member, entry: movement.entry, lot: movement.lot, points: movement.points.get() }
 }
 
 pub(super) fn entry_row(entry: Entry) -> EntryRow {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tessera_rules::{Actor, Command, Context, MemberState, Outcome, Refusal, decide};
 use tessera_rules::id::MemberId;
+use tessera_rules::{Actor, Command, Context, MemberState, Outcome, Refusal, decide};
 
 use super::batch::{plan, state};
 use super::{Answer, Engine, Failure, Submission, Time, Versioned};
@@ -70,8 +70,7 @@ impl Engine {
                 };
             };
             Ok::<_, store::Error>(state(&mut loaded).map(|mut state| {
-                let context =
-                    Context { now, actor, programme_version: versioned.version, historic: false };
+                let context = Context { now, actor, programme_version: versioned.version, historic: false };
                 let decision = decide(&versioned.programme, &state, member, &submission.command, &context)?;
                 state.apply(member, &decision.effects)?;
                 let member = state.members.remove(&member).ok_or(Refusal::MemberUnknown)?;

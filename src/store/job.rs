@@ -64,12 +64,8 @@ pub fn note(
     position: Option<Uuid>,
     done_at: Option<Instant>,
 ) -> Result<(), Error> {
-    let row = (
-        job_run::job.eq(job),
-        job_run::day.eq(day),
-        job_run::position.eq(position),
-        job_run::done_at.eq(done_at),
-    );
+    let row =
+        (job_run::job.eq(job), job_run::day.eq(day), job_run::position.eq(position), job_run::done_at.eq(done_at));
     diesel::insert_into(job_run::table)
         .values(row)
         .on_conflict((job_run::job, job_run::day))

@@ -128,8 +128,7 @@ pub fn search(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<MemberRow>, Error> {
-    let mut query =
-        member::table.select(MemberRow::as_select()).order(member::id.desc()).limit(limit).into_boxed();
+    let mut query = member::table.select(MemberRow::as_select()).order(member::id.desc()).limit(limit).into_boxed();
     if let Some(name) = name {
         let pattern = name.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_") + "%";
         query = query.filter(lower(member::name).like(pattern));
@@ -185,9 +184,7 @@ pub fn set_frozen(conn: &mut Connection, id: MemberId, frozen: bool) -> Result<(
 /// As [`Error`].
 pub fn due(conn: &mut Connection, at: Instant, limit: i64) -> Result<Vec<Uuid>, Error> {
     use diesel::sql_types::{Nullable, Timestamptz};
-    let due_at = || {
-        diesel::dsl::sql::<Nullable<Timestamptz>>("least(lots_due_at, tier_due_at)")
-    };
+    let due_at = || diesel::dsl::sql::<Nullable<Timestamptz>>("least(lots_due_at, tier_due_at)");
     Ok(standing::table
         .filter(standing::lots_due_at.is_not_null().or(standing::tier_due_at.is_not_null()))
         .filter(due_at().le(at))

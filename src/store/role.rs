@@ -44,9 +44,8 @@ const GRANTS: &[(&str, &str)] = &[
 /// # Errors
 /// As [`Error`].
 pub fn create(conn: &mut Connection) -> Result<(), Error> {
-    let exists = diesel::dsl::sql::<Bool>("exists (select from pg_roles where rolname = ")
-        .bind::<Text, _>(APP)
-        .sql(")");
+    let exists =
+        diesel::dsl::sql::<Bool>("exists (select from pg_roles where rolname = ").bind::<Text, _>(APP).sql(")");
     if !diesel::select(exists).get_result::<bool>(conn)? {
         conn.batch_execute(&format!("create role {APP} login"))?;
     }

@@ -307,5 +307,15 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
-    store, member, standing, entry, lot, purchase, redemption, staff, session, refresh_token, member_credential,
+    store,
+    member,
+    standing,
+    entry,
+    lot,
+    purchase,
+    redemption,
+    staff,
+    session,
+    refresh_token,
+    member_credential,
 );

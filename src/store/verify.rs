@@ -120,20 +120,35 @@ pub struct RedemptionView {
     pub recorded_at: Instant,
 }
 
-/// Everything of the members with ids in one range.
+/// Members with ids in one range, and what the ledger says of them.
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "one list for each table")]
-pub struct Page {
+pub struct Ledger {
     pub standings: Vec<StandingView>,
     pub people: Rows<PersonView>,
     pub entries: Rows<EntryView>,
     pub lots: Rows<LotView>,
     pub movements: Rows<MovementView>,
+}
+
+/// Documents and history of members with ids in one range.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "one list for each table")]
+pub struct History {
     pub days: Rows<DayView>,
     pub tier_changes: Rows<TierChangeView>,
     pub grants: Rows<PerkGrantView>,
     pub purchases: Rows<PurchaseView>,
     pub redemptions: Rows<RedemptionView>,
+}
+
+/// A range of member ids, both ends in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// First.
+    pub from: Uuid,
+    /// Last.
+    pub to: Uuid,
 }
 
 /// What is read once.
@@ -149,14 +164,40 @@ pub struct Frame {
     pub rewards_used: Vec<(String, i64)>,
 }
 
-/// Runs `work` on the books as they stand now, whatever is written meanwhile.
+/// Pages go along keys, whatever the statistics say of tables that were filled a moment ago.
+const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local jit = off";
+
+/// Runs `work` on the books as they stand now, whatever is written meanwhile. It is given the name
+/// under which other connections may see the same, until it ends.
 ///
 /// # Errors
 /// What `work` returns, or that the snapshot could not be taken.
-pub fn snapshot<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+pub fn snapshot<T>(
+    conn: &mut Connection,
+    work: impl FnOnce(&mut Connection, String) -> Result<T, Error>,
+) -> Result<T, Error> {
     conn.build_transaction().read_only().repeatable_read().run(|conn| {
-        // Pages go along keys, whatever the statistics say of tables that were filled a moment ago.
-        conn.batch_execute("set local enable_seqscan = off; set local enable_bitmapscan = off; set local jit = off")?;
+        conn.batch_execute(PLANS)?;
+        let name = diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("pg_export_snapshot()"));
+        let name = name.get_result(conn)?;
+        work(conn, name)
+    })
+}
+
+/// Runs `work` on what another connection sees.
+///
+/// # Errors
+/// What `work` returns, or that the other connection has ended its snapshot.
+pub fn same_snapshot<T>(
+    conn: &mut Connection,
+    name: &str,
+    work: impl FnOnce(&mut Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Err(Error::Internal("not the name of a snapshot".to_owned()));
+    }
+    conn.build_transaction().read_only().repeatable_read().run(|conn| {
+        conn.batch_execute(&format!("set transaction snapshot '{name}'; {PLANS}"))?;
         work(conn)
     })
 }
@@ -180,90 +221,74 @@ pub fn frame(conn: &mut Connection) -> Result<Frame, Error> {
     })
 }
 
-/// The next `limit` members after an id with all they have, and the id to go on after; `None` after
-/// the last page, which reaches to the end of every table.
+/// Members read together.
+const PAGE_MEMBERS: usize = 1_024;
+/// Entries and purchases read together, unless one member has more.
+const PAGE_ROWS: i64 = 16_384;
+
+/// Reads one table's rows of the members in a range.
+macro_rules! rows {
+    ($conn:ident, $range:ident, $table:ident . $member:ident, ($($order:ident),*), $select:expr) => {{
+        let rows = $table::table.filter($table::$member.ge($range.from).and($table::$member.le($range.to)));
+        rows.order(($table::$member, $($table::$order),*)).select(($table::$member, $select)).load($conn)?
+    }};
+}
+
+/// The next members from an id on: those of one page, their range, and the id to go on from. `None`
+/// after the last page, whose range reaches to the end of every table.
 ///
 /// # Errors
 /// As [`Error`].
-pub fn page(conn: &mut Connection, after: Option<Uuid>, limit: i64) -> Result<(Page, Option<Uuid>), Error> {
-    /// Reads one table's rows between two members.
-    macro_rules! rows {
-        ($conn:ident, $table:ident, $member:expr, $from:ident, $to:ident, $order:expr, $select:expr) => {{
-            let rows = $table::table.filter($member.ge($from).and($member.le($to)));
-            rows.order($order).select(($member, $select)).load($conn)?
-        }};
-    }
-    let from = after.map_or(Uuid::nil(), |after| Uuid::from_u128(after.as_u128().saturating_add(1)));
-    let standings: Vec<StandingView> = standing::table
+pub fn members(conn: &mut Connection, from: Uuid) -> Result<(Vec<StandingView>, Range, Option<Uuid>), Error> {
+    let mut standings: Vec<StandingView> = standing::table
         .filter(standing::member_id.ge(from))
         .order(standing::member_id)
-        .limit(limit)
+        .limit(PAGE_MEMBERS as i64)
         .select(StandingView::as_select())
         .load(conn)?;
-    let full = i64::try_from(standings.len()).is_ok_and(|found| found == limit);
-    let next = standings.last().map(|last| last.member_id).filter(|_| full);
-    let to = next.unwrap_or(Uuid::max());
-    let page = Page {
+    let mut full = standings.len() == PAGE_MEMBERS;
+    let mut rows = 0_i64;
+    let fitting = standings.iter().take_while(|standing| {
+        rows = rows.saturating_add(standing.entries).saturating_add(standing.purchases);
+        rows <= PAGE_ROWS
+    });
+    let fitting = fitting.count().max(1);
+    if fitting < standings.len() {
+        standings.truncate(fitting);
+        full = true;
+    }
+    let last = standings.last().map(|last| last.member_id).filter(|_| full);
+    let next = last.and_then(|last| last.as_u128().checked_add(1)).map(Uuid::from_u128);
+    let to = last.filter(|_| next.is_some()).unwrap_or(Uuid::max());
+    Ok((standings, Range { from, to }, next))
+}
+
+/// What the ledger says of the members in a range.
+///
+/// # Errors
+/// As [`Error`].
+pub fn ledger(conn: &mut Connection, range: Range, standings: Vec<StandingView>) -> Result<Ledger, Error> {
+    Ok(Ledger {
         standings,
-        people: rows!(conn, member, member::id, from, to, member::id, (member::status, member::enrolled_at)),
-        entries: rows!(conn, entry, entry::member_id, from, to, (entry::member_id, entry::number), EntryView::as_select()),
-        lots: rows!(conn, lot, lot::member_id, from, to, (lot::member_id, lot::number), LotView::as_select()),
-        movements: rows!(
-            conn,
-            lot_movement,
-            lot_movement::member_id,
-            from,
-            to,
-            (lot_movement::member_id, lot_movement::entry, lot_movement::lot),
-            MovementView::as_select()
-        ),
-        days: rows!(
-            conn,
-            qualifying_day,
-            qualifying_day::member_id,
-            from,
-            to,
-            (qualifying_day::member_id, qualifying_day::day),
-            DayView::as_select()
-        ),
-        tier_changes: rows!(
-            conn,
-            tier_change,
-            tier_change::member_id,
-            from,
-            to,
-            (tier_change::member_id, tier_change::number),
-            TierChangeView::as_select()
-        ),
-        grants: rows!(
-            conn,
-            perk_grant,
-            perk_grant::member_id,
-            from,
-            to,
-            (perk_grant::member_id, perk_grant::perk, perk_grant::occasion),
-            PerkGrantView::as_select()
-        ),
-        purchases: rows!(
-            conn,
-            purchase,
-            purchase::member_id,
-            from,
-            to,
-            (purchase::member_id, purchase::id),
-            PurchaseView::as_select()
-        ),
-        redemptions: rows!(
-            conn,
-            redemption,
-            redemption::member_id,
-            from,
-            to,
-            (redemption::member_id, redemption::id),
-            RedemptionView::as_select()
-        ),
-    };
-    Ok((page, next))
+        people: rows!(conn, range, member.id, (), (member::status, member::enrolled_at)),
+        entries: rows!(conn, range, entry.member_id, (number), EntryView::as_select()),
+        lots: rows!(conn, range, lot.member_id, (number), LotView::as_select()),
+        movements: rows!(conn, range, lot_movement.member_id, (entry, lot), MovementView::as_select()),
+    })
+}
+
+/// Documents and history of the members in a range.
+///
+/// # Errors
+/// As [`Error`].
+pub fn history(conn: &mut Connection, range: Range) -> Result<History, Error> {
+    Ok(History {
+        days: rows!(conn, range, qualifying_day.member_id, (day), DayView::as_select()),
+        tier_changes: rows!(conn, range, tier_change.member_id, (number), TierChangeView::as_select()),
+        grants: rows!(conn, range, perk_grant.member_id, (perk, occasion), PerkGrantView::as_select()),
+        purchases: rows!(conn, range, purchase.member_id, (id), PurchaseView::as_select()),
+        redemptions: rows!(conn, range, redemption.member_id, (id), RedemptionView::as_select()),
+    })
 }
 
 /// A receipt number that is on record twice: its source and its number. The unique key forbids it;

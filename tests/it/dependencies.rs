@@ -7,18 +7,52 @@ use serde_json::Value;
 
 /// Licences that ask for no more than a notice.
 const LICENCES: &[&str] = &[
-    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CDLA-Permissive-2.0", "ISC", "MIT",
-    "MIT-0", "PostgreSQL", "Unicode-3.0", "Unlicense", "Zlib", "bzip2-1.0.6", "OpenSSL",
+    "0BSD",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "PostgreSQL",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+    "bzip2-1.0.6",
+    "OpenSSL",
 ];
 
 /// Crates that the tree holds in several versions, because our dependencies do not agree yet.
 const TWICE: &[&str] = &[
-    "base64", "getrandom", "hashbrown", "http", "lock_api", "parking_lot", "parking_lot_core", "rand", "rand_core", "syn", "toml", "toml_datetime", "winnow",
+    "base64",
+    "getrandom",
+    "hashbrown",
+    "http",
+    "lock_api",
+    "parking_lot",
+    "parking_lot_core",
+    "rand",
+    "rand_core",
+    "syn",
+    "toml",
+    "toml_datetime",
+    "winnow",
 ];
 
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--offline",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");

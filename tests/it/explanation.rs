@@ -67,7 +67,8 @@ fn negative_lines_count_and_the_sum_never_falls_below_nothing() {
     let member = make::member(&till);
     let deposit = buy(&till, &member, &[line(1050), line(-550)]);
     assert_eq!(deposit["points"]["given"], 5);
-    let shares: Vec<&Value> = deposit["explanation"]["lines"].as_array().unwrap().iter().map(|l| &l["points"]).collect();
+    let shares: Vec<&Value> =
+        deposit["explanation"]["lines"].as_array().unwrap().iter().map(|l| &l["points"]).collect();
     assert_eq!(shares, [11, -6], "rounded together");
     let nothing = buy(&till, &member, &[line(100), line(-5000)]);
     assert_eq!(nothing["points"]["given"], 0);
@@ -82,7 +83,7 @@ fn the_purchase_that_crosses_a_threshold_earns_at_the_old_tier() {
     let till = app.cashier();
     let member = make::member(&till);
     let near = earn(&till, &member, 999);
-    let progress = |value: i64, next: Value, missing: i64, kept: Value| {
+    let progress = |value: i64, next: Value, missing: i64, kept: Value| -> Value {
         json!({"measure": "points", "value": value, "next": next, "missing": missing, "kept_until": kept})
     };
     assert_eq!(near["tier"]["progress"], progress(999, json!("silver"), 1, Value::Null));

@@ -1,14 +1,21 @@
 //! Tests of the whole: the real server on a real PostgreSQL, over real HTTP. One binary, because
 //! linking is what costs; one file a noun.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 mod support;
 
 mod access;
+mod admin;
 mod admin_schemas;
 mod auth;
+mod cdnow;
 mod configure;
 mod dependencies;
+mod docs_commands;
 mod explanation;
+mod import;
+mod kill;
 mod members;
 mod openapi;
 mod outage;
@@ -21,3 +28,5 @@ mod sandbox_duration;
 mod schema;
 mod shapes;
 mod standing;
+mod tidy;
+mod verify;

@@ -115,9 +115,8 @@ fn a_pin_does_instead_of_a_code() {
     let member = make::member(&till);
     earn(&till, &member, 500);
     let caller = app.member(&member);
-    let redeem = |pin: &str| {
-        till.post(TILL, &json!({"member_id": member.id, "points": 100, "authorisation": {"pin": pin}}))
-    };
+    let redeem =
+        |pin: &str| till.post(TILL, &json!({"member_id": member.id, "points": 100, "authorisation": {"pin": pin}}));
     redeem("135790").problem(403, "pin_wrong");
     let set = |pin: &str, password: &str| caller.put("/v1/member/pin", &json!({"pin": pin, "password": password}));
     set("135790", "wrong wrong").problem(401, "invalid_credentials");

@@ -26,9 +26,10 @@ fn the_clock_moves_forward_only() {
     let later = app.advance("P1D");
     let moved = instant(&later["now"]) - instant(&start["now"]);
     assert!((86_400..86_460).contains(&moved.num_seconds()), "{moved}");
-    assert!((86_399..86_402).contains(
-        &(later["offset_seconds"].as_i64().unwrap() - start["offset_seconds"].as_i64().unwrap())
-    ));
+    assert!(
+        (86_399..86_402)
+            .contains(&(later["offset_seconds"].as_i64().unwrap() - start["offset_seconds"].as_i64().unwrap()))
+    );
     assert!(set(&app, "2031-04-01T00:00:00Z")["now"].as_str().unwrap().starts_with("2031-04-01T00:00"));
     let back = json!({"now": "2031-03-31T00:00:00Z"});
     admin.put("/v1/sandbox/clock", &back).problem(409, "clock_backwards");
@@ -127,9 +128,12 @@ fn a_year_day_by_day() {
     // 29 February is there in 2032, and in 2033 kept on the 28th.
     set(&app, "2033-03-10T00:00:00Z");
     let perks = app.member(&leap).get("/v1/member/perks").expect(200);
-    let granted: Vec<(i64, &str)> = perks["data"].as_array().unwrap().iter().map(|perk| {
-        (perk["occasion"].as_i64().unwrap(), perk["from"].as_str().unwrap())
-    }).collect();
+    let granted: Vec<(i64, &str)> = perks["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|perk| (perk["occasion"].as_i64().unwrap(), perk["from"].as_str().unwrap()))
+        .collect();
     assert_eq!(granted, [(2033, "2033-02-27T16:00:00Z"), (2032, "2032-02-28T16:00:00Z")]);
 }
 

@@ -4,9 +4,9 @@ use diesel::connection::SimpleConnection;
 use tessera::app::prepare;
 use tessera::store::db::{migrate, revert_all};
 
+use crate::support::App;
 use crate::support::db::Db;
 use crate::support::make::{self, earn};
-use crate::support::App;
 
 /// Everything the catalogue says of the schema, one thing a line.
 const SCHEMA: &str = "
@@ -95,7 +95,10 @@ fn the_ledger_is_append_only_even_for_its_owner() {
             let by_owner = refusal(&app.db, false, &statement);
             assert!(by_owner.as_ref().is_some_and(|why| why.contains("never changed")), "{statement}: {by_owner:?}");
             let by_server = refusal(&app.db, true, &statement);
-            assert!(by_server.as_ref().is_some_and(|why| why.contains("permission denied")), "{statement}: {by_server:?}");
+            assert!(
+                by_server.as_ref().is_some_and(|why| why.contains("permission denied")),
+                "{statement}: {by_server:?}"
+            );
         }
     }
 }

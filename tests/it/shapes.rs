@@ -37,11 +37,31 @@ fn mistakes_are_pointed_at() {
         (with("\"amount\":100", "\"amount\":18446744073709551616"), "invalid_field", "/lines/0/amount", "invalid_type"),
         (with("\"amount\":100,", ""), "missing_field", "/lines/0/amount", "missing_field"),
         (with("\"amount\":100", "\"amount\":100,\"amount\":1"), "invalid_field", "/lines/0/amount", "duplicate_field"),
-        (with("\"lines\"", "\"occurred_at\":\"yesterday\",\"lines\""), "invalid_field", "/occurred_at", "invalid_value"),
-        (with("\"lines\"", "\"occurred_at\":\"2031-02-30T00:00:00Z\",\"lines\""), "invalid_field", "/occurred_at", "invalid_value"),
-        (with("\"lines\"", "\"occurred_at\":\"2031-02-03\",\"lines\""), "invalid_field", "/occurred_at", "invalid_value"),
+        (
+            with("\"lines\"", "\"occurred_at\":\"yesterday\",\"lines\""),
+            "invalid_field",
+            "/occurred_at",
+            "invalid_value",
+        ),
+        (
+            with("\"lines\"", "\"occurred_at\":\"2031-02-30T00:00:00Z\",\"lines\""),
+            "invalid_field",
+            "/occurred_at",
+            "invalid_value",
+        ),
+        (
+            with("\"lines\"", "\"occurred_at\":\"2031-02-03\",\"lines\""),
+            "invalid_field",
+            "/occurred_at",
+            "invalid_value",
+        ),
         (with("\"lines\"", "\"occurred_at\":1,\"lines\""), "invalid_field", "/occurred_at", "invalid_type"),
-        (with("\"lines\"", "\"tenders\":[{\"type\":\"cash\"}],\"lines\""), "missing_field", "/tenders/0/amount", "missing_field"),
+        (
+            with("\"lines\"", "\"tenders\":[{\"type\":\"cash\"}],\"lines\""),
+            "missing_field",
+            "/tenders/0/amount",
+            "missing_field",
+        ),
         (with("\"lines\"", "\"tenders\":{},\"lines\""), "invalid_field", "/tenders", "invalid_type"),
         (with(id, &format!("{id}0")), "invalid_field", "/member_id", "invalid_value"),
         (with("mem_", "pur_"), "invalid_field", "/member_id", "invalid_value"),
@@ -109,7 +129,8 @@ fn only_json_of_a_bounded_size_is_read() {
 fn paths_and_methods_that_are_not_there() {
     let app = App::start();
     let till = app.cashier();
-    for path in ["/", "/v1", "/v1/", "/v2/till/members", "/v1/till", "/v1/till/purchases/", "/v1/till/nothing", "/%00"] {
+    for path in ["/", "/v1", "/v1/", "/v2/till/members", "/v1/till", "/v1/till/purchases/", "/v1/till/nothing", "/%00"]
+    {
         till.get(path).problem(404, "not_found");
     }
     for (method, path, allow) in [
@@ -148,11 +169,8 @@ fn problems_are_told_in_two_languages() {
         json!("The currency is not the programme's"),
         json!("The currency is USD; the programme's is CNY."),
     );
-    let chinese = (
-        Some("zh-CN".to_owned()),
-        json!("币种与积分计划不符"),
-        json!("单据币种为 USD，积分计划币种为 CNY。"),
-    );
+    let chinese =
+        (Some("zh-CN".to_owned()), json!("币种与积分计划不符"), json!("单据币种为 USD，积分计划币种为 CNY。"));
     for wish in ["en", "en-GB,zh;q=0.5", "fr", "*", "", "fr;q=1,en;q=0.2,zh;q=0.1", "zh;q=0"] {
         assert_eq!(read(wish), english, "{wish}");
     }

@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::api::work::ActorView;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::Problem;
 use crate::api::extract::Query;
 use crate::api::guard::permit;
 use crate::api::page::{Cursor, Limit, ListOf};
+use crate::api::work::ActorView;
 use crate::store::audit::{self, AuditRow};
 
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {

@@ -19,11 +19,11 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use crate::api::work::{self, Failed};
 use crate::access::Caller;
 use crate::api::Services;
 use crate::api::error::{Code, FieldError, Problem, both};
 use crate::api::extract::IfMatch;
+use crate::api::work::{self, Failed};
 use crate::engine::Versioned;
 use crate::engine::configure::{self, ApplyError};
 

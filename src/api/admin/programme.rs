@@ -7,13 +7,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{Condition, refused};
 use super::schemas;
-use crate::api::work::{self, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::Json;
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
+use crate::api::work::{self, versioned};
 use crate::engine::{Failure, configure};
 
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {

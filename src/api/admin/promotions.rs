@@ -8,7 +8,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::part::{self, Condition, Named, Part, Sent, put_answer};
 use super::schemas;
-use crate::api::work::{gone, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
@@ -16,6 +15,7 @@ use crate::api::extract::{Id, IfMatch, Json};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
+use crate::api::work::{gone, versioned};
 
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config

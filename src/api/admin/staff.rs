@@ -11,7 +11,6 @@ use tessera_rules::time::Instant;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::api::work::{Failed, run, run_whole, versioned};
 use crate::access::{self, Action, Caller, NewStaff, Principal, Resource, StaffRole};
 use crate::api::Services;
 use crate::api::contact;
@@ -20,6 +19,7 @@ use crate::api::extract::{Id, IfMatch, Json, Query};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
+use crate::api::work::{Failed, run, run_whole, versioned};
 use crate::store::audit;
 use crate::store::db::Connection;
 use crate::store::session;

@@ -12,7 +12,6 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::api::work::{run, run_whole, versioned};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::contact;
@@ -21,6 +20,7 @@ use crate::api::extract::{Id, IfMatch, Json, Query};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
+use crate::api::work::{run, run_whole, versioned};
 use crate::clock::new_uuid;
 use crate::store::audit::{self, Change};
 use crate::store::shop::{self, ShopRow};

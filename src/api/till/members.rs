@@ -234,7 +234,11 @@ pub(super) async fn find(
 /// Read a member, masked
 #[utoipa::path(responses((status = 200, description = "The member", body = TillMember)))]
 #[get("/members/{id}")]
-pub(super) async fn get(services: web::Data<Services>, caller: Caller, Id(id): Id<MemberId>) -> Result<HttpResponse, Problem> {
+pub(super) async fn get(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<MemberId>,
+) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::LookUpMember, &Resource::Member(id))?;
     let found = services.pool.run(move |conn| member::find(conn, id)).await?;
     let row = found.ok_or(Problem::new(Code::NotFound))?;
@@ -248,7 +252,11 @@ pub(super) async fn get(services: web::Data<Services>, caller: Caller, Id(id): I
     extensions(("x-problems" = json!(problems(&[Code::MemberUnknown, Code::NoProgramme]))))
 )]
 #[get("/members/{id}/balance")]
-pub(super) async fn balance(services: web::Data<Services>, caller: Caller, Id(id): Id<MemberId>) -> Result<HttpResponse, Problem> {
+pub(super) async fn balance(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<MemberId>,
+) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
     let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
     Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)))

@@ -208,11 +208,7 @@ fn breakdown(outcome: &PurchaseOutcome) -> Vec<Part<'_>> {
     let why = &outcome.explanation;
     let promotions = why.promotions.iter().filter(|promotion| promotion.missed.is_none());
     let mut parts: Vec<Part<'_>> = promotions
-        .map(|promotion| Part {
-            kind: "promotion",
-            code: Some(&promotion.code),
-            points: promotion.charged.get(),
-        })
+        .map(|promotion| Part { kind: "promotion", code: Some(&promotion.code), points: promotion.charged.get() })
         .collect();
     if why.carried_points.is_positive() {
         parts.push(Part { kind: "carried", code: None, points: why.carried_points.get() });
@@ -306,7 +302,11 @@ pub(super) async fn create(
     responses((status = 200, description = "As it was answered first", body = PurchaseView))
 )]
 #[get("/purchases/{id}")]
-pub(super) async fn get(services: web::Data<Services>, caller: Caller, Id(id): Id<PurchaseId>) -> Result<HttpResponse, Problem> {
+pub(super) async fn get(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<PurchaseId>,
+) -> Result<HttpResponse, Problem> {
     let found = services.pool.run(move |conn| ledger::purchase(conn, id)).await?;
     let document = found.ok_or(Problem::new(Code::NotFound));
     // Who may read no purchase at all learns nothing from a missing one.

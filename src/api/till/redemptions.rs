@@ -2,10 +2,10 @@
 
 use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
+use tessera_rules::Command;
 use tessera_rules::amount::Points;
 use tessera_rules::command::{Redeem, Redeemed};
 use tessera_rules::id::{MemberId, RedemptionId};
-use tessera_rules::Command;
 use utoipa::ToSchema;
 
 use super::till_store;
@@ -131,7 +131,11 @@ const AUTHORISATION: &[Code] = &[
     responses((status = 200, description = "As it was answered first", body = RedemptionView))
 )]
 #[get("/redemptions/{id}")]
-pub(super) async fn get(services: web::Data<Services>, caller: Caller, Id(id): Id<RedemptionId>) -> Result<HttpResponse, Problem> {
+pub(super) async fn get(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<RedemptionId>,
+) -> Result<HttpResponse, Problem> {
     let found = services.pool.run(move |conn| ledger::redemption(conn, id)).await?;
     let document = found.ok_or(Problem::new(Code::NotFound));
     let resource = match &document {

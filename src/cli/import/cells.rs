@@ -53,9 +53,7 @@ impl<'r> Reader<'r> {
     }
 
     fn keep<T>(&mut self, column: &str, parse: impl FnOnce(&str) -> Result<T, Mistake>, text: &str) -> Option<T> {
-        parse(text)
-            .map_err(|(code, detail)| self.errors.push(RowError::new(self.row.line, column, code, detail)))
-            .ok()
+        parse(text).map_err(|(code, detail)| self.errors.push(RowError::new(self.row.line, column, code, detail))).ok()
     }
 }
 
@@ -98,7 +96,9 @@ pub(super) fn instant_or_date(zone: Zone, now: Instant) -> impl Fn(&str) -> Resu
         let at = DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc)).or_else(midnight);
         match at {
             Some(at) => within(at, now, "enrolled_too_late"),
-            None => Err(mistake("instant_invalid", "expected 2024-05-17 or an instant such as 2024-05-17T16:03:00+08:00")),
+            None => {
+                Err(mistake("instant_invalid", "expected 2024-05-17 or an instant such as 2024-05-17T16:03:00+08:00"))
+            }
         }
     }
 }

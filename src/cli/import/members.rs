@@ -19,10 +19,10 @@ use crate::api::contact;
 use crate::api::error::{Code, Problem};
 use crate::clock::new_uuid;
 use crate::engine::{Answer, Claim, Failure, NewMember, Reply, Submission, Time, enrol};
+use crate::store;
 use crate::store::db::{Connection, transaction};
 use crate::store::import::{self as lookup, Seen};
 use crate::store::member::{self, Key};
-use crate::store;
 
 /// The columns of a file.
 const COLUMNS: [&str; 9] =
@@ -299,7 +299,8 @@ fn rehearse(import: &mut Import<'_>, seen: &mut Seen, chunk: Vec<Item>) -> anyho
             import.report.duplicate(1);
             continue;
         }
-        let contacts = [("phone", &candidate.new.phone, Code::PhoneTaken), ("email", &candidate.new.email, Code::EmailTaken)];
+        let contacts =
+            [("phone", &candidate.new.phone, Code::PhoneTaken), ("email", &candidate.new.email, Code::EmailTaken)];
         let taken = contacts.into_iter().find(|(column, contact, _)| {
             contact.as_ref().is_some_and(|contact| used.contains(&name_of(column, contact)))
         });

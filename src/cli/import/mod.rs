@@ -141,8 +141,7 @@ fn import(what: &What, pool: &Pool, engine: &Engine, clock: &Clock) -> anyhow::R
                 programme::latest(conn)?.context("no programme is in force yet: run `tessera programme apply FILE`")?;
             let programme: Programme = serde_json::from_value(document).context("the programme in force")?;
             let shops = Shops::new(options.create_stores, options.commit);
-            let mut import =
-                Import { conn, engine, clock, version, programme: &programme, options, shops, report };
+            let mut import = Import { conn, engine, clock, version, programme: &programme, options, shops, report };
             match what {
                 What::Members(_) => members::import(&mut import, input)?,
                 What::Purchases(_) => purchases::import(&mut import, input)?,

@@ -8,18 +8,8 @@ use super::report::RowError;
 use super::source::{Input, Lines, Row, Table};
 
 /// The columns of a CSV file.
-const COLUMNS: [&str; 10] = [
-    "external_id",
-    "member",
-    "store",
-    "occurred_at",
-    "currency",
-    "line",
-    "sku",
-    "categories",
-    "quantity",
-    "amount",
-];
+const COLUMNS: [&str; 10] =
+    ["external_id", "member", "store", "occurred_at", "currency", "line", "sku", "categories", "quantity", "amount"];
 /// Those it cannot do without.
 const NEEDED: [&str; 5] = ["external_id", "member", "store", "occurred_at", "amount"];
 /// Lines a receipt may have, as at the till.

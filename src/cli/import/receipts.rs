@@ -71,7 +71,10 @@ impl Marks {
         text: Option<&str>,
         parse: impl FnOnce(&str) -> Result<T, Mistake>,
     ) -> Option<T> {
-        if text.is_none() {
+        let full = format!("{}{column}", self.place);
+        // What could not be read at all has been told already.
+        let told = self.errors.iter().any(|error| error.line == self.at && error.column == full);
+        if text.is_none() && !told {
             self.wrong(column, ("missing", "the cell is empty".to_owned()));
         }
         self.optional(column, text, parse)

@@ -59,8 +59,7 @@ impl Shops {
     }
 
     fn open(&self, conn: &mut Connection, code: &str, now: Instant) -> Result<StoreId, Error> {
-        let row =
-            ShopRow { id: new_uuid(), code: code.to_owned(), name: code.to_owned(), version: 1, created_at: now };
+        let row = ShopRow { id: new_uuid(), code: code.to_owned(), name: code.to_owned(), version: 1, created_at: now };
         if !self.commit {
             return Ok(row.store());
         }

@@ -28,15 +28,15 @@ pub(super) fn open(path: &Path) -> anyhow::Result<(Input, ProgressBar)> {
     let bar = output::progress(file.metadata().with_context(shown)?.len(), "bytes read");
     let mut raw = BufReader::new(bar.wrap_read(file));
     let compressed = raw.fill_buf().with_context(shown)?.starts_with(&[0x1f, 0x8b]);
-    let mut input: Input =
-        if compressed { Box::new(BufReader::new(MultiGzDecoder::new(raw))) } else { Box::new(raw) };
+    let mut input: Input = if compressed { Box::new(BufReader::new(MultiGzDecoder::new(raw))) } else { Box::new(raw) };
     if input.fill_buf().with_context(shown)?.starts_with("\u{feff}".as_bytes()) {
         input.consume('\u{feff}'.len_utf8());
     }
     Ok((input, bar))
 }
 
-/// A reader that fails once too much was read since the counter was last set back.
+/// A reader that fails once too much was read since the counter was last set back, and that ends
+/// lines with `\n` alone: a `\r\n` would shift the line numbers by one.
 struct Bounded {
     input: Input,
     since: Rc<Cell<usize>>,
@@ -47,9 +47,28 @@ impl Read for Bounded {
         if self.since.get() > ROW_BYTES_MAX {
             return Err(io::Error::other("a row is longer than 1 MiB: is there a quote that is never closed?"));
         }
-        let read = self.input.read(buffer)?;
-        self.since.set(self.since.get() + read);
-        Ok(read)
+        let ahead = self.input.fill_buf()?;
+        let length = ahead.len().min(buffer.len());
+        let line_end = ahead[..length].iter().position(|&byte| byte == b'\r');
+        // Up to a carriage return as it is; the return itself by its own, for what follows it may
+        // not have been read yet.
+        let taken = match line_end {
+            Some(0) => {
+                self.input.consume(1);
+                buffer[0] = if self.input.fill_buf()?.first() == Some(&b'\n') { b'\n' } else { b'\r' };
+                if buffer[0] == b'\n' {
+                    self.input.consume(1);
+                }
+                self.since.set(self.since.get() + 1);
+                return Ok(1);
+            }
+            Some(end) => end,
+            None => length,
+        };
+        buffer[..taken].copy_from_slice(&ahead[..taken]);
+        self.input.consume(taken);
+        self.since.set(self.since.get() + taken);
+        Ok(taken)
     }
 }
 
@@ -85,7 +104,9 @@ impl Table {
     /// The next row.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Row<'_>>> {
         self.since.set(0);
-        if !self.reader.read_byte_record(&mut self.record)? {
+        let before = self.reader.position().line();
+        let read = self.reader.read_byte_record(&mut self.record);
+        if !read.with_context(|| format!("in the row at line {before}"))? {
             return Ok(None);
         }
         let line = self.record.position().map_or(0, csv::Position::line);

@@ -98,8 +98,9 @@ impl Books {
     pub(super) fn new(frame: &mut Frame) -> Result<Self, Bad> {
         let mut programmes = BTreeMap::new();
         for (version, document) in frame.programmes.drain(..) {
-            let programme: Programme = serde_json::from_value(document)
-                .map_err(|error| Bad::overall("programme_version", Some(format!("version {version}")), error.to_string()))?;
+            let programme: Programme = serde_json::from_value(document).map_err(|error| {
+                Bad::overall("programme_version", Some(format!("version {version}")), error.to_string())
+            })?;
             programmes.insert(version, programme);
         }
         let mut ladders = programmes.values().map(|programme| (&programme.tiers, programme.time_zone));
@@ -126,13 +127,6 @@ impl Books {
     /// Whether there is such a store.
     pub(super) fn has_store(&self, id: Uuid) -> bool {
         self.stores.contains(&id)
-    }
-
-    /// Whether every version that offers a reward has limited it, so that every redemption of it was
-    /// counted.
-    pub(super) fn always_counted(&self, reward: &str) -> bool {
-        let offers = self.programmes.values().filter_map(|programme| programme.reward(reward));
-        offers.fold(true, |always, offer| always && offer.stock.is_some())
     }
 }
 

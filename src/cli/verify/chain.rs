@@ -60,7 +60,8 @@ fn balances(member: &Member<'_>, entries: &[Entry], sums: &Sums) -> Result<(), B
     if sums.missing() != 0 {
         return Err(member.wrong("the accounts do not sum to what was issued"));
     }
-    let earned = entries.iter().filter(|entry| entry.from == Account::Issued).map(|entry| i128::from(entry.points.get()));
+    let earned =
+        entries.iter().filter(|entry| entry.from == Account::Issued).map(|entry| i128::from(entry.points.get()));
     member.same("lifetime_earned", i128::from(standing.lifetime_earned), earned.sum())
 }
 

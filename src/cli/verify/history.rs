@@ -45,12 +45,16 @@ struct Moved {
 pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry]) -> Result<(), Bad> {
     person(member)?;
     let mut moved = by_document(entries);
-    let days = purchases(member, books, &mut moved)?;
+    let (days, carry) = purchases(member, books, &mut moved)?;
     redemptions(member, books, &mut moved)?;
-    if let Some(((_, document), _)) = moved.into_iter().next() {
-        let entry = entries.iter().find(|entry| entry.document.unwrap_or_default() == document);
-        let number = entry.map_or(0, |entry| entry.number);
-        return Err(member.bad("entry", format_args!("number {number}"), "its document does not exist"));
+    let orphan = |entry: &&Entry| moved.contains_key(&(entry.kind, entry.document.unwrap_or_default()));
+    if let Some(entry) = entries.iter().find(orphan) {
+        return Err(member.bad("entry", format_args!("number {}", entry.number), "its document does not exist"));
+    }
+    member.same("purchases", member.standing.purchases, member.purchases.len() as i64)?;
+    member.same("carry", i128::from(member.standing.carry), carry)?;
+    if !(0..MICRO).contains(&member.standing.carry) {
+        return Err(member.wrong("carry is not a fraction of a point"));
     }
     qualifying_days(member, &days)?;
     window(member, books, &days)?;
@@ -77,14 +81,14 @@ fn by_document(entries: &[Entry]) -> HashMap<(EntryKind, Uuid), Moved> {
     moved
 }
 
-/// Checks the purchases; returns what each local day adds up to.
+/// Checks the purchases; returns what each local day adds up to, and the carry they leave.
 fn purchases(
     member: &Member<'_>,
     books: &Books,
     moved: &mut HashMap<(EntryKind, Uuid), Moved>,
-) -> Result<BTreeMap<Day, DayTotals>, Bad> {
+) -> Result<(BTreeMap<Day, DayTotals>, i128), Bad> {
     let mut days: BTreeMap<Day, DayTotals> = BTreeMap::new();
-    let mut fractions = 0_i128;
+    let mut carry = 0_i128;
     for (_, row) in member.purchases {
         let bad = |what: &str| member.bad("purchase", row.id, what);
         let told: Told = serde_json::from_str(&row.answer).map_err(|_| bad("its answer cannot be read"))?;
@@ -100,18 +104,19 @@ fn purchases(
         if !books.has_store(row.store_id) {
             return Err(bad("there is no such store"));
         }
-        let programme = books.programme(row.programme_version).ok_or_else(|| bad("there is no such programme version"))?;
-        let totals = DayTotals { points: told.explanation.base_points, spend: told.explanation.basis, visits: 1, given: row.points };
+        let programme =
+            books.programme(row.programme_version).ok_or_else(|| bad("there is no such programme version"))?;
+        let totals = DayTotals {
+            points: told.explanation.base_points,
+            spend: told.explanation.basis,
+            visits: 1,
+            given: row.points,
+        };
         let day = days.entry(programme.time_zone.day_of(row.occurred_at)).or_default();
         *day = day.plus(totals).map_err(|_| bad("the sums of its day are out of range"))?;
-        fractions += carried(row);
+        carry += carried(row);
     }
-    member.same("purchases", member.standing.purchases, member.purchases.len() as i64)?;
-    member.same("carry", i128::from(member.standing.carry), fractions)?;
-    if !(0..MICRO).contains(&member.standing.carry) {
-        return Err(member.wrong("carry is not a fraction of a point"));
-    }
-    Ok(days)
+    Ok((days, carry))
 }
 
 /// What a purchase left in the carry: its exact points less those that were given.
@@ -120,11 +125,7 @@ fn carried(purchase: &PurchaseView) -> i128 {
     exact.map_or(0, |exact| exact - i128::from(purchase.points) * i128::from(MICRO))
 }
 
-fn redemptions(
-    member: &Member<'_>,
-    books: &Books,
-    moved: &mut HashMap<(EntryKind, Uuid), Moved>,
-) -> Result<(), Bad> {
+fn redemptions(member: &Member<'_>, books: &Books, moved: &mut HashMap<(EntryKind, Uuid), Moved>) -> Result<(), Bad> {
     for (_, row) in member.redemptions {
         let bad = |what: &str| Err(member.bad("redemption", row.id, what));
         let entries = moved.remove(&(EntryKind::Redemption, row.id)).unwrap_or_default();
@@ -157,9 +158,8 @@ fn window(member: &Member<'_>, books: &Books, days: &BTreeMap<Day, DayTotals>) -
     let standing = member.standing;
     let stored = Span { from: standing.window_from, to: standing.window_to };
     let untouched = Span { from: FIRST_DAY, to: LAST_DAY };
-    let spans = books.any(|programme| {
-        programme.tiers.window.span(programme.time_zone.day_of(standing.recorded_at)) == stored
-    });
+    let spans =
+        books.any(|programme| programme.tiers.window.span(programme.time_zone.day_of(standing.recorded_at)) == stored);
     if !spans && (stored != untouched || standing.purchases > 0) {
         return Err(member.wrong("the window is not that of its last command's day"));
     }
@@ -179,7 +179,8 @@ fn tier(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
         if row.number != number {
             return Err(member.bad("tier_change", format_args!("number {number}"), "is missing"));
         }
-        let programme = books.programme(row.programme_version).ok_or_else(|| bad("there is no such programme version"))?;
+        let programme =
+            books.programme(row.programme_version).ok_or_else(|| bad("there is no such programme version"))?;
         // A tier that the programme no longer has counts as the lowest.
         if row.from_tier != programme.tier(programme.tier_position(held.unwrap_or_default())).code {
             return Err(bad("it does not start from the tier held before"));
@@ -195,7 +196,8 @@ fn tier(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
     member.same("tier_since", standing.tier_since, since)?;
     let due_right = books.any(|programme| {
         let falls = next_fall(programme.tiers.window, standing.window_oldest, standing.window_to);
-        let due = falls.filter(|_| programme.tier_position(&standing.tier) > 0).map(|day| programme.time_zone.midnight(day));
+        let due =
+            falls.filter(|_| programme.tier_position(&standing.tier) > 0).map(|day| programme.time_zone.midnight(day));
         due == standing.tier_due_at
     });
     if !due_right {
@@ -210,7 +212,11 @@ fn tier(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
         };
         let right = programme.tier_for(programme.tiers.measure.of(&window));
         if right != programme.tier_position(&standing.tier) {
-            return Err(member.wrong(format!("tier is {:?}, but the window reaches {:?}", standing.tier, programme.tier(right).code)));
+            return Err(member.wrong(format!(
+                "tier is {:?}, but the window reaches {:?}",
+                standing.tier,
+                programme.tier(right).code
+            )));
         }
     }
     Ok(())
@@ -219,9 +225,10 @@ fn tier(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
 /// Grants and the points they gave. One grant an occasion is the table's key; read in its order, two
 /// of one occasion would stand side by side.
 fn perks(member: &Member<'_>, entries: &[Entry]) -> Result<(), Bad> {
-    let mut given: HashMap<(&str, Instant), i64> = HashMap::new();
+    let mut given: BTreeMap<(&str, Instant), i64> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Perk) {
-        *given.entry((entry.reason.as_deref().unwrap_or_default(), entry.recorded_at)).or_default() += entry.points.get();
+        *given.entry((entry.reason.as_deref().unwrap_or_default(), entry.recorded_at)).or_default() +=
+            entry.points.get();
     }
     let mut until: Option<Instant> = None;
     for (i, (_, row)) in member.grants.iter().enumerate() {

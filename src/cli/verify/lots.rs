@@ -21,7 +21,9 @@ pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry]) -> Re
         let mut bites = BTreeMap::new();
         while let Some(movement) = movements.next_if(|movement| movement.entry == entry.number) {
             let points = Points::new(movement.points).ok().and_then(|points| Points::ZERO.minus(points).ok());
-            let bad = |what: &str| member.bad("lot_movement", format_args!("entry {}, lot {}", entry.number, movement.lot), what);
+            let bad = |what: &str| {
+                member.bad("lot_movement", format_args!("entry {}, lot {}", entry.number, movement.lot), what)
+            };
             let lot = open.get(&movement.lot).ok_or_else(|| bad("there is no such lot at that time"))?;
             let bite = points.filter(|bite| bite.is_positive() && *bite <= lot.remaining);
             bites.insert(movement.lot, bite.ok_or_else(|| bad("the lot does not hold that many points"))?);
@@ -35,7 +37,9 @@ pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry]) -> Re
         if entry.to == Account::Available {
             opened += 1;
             let row = rows.next_if(|row| row.entry == entry.number && row.number == opened);
-            let missing = || member.bad("lot", format_args!("number {opened}"), format!("entry {} opened no such lot", entry.number));
+            let missing = || {
+                member.bad("lot", format_args!("number {opened}"), format!("entry {} opened no such lot", entry.number))
+            };
             let lot = lot_of(member, books, entry, row.ok_or_else(missing)?)?;
             open.insert(opened, lot);
         }
@@ -44,13 +48,22 @@ pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry]) -> Re
         return Err(member.bad("lot", format_args!("number {}", row.number), "no entry opened it"));
     }
     if let Some(row) = movements.next() {
-        return Err(member.bad("lot_movement", format_args!("entry {}, lot {}", row.entry, row.lot), "there is no such entry"));
+        return Err(member.bad(
+            "lot_movement",
+            format_args!("entry {}, lot {}", row.entry, row.lot),
+            "there is no such entry",
+        ));
     }
     remainders(member, &open)
 }
 
 /// Checks what an entry took from which lots.
-fn debit(member: &Member<'_>, entry: &Entry, open: &BTreeMap<i64, Lot>, bites: &BTreeMap<i64, Points>) -> Result<(), Bad> {
+fn debit(
+    member: &Member<'_>,
+    entry: &Entry,
+    open: &BTreeMap<i64, Lot>,
+    bites: &BTreeMap<i64, Points>,
+) -> Result<(), Bad> {
     let bad = |what: &str| Err(member.bad("entry", format_args!("number {}", entry.number), what));
     if entry.from != Account::Available {
         return if bites.is_empty() { Ok(()) } else { bad("it takes from lots, but not from available points") };
@@ -63,7 +76,11 @@ fn debit(member: &Member<'_>, entry: &Entry, open: &BTreeMap<i64, Lot>, bites: &
         let whole = |(number, bite): (&i64, &Points)| {
             open.get(number).is_some_and(|lot| lot.remaining == *bite && lot.expires_at == Some(entry.effective_at))
         };
-        return if bites.len() == 1 && bites.iter().all(whole) { Ok(()) } else { bad("it is not the lapse of one lot at its time") };
+        return if bites.len() == 1 && bites.iter().all(whole) {
+            Ok(())
+        } else {
+            bad("it is not the lapse of one lot at its time")
+        };
     }
     let out_of_season = |number: &i64| open.get(number).is_none_or(|lot| !lot.spendable(entry.recorded_at));
     if bites.keys().any(out_of_season) {
@@ -85,13 +102,13 @@ fn lot_of(member: &Member<'_>, books: &Books, entry: &Entry, row: &LotView) -> R
     if row.occurred_at != entry.effective_at || row.available_from > row.occurred_at {
         return Err(bad("its times are not those of the entry that opened it"));
     }
-    let lapses = |programme: &Programme| {
-        row.expires_at == programme.expiry.expires_at(programme.time_zone, row.available_from)
-    };
+    let lapses =
+        |programme: &Programme| row.expires_at == programme.expiry.expires_at(programme.time_zone, row.available_from);
     let right = match entry.kind {
-        EntryKind::Perk => member.grants.iter().any(|(_, grant)| {
-            Some(&grant.perk) == entry.reason.as_ref() && row.expires_at == Some(grant.window_until)
-        }),
+        EntryKind::Perk => member
+            .grants
+            .iter()
+            .any(|(_, grant)| Some(&grant.perk) == entry.reason.as_ref() && row.expires_at == Some(grant.window_until)),
         EntryKind::Accrual => {
             let purchase = member.purchases.iter().find(|(_, purchase)| Some(purchase.id) == entry.document);
             let version = purchase.map(|(_, purchase)| purchase.programme_version);
@@ -118,7 +135,8 @@ fn remainders(member: &Member<'_>, open: &BTreeMap<i64, Lot>) -> Result<(), Bad>
     for (_, row) in member.lots {
         let left = open.get(&row.number).map(|lot| lot.remaining.get());
         if left != Some(row.remaining) {
-            let what = format!("{} points remain, but {} follow from its movements", row.remaining, left.unwrap_or_default());
+            let what =
+                format!("{} points remain, but {} follow from its movements", row.remaining, left.unwrap_or_default());
             return Err(member.bad("lot", format_args!("number {}", row.number), what));
         }
     }

@@ -1,6 +1,6 @@
 //! The walk over all members: one thread reads pages ahead, another checks them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sha2::{Digest, Sha256};
@@ -12,10 +12,8 @@ use super::books::{Bad, Books, Member, Sums};
 use super::{chain, history, lots};
 use crate::cli::output;
 use crate::store::db::{Connection, Error, Pool};
-use crate::store::verify::{self, Frame, Page};
+use crate::store::verify::{self, Frame, History, Ledger, Range};
 
-/// Members read together.
-const PAGE: i64 = 256;
 /// Pages read ahead.
 const AHEAD: usize = 2;
 
@@ -33,7 +31,7 @@ pub(super) struct Totals {
     /// Members and totals that are wrong.
     pub(super) bad: u64,
     heads: Sha256,
-    redeemed: HashMap<String, i64>,
+    redeemed: BTreeMap<String, i64>,
 }
 
 impl Totals {
@@ -50,42 +48,81 @@ impl Totals {
     }
 }
 
-/// What is sent from the reader to the checker, in this order.
+/// What the first reader sends, in this order.
 enum Part {
     Frame(Frame),
-    Page(Box<Page>),
+    Ledger(Ledger),
     Last(Result<(), Bad>),
 }
 
-/// Checks everything.
+/// Checks everything. Two connections read the two halves of each page from one snapshot, so that
+/// reading does not wait for reading, while this thread checks the page before. A part that finds
+/// another gone stops in silence: the other has the reason.
 pub(super) fn walk(pool: &Pool) -> anyhow::Result<Totals> {
-    let (sender, receiver) = sync_channel(AHEAD);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(move || pool.blocking(|conn| verify::snapshot(conn, |conn| read(conn, &sender))));
-        let totals = check(&receiver);
-        // A checker that stopped early lets the reader go on only to its next page.
-        drop(receiver);
-        match reader.join() {
+    let (parts, checked) = sync_channel(AHEAD);
+    let (ranges, wanted) = sync_channel(AHEAD + 1);
+    let (histories, told) = sync_channel(AHEAD);
+    let (names, name) = sync_channel(1);
+    let (joined, ready) = sync_channel(1);
+    let (totals, ledgers, histories) = std::thread::scope(|scope| {
+        let ledgers = scope.spawn(move || {
+            pool.blocking(|conn| {
+                verify::snapshot(conn, |conn, snapshot: String| {
+                    // The snapshot must not end before the other connection has it.
+                    let together = names.send(snapshot).is_ok() && ready.recv().is_ok();
+                    if together { read_ledgers(conn, &parts, &ranges) } else { Ok(()) }
+                })
+            })
+        });
+        let histories = scope.spawn(move || {
+            let Ok(snapshot) = name.recv() else { return Ok(()) };
+            pool.blocking(|conn| {
+                verify::same_snapshot(conn, &snapshot, |conn| match joined.send(()) {
+                    Ok(()) => read_histories(conn, &wanted, &histories),
+                    Err(_) => Ok(()),
+                })
+            })
+        });
+        let totals = check(&checked, &told);
+        drop((checked, told));
+        (totals, ledgers.join(), histories.join())
+    });
+    for read in [ledgers, histories] {
+        match read {
             Ok(read) => read?,
             Err(panic) => std::panic::resume_unwind(panic),
         }
-        Ok(totals)
-    })
+    }
+    Ok(totals)
 }
 
-fn read(conn: &mut Connection, parts: &SyncSender<Part>) -> Result<(), Error> {
-    let gone = |_| Error::Internal("nobody checks what is read".to_owned());
-    parts.send(Part::Frame(verify::frame(conn)?)).map_err(gone)?;
-    let mut after = None;
-    loop {
-        let (page, next) = verify::page(conn, after, PAGE)?;
-        parts.send(Part::Page(Box::new(page))).map_err(gone)?;
-        if next.is_none() {
+fn read_ledgers(conn: &mut Connection, parts: &SyncSender<Part>, ranges: &SyncSender<Range>) -> Result<(), Error> {
+    let mut listened = parts.send(Part::Frame(verify::frame(conn)?)).is_ok();
+    let mut next = Some(Uuid::nil());
+    while let Some(from) = next.filter(|_| listened) {
+        let (standings, range, after) = verify::members(conn, from)?;
+        listened =
+            ranges.send(range).is_ok() && parts.send(Part::Ledger(verify::ledger(conn, range, standings)?)).is_ok();
+        next = after;
+    }
+    if listened {
+        // Nobody left to hear it is no error here.
+        let _ = parts.send(Part::Last(whole(conn)?));
+    }
+    Ok(())
+}
+
+fn read_histories(
+    conn: &mut Connection,
+    ranges: &Receiver<Range>,
+    histories: &SyncSender<History>,
+) -> Result<(), Error> {
+    for range in ranges {
+        if histories.send(verify::history(conn, range)?).is_err() {
             break;
         }
-        after = next;
     }
-    parts.send(Part::Last(whole(conn)?)).map_err(gone)
+    Ok(())
 }
 
 /// What concerns tables as a whole.
@@ -100,7 +137,7 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     Ok(Ok(()))
 }
 
-fn check(parts: &Receiver<Part>) -> Totals {
+fn check(parts: &Receiver<Part>, histories: &Receiver<History>) -> Totals {
     let mut totals = Totals::default();
     let Ok(Part::Frame(mut frame)) = parts.recv() else { return totals };
     let bar = output::progress(frame.members.unsigned_abs(), "members");
@@ -113,15 +150,16 @@ fn check(parts: &Receiver<Part>) -> Totals {
     };
     for part in parts {
         match part {
-            Part::Page(page) => {
-                pages(&mut totals, &books, &page);
+            Part::Ledger(ledger) => {
+                let Ok(history) = histories.recv() else { break };
+                page(&mut totals, &books, &ledger, &history);
                 bar.set_position(totals.members);
             }
             Part::Last(checked) => totals.note(checked),
             Part::Frame(_) => {}
         }
     }
-    rewards(&mut totals, &books, &frame);
+    rewards(&mut totals, &frame);
     let overall = totals.sums;
     if overall.missing() != 0 {
         totals.note(Err(Bad::overall("entry", None, "the accounts do not sum to what was issued")));
@@ -134,14 +172,17 @@ fn check(parts: &Receiver<Part>) -> Totals {
 }
 
 /// Counted rewards against their redemptions.
-fn rewards(totals: &mut Totals, books: &Books, frame: &Frame) {
-    for (reward, used) in &frame.rewards_used {
-        let redeemed = totals.redeemed.get(reward).copied().unwrap_or_default();
-        let right = if books.always_counted(reward) { *used == redeemed } else { *used <= redeemed };
-        if !right {
-            let what = format!("{used} are counted, {redeemed} were redeemed");
-            totals.note(Err(Bad::overall("reward_usage", Some(reward.clone()), what)));
-        }
+fn rewards(totals: &mut Totals, frame: &Frame) {
+    let mut redeemed = std::mem::take(&mut totals.redeemed);
+    let counted = frame.rewards_used.iter().map(|(reward, used)| {
+        let right = redeemed.remove(reward).unwrap_or_default();
+        (reward.clone(), *used, right)
+    });
+    let counted: Vec<_> = counted.collect();
+    let uncounted = redeemed.into_iter().map(|(reward, right)| (reward, 0, right));
+    for (reward, used, right) in counted.into_iter().chain(uncounted).filter(|(_, used, right)| used != right) {
+        let what = format!("{used} are counted, {right} were redeemed");
+        totals.note(Err(Bad::overall("reward_usage", Some(reward), what)));
     }
 }
 
@@ -173,17 +214,17 @@ impl<'p, T> Cursor<'p, T> {
     }
 }
 
-fn pages(totals: &mut Totals, books: &Books, page: &Page) {
-    let mut people = Cursor::new("member", &page.people);
-    let mut entries = Cursor::new("entry", &page.entries);
-    let mut lots = Cursor::new("lot", &page.lots);
-    let mut movements = Cursor::new("lot_movement", &page.movements);
-    let mut days = Cursor::new("qualifying_day", &page.days);
-    let mut tier_changes = Cursor::new("tier_change", &page.tier_changes);
-    let mut grants = Cursor::new("perk_grant", &page.grants);
-    let mut purchases = Cursor::new("purchase", &page.purchases);
-    let mut redemptions = Cursor::new("redemption", &page.redemptions);
-    for standing in &page.standings {
+fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) {
+    let mut people = Cursor::new("member", &ledger.people);
+    let mut entries = Cursor::new("entry", &ledger.entries);
+    let mut lots = Cursor::new("lot", &ledger.lots);
+    let mut movements = Cursor::new("lot_movement", &ledger.movements);
+    let mut days = Cursor::new("qualifying_day", &history.days);
+    let mut tier_changes = Cursor::new("tier_change", &history.tier_changes);
+    let mut grants = Cursor::new("perk_grant", &history.grants);
+    let mut purchases = Cursor::new("purchase", &history.purchases);
+    let mut redemptions = Cursor::new("redemption", &history.redemptions);
+    for standing in &ledger.standings {
         let id = standing.member_id;
         let mut gather = || {
             Ok(Member {

@@ -20,6 +20,7 @@ use tessera_rules::id::{MemberId, StoreId};
 use tessera_rules::{Actor, Programme};
 
 use super::db::{Db, scratch};
+use super::process::{finish, tessera};
 use super::{Caller, Member};
 
 /// Everybody's password.
@@ -76,6 +77,8 @@ pub(crate) struct App {
     anon: Caller,
     tokens: Mutex<HashMap<String, Arc<str>>>,
     data: PathBuf,
+    /// Whether the books are verified at the end. Not where a test has rewritten them.
+    pub(crate) verified: bool,
     /// Its database.
     pub(crate) db: Arc<Db>,
 }
@@ -114,7 +117,7 @@ impl App {
         let database = Database::open(&settings, Durability::Fast).expect("the database");
         let running = tessera::app::App::start_on(&settings, database).expect("the server starts");
         let anon = Caller::anon(running.address());
-        Self { running: Some(running), anon, tokens: Mutex::default(), data, db }
+        Self { running: Some(running), anon, tokens: Mutex::default(), data, verified: true, db }
     }
 
     /// Somebody who is not signed in.
@@ -183,11 +186,6 @@ impl App {
         self.anon.request("POST", "/v1/auth/login").json(&body).send()
     }
 
-    /// The server, for a test that ends it by itself.
-    pub(crate) fn take_running(&mut self) -> Running {
-        self.running.take().expect("a server that runs")
-    }
-
     /// Puts another programme in force while the server runs.
     pub(crate) fn reconfigure(&self, change: impl FnOnce(&mut Value)) {
         let mut document = programme();
@@ -208,6 +206,10 @@ impl Drop for App {
             return;
         }
         stopped.unwrap_or(Ok(())).expect("the server stops");
+        if self.verified {
+            let (code, out, err) = finish(tessera(&self.data).arg("verify").env("DATABASE_URL", &self.db.url));
+            assert_eq!(code, 0, "the books do not add up: {out}{err}");
+        }
         // What was answered so far, by any test, the OpenAPI document must foretell. One test tells.
         static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
         let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, QueryableByName, RunQueryDsl, sql_query};
 use tessera::app::prepare;
@@ -250,9 +251,8 @@ impl Drop for Db {
     fn drop(&mut self) {
         let Some(name) = &self.name else { return };
         let admin = Connection::establish(&url("postgres", OWNER));
-        let dropped = admin.map(|mut admin| {
-            sql_query(format!("drop database if exists {name} with (force)")).execute(&mut admin)
-        });
+        let dropped = admin
+            .map(|mut admin| sql_query(format!("drop database if exists {name} with (force)")).execute(&mut admin));
         if !std::thread::panicking() {
             dropped.expect("the server of the tests").expect("the test's database is dropped");
         }
@@ -264,6 +264,5 @@ fn connect(url: &str) -> Connection {
 }
 
 fn execute(url: &str, sql: &str) {
-    use diesel::connection::SimpleConnection;
     connect(url).batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
 }

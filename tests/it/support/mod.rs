@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod db;
 pub(crate) mod http;
 pub(crate) mod make;
+pub(crate) mod process;
 
 pub(crate) use app::App;
 pub(crate) use http::{Caller, Reply};
@@ -12,15 +13,15 @@ pub(crate) use make::Member;
 
 use std::time::{Duration, Instant};
 
-/// Asks until there is an answer. Panics when there is none in 30 seconds: nothing here waits for a
+/// Asks until there is an answer. Panics when there is none in a minute: nothing here waits for a
 /// length of time, everything waits for a thing to happen.
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(Instant::now() < deadline, "not within 30 seconds: {what}");
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

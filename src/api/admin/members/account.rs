@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 use super::{known, settled};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
-use crate::api::work::run;
 use crate::api::error::{Code, Problem};
 use crate::api::extract::Id;
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
 use crate::api::views::{LotView, MemberBalance, TierView};
+use crate::api::work::run;
 use crate::store::ledger::{self, PerkGrantView, TierChangeView};
 
 /// A member's balance

@@ -14,7 +14,6 @@ use super::profile::MemberView;
 use crate::access::{self, Action, Caller, Principal, Resource};
 use crate::api::Services;
 use crate::api::admin::staff::given;
-use crate::api::work::{run_whole, versioned};
 use crate::api::contact;
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::{Id, IfMatch, Json};
@@ -22,6 +21,7 @@ use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::person::{self, By, PersonChange};
 use crate::api::till::members::Locale;
+use crate::api::work::{run_whole, versioned};
 use crate::store::member::{self, MemberRow};
 use crate::store::secret;
 
