@@ -164,8 +164,8 @@ impl Report {
             json!({
                 "name": name(*who, self.clients),
                 "connections": who,
-                "ratio": rate.median, "ratio_least": rate.least, "ratio_most": rate.most,
-                "cpu_ratio": cpu.median,
+                "ratio": who.map(|_| rate.median), "ratio_least": who.map(|_| rate.least), "ratio_most": who.map(|_| rate.most),
+                "cpu_ratio": who.map(|_| cpu.median),
                 "per_second": median(|cell| cell.per_second),
                 "p50_ms": maybe(|cell| cell.p50), "p99_ms": maybe(|cell| cell.p99), "batch": maybe(|cell| cell.batch),
                 "postgres_us": median(Cell::postgres), "server_us": median(Cell::server), "client_us": median(Cell::client),

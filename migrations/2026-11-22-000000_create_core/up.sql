@@ -303,14 +303,16 @@ create function load_batch(
 declare
     v_due uuid[];
     v_moved uuid[];
+    v_granted uuid[];
 begin
     if p_lock then
-        select array_agg(s) into standings
-        from (select * from standing where member_id = any(p_members) order by member_id for no key update) s;
+        -- Whole rows are selected as such: those of a subquery would be cast through text.
+        select array_agg(l.s) into standings
+        from (select s from standing s where member_id = any(p_members) order by member_id for no key update) l;
         if cardinality(p_rewards) > 0 then
             insert into reward_usage select r, 0 from unnest(p_rewards) r order by r on conflict do nothing;
-            select array_agg(u) into usages
-            from (select * from reward_usage where reward = any(p_rewards) order by reward for update) u;
+            select array_agg(l.u) into usages
+            from (select u from reward_usage u where reward = any(p_rewards) order by reward for update) l;
         end if;
     else
         select array_agg(s) into standings from standing s where member_id = any(p_members);
@@ -322,8 +324,9 @@ begin
     select max(version) into programme from programme_version;
 
     select array_agg(s.member_id) filter (where s.member_id = any(p_debit) or least(s.lots_due_at, s.tier_due_at) <= p_at),
-           array_agg(s.member_id) filter (where s.window_from <> p_from_min or s.window_from <> p_from_max or s.window_to <> p_to_min)
-    into v_due, v_moved from unnest(standings) s;
+           array_agg(s.member_id) filter (where s.window_from <> p_from_min or s.window_from <> p_from_max or s.window_to <> p_to_min),
+           array_agg(s.member_id) filter (where s.boost_until > p_since or s.member_id = any(p_perks))
+    into v_due, v_moved, v_granted from unnest(standings) s;
 
     if v_due is not null then
         select array_agg(l) into lots from lot l where l.member_id = any(v_due) and l.remaining > 0;
@@ -354,9 +357,9 @@ begin
     if cardinality(p_late) > 0 then
         select array_agg(t order by t.number) into tier_changes from tier_change t where t.member_id = any(p_late);
     end if;
-    select array_agg(g) into grants
-    from unnest(standings) s join perk_grant g using (member_id)
-    where s.boost_until > p_since or s.member_id = any(p_perks);
+    if v_granted is not null then
+        select array_agg(g) into grants from perk_grant g where g.member_id = any(v_granted);
+    end if;
     if cardinality(p_perks) > 0 then
         select jsonb_agg(jsonb_build_array(m.id, m.birth_year, m.birth_month, m.birth_day)) into birthdays
         from member m where m.id = any(p_perks) and m.birth_month is not null;
