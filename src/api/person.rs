@@ -13,7 +13,7 @@ use super::extract::IfMatch;
 use super::work::{Failed, run_whole};
 use crate::clock::new_uuid;
 use crate::store::audit::{self, Change};
-use crate::store::batch::Writes;
+use crate::store::batch;
 use crate::store::db::Connection;
 use crate::store::member::{self, MemberRow};
 use crate::store::rows::OutboxRow;
@@ -129,6 +129,6 @@ impl By {
             points: 0,
             at: self.at,
         };
-        Ok(Writes { events: vec![event], ..Writes::default() }.run(conn)?)
+        Ok(batch::insert_event(conn, &event)?)
     }
 }

@@ -18,6 +18,17 @@ use super::error::{Code, Problem, both};
 
 /// Reads a JSON object.
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Keeping track of the path takes as long as reading: only a mistake is read again to find it.
+    let value = serde_json::from_slice(bytes).or_else(|_| from_json_by_path(bytes))?;
+    // Serde reads a struct from an array too, field by field: not from ours.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::field(Code::InvalidField, "", "invalid_type", expected("a map")));
+    }
+    refuse_nul(bytes)?;
+    Ok(value)
+}
+
+fn from_json_by_path<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = match serde_path_to_error::deserialize(&mut deserializer) {
         Ok(value) => value,
@@ -33,11 +44,6 @@ pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem>
         }
     };
     deserializer.end().map_err(|error| malformed(&error))?;
-    // Serde reads a struct from an array too, field by field: not from ours.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::field(Code::InvalidField, "", "invalid_type", expected("a map")));
-    }
-    refuse_nul(bytes)?;
     Ok(value)
 }
 

@@ -57,8 +57,8 @@ pub(super) fn standing(row: StandingRow) -> Result<Standing, Failure> {
     })
 }
 
-/// The row of a standing.
-pub(super) fn standing_row(standing: Standing) -> StandingRow {
+/// The row of a standing, with the version of the row it takes the place of.
+pub(super) fn standing_row(standing: Standing, version: i64) -> StandingRow {
     StandingRow {
         member_id: standing.member.uuid(),
         frozen: standing.frozen,
@@ -87,6 +87,7 @@ pub(super) fn standing_row(standing: Standing) -> StandingRow {
         tier_due_at: standing.tier_due_at,
         boost_until: standing.boost_until,
         otp_step: standing.otp_step,
+        version,
     }
 }
 

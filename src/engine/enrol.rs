@@ -71,7 +71,7 @@ pub fn enrol(conn: &mut Connection, new: NewMember) -> Result<member::MemberRow,
 fn insert(conn: &mut Connection, row: &member::MemberRow) -> Result<(), Error> {
     transaction(conn, |conn| {
         let standing = Standing::new(MemberId::new(row.id), row.enrolled_at);
-        member::insert(conn, row, &standing_row(standing))?;
+        member::insert(conn, row, &standing_row(standing, 1))?;
         secret::ensure(conn, MemberId::new(row.id), &random_bytes::<20>())?;
         let event = OutboxRow {
             id: new_uuid(),
@@ -81,6 +81,6 @@ fn insert(conn: &mut Connection, row: &member::MemberRow) -> Result<(), Error> {
             points: 0,
             at: row.enrolled_at,
         };
-        batch::Writes { events: vec![event], ..batch::Writes::default() }.run(conn)
+        batch::insert_event(conn, &event)
     })
 }

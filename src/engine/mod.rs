@@ -2,28 +2,37 @@
 //!
 //! ```text
 //! handler, job, import --Submission--> queue --batch--> load --> decide --> store --> Reply
+//!                                        `------ writer ------'    `- storers -'
 //! ```
 //!
 //! A writer takes what is waiting, up to a limit, and goes at once: an idle system answers one
-//! command without added wait, a busy one shares a commit among hundreds. A batch is one
-//! transaction: `load_batch` locks its members in id order and returns what the rules need;
-//! [`tessera_rules::decide`] decides command by command, each seeing the effects of those before;
-//! `store_batch` writes everything, the idempotent answers and the events included. Locking before
-//! deciding makes any number of processes right by construction.
+//! command without added wait, a busy one shares a commit among hundreds. It decides on the
+//! standings it remembers; what is not remembered, or not enough, `load_batch` loads without a lock.
+//! [`tessera_rules::decide`] decides command by command, each seeing the effects of those before. A
+//! storer hands the result to `store_batch`: one call, one transaction, that writes everything, the
+//! idempotent answers and the events included, **if** the programme and every member are still as
+//! they were. Meanwhile the writer decides the next batch as if this one were stored.
+//!
+//! Where something had moved on, where a key was used before or a reward must be counted, nothing
+//! was written, and the storer decides the batch again in a transaction that locks its members in id
+//! order before it looks. So any number of processes are right by construction.
 //!
 //! This room never decides a rule, never speaks HTTP and never forwards a database's words.
 
-mod batch;
 pub mod configure;
 mod convert;
+mod deciding;
 mod enrol;
+mod memory;
+mod plan;
 mod programmes;
 mod read;
+mod storer;
 mod writer;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -36,6 +45,9 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::store::db::Pool;
 use crate::{config, store};
+
+use storer::Storer;
+use writer::Writer;
 
 pub use enrol::{NewMember, enrol};
 pub use programmes::{Programmes, Versioned};
@@ -138,6 +150,9 @@ impl From<store::Error> for Failure {
     }
 }
 
+/// Storers: while one waits for the disk, another keeps the database busy.
+const STORERS: usize = 2;
+
 type Answered = Result<Reply, Failure>;
 
 struct Job {
@@ -152,7 +167,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     queue: RwLock<Option<SyncSender<Job>>>,
     waiting: Arc<AtomicUsize>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     pool: Pool,
     clock: Clock,
     programmes: Programmes,
@@ -160,21 +175,31 @@ struct Inner {
 }
 
 impl Engine {
-    /// Starts the writer on a connection of its own. It connects when the first batch comes, and
-    /// again after the database was away.
+    /// Starts the writer and its storers, each on a connection of its own. They connect when the first
+    /// batch comes, and again after the database was away.
     ///
     /// # Errors
-    /// The thread cannot be started.
+    /// A thread cannot be started.
     pub fn start(url: &str, pool: Pool, clock: Clock, settings: &config::EngineSettings) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(settings.queue_limit);
+        let (sender, queue) = sync_channel(settings.queue_limit);
+        let (to_writer, landed) = channel();
         let programmes = Programmes::new();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = writer::Writer::new(url, clock.clone(), programmes.clone(), settings.batch_limit, waiting.clone());
-        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || writer.run(&receiver))?;
+        let (mut threads, mut lanes) = (Vec::new(), Vec::new());
+        for lane in 0..STORERS {
+            // Without room: batches grow while every storer is busy.
+            let (to_storer, handed) = sync_channel(0);
+            let storer = Storer::new(lane, url, clock.clone(), programmes.clone(), waiting.clone());
+            let to_writer = to_writer.clone();
+            threads.push(thread("storer", move || storer.run(&handed, &to_writer))?);
+            lanes.push(to_storer);
+        }
+        let writer = Writer::new(url, clock.clone(), programmes.clone(), settings.batch_limit, lanes, landed);
+        threads.push(thread("writer", move || writer.run(&queue))?);
         Ok(Self(Arc::new(Inner {
             queue: RwLock::new(Some(sender)),
             waiting,
-            writer: Mutex::new(Some(thread)),
+            threads: Mutex::new(threads),
             pool,
             clock,
             programmes,
@@ -255,13 +280,16 @@ impl Engine {
         &self.0.pool
     }
 
-    /// Takes no more commands, finishes those waiting and ends the writer.
+    /// Takes no more commands, finishes those waiting and ends the threads.
     pub fn drain(&self) {
         self.0.queue.write().unwrap_or_else(PoisonError::into_inner).take();
-        let thread = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // A writer that panicked has logged it; there is nothing left to finish.
+        for thread in self.0.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // A thread that panicked has logged it; there is nothing left to finish.
             let _ = thread.join();
         }
     }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work)
 }

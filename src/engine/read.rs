@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tessera_rules::id::MemberId;
 use tessera_rules::{Actor, Command, Context, MemberState, Outcome, Refusal, decide};
 
-use super::batch::{plan, state};
+use super::deciding::state;
+use super::plan::plan;
 use super::{Answer, Engine, Failure, Submission, Time, Versioned};
 use crate::store;
 
@@ -57,7 +58,7 @@ impl Engine {
             let render = Box::new(|_: &_| Answer { status: 200, body: String::new() });
             let submission = Submission { member, command, actor, time: Time::Live, claim: None, render };
             let mut loaded = loop {
-                let mut load = plan(&versioned.programme, now, std::iter::once(&submission), false);
+                let mut load = plan(&versioned.programme, now, std::iter::once(&submission));
                 // Every open lot is shown, not only those a debit would need.
                 load.debit = vec![member.uuid()];
                 let loaded = load.run(conn)?;

@@ -1,18 +1,30 @@
-//! The writer: one thread, one connection, natural batching.
+//! The writer: takes what is waiting, decides it on what it remembers and loads, and hands it to a
+//! storer. While one batch is stored, the next is decided as if it were.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use tessera_rules::id::MemberId;
 
 use crate::clock::Clock;
-use crate::store::batch;
+use crate::store::batch::{self, Load, Loaded};
 use crate::store::db::Connection;
 
-use super::batch::{Attempt, attempt};
-use super::{Answered, Failure, Job, Programmes};
+use super::deciding::Deciding;
+use super::memory::Memory;
+use super::plan::{leave_out, plan};
+use super::storer::{Draft, Handed, Landed};
+use super::{Failure, Job, Programmes};
 
-/// How often a batch meets another transaction before it gives up.
-const RETRIES: u32 = 5;
+/// For so many batches after a repetition the next is expected: retries and imports done again come
+/// in rows.
+const WARY: u32 = 64;
+
+/// A storer as the writer sees it.
+struct Lane {
+    storer: SyncSender<Handed>,
+    /// The members of the batch it has, sorted; `None` while it has none.
+    flying: Option<Vec<MemberId>>,
+}
 
 pub(super) struct Writer {
     url: String,
@@ -20,7 +32,11 @@ pub(super) struct Writer {
     clock: Clock,
     programmes: Programmes,
     batch_limit: usize,
-    waiting: Arc<AtomicUsize>,
+    memory: Memory,
+    lanes: Vec<Lane>,
+    landed: Receiver<Landed>,
+    /// Batches to go in which earlier uses of keys and receipts are looked for.
+    wary: u32,
 }
 
 impl Writer {
@@ -29,9 +45,20 @@ impl Writer {
         clock: Clock,
         programmes: Programmes,
         batch_limit: usize,
-        waiting: Arc<AtomicUsize>,
+        storers: Vec<SyncSender<Handed>>,
+        landed: Receiver<Landed>,
     ) -> Self {
-        Self { url: url.to_owned(), connection: None, clock, programmes, batch_limit, waiting }
+        Self {
+            url: url.to_owned(),
+            connection: None,
+            clock,
+            programmes,
+            batch_limit,
+            memory: Memory::new(),
+            lanes: storers.into_iter().map(|storer| Lane { storer, flying: None }).collect(),
+            landed,
+            wary: 0,
+        }
     }
 
     /// Runs until every sender is gone and the queue is empty.
@@ -40,52 +67,138 @@ impl Writer {
             let mut batch = vec![first];
             batch.extend(queue.try_iter().take(self.batch_limit - 1));
             metrics::histogram!("tessera_batch_size").record(batch.len() as f64);
-            self.answer(batch);
+            let mut members: Vec<MemberId> = batch.iter().map(|job| job.submission.member).collect();
+            members.sort_unstable();
+            members.dedup();
+            // What goes wrong here goes wrong under locks too, and is answered there.
+            let draft = self.draft(&batch).unwrap_or(None);
+            if draft.is_none() {
+                self.memory.forget(&members);
+            }
+            self.hand_over(Handed { batch, draft }, members);
         }
     }
 
-    fn answer(&mut self, batch: Vec<Job>) {
-        let size = batch.len();
-        let answers = match self.decide(&batch) {
-            Ok(answers) => answers,
-            // One command may be at fault: nothing was written, so each gets its own transaction.
-            Err(Failure::Internal(error)) if size > 1 => {
-                tracing::warn!(error, size, "a batch failed and is tried command by command");
-                batch.chunks(1).map(|one| self.decide(one).map_or_else(Err, only)).collect()
-            }
-            Err(failure) => std::iter::repeat_n(Err(failure), size).collect(),
-        };
-        self.waiting.fetch_sub(size, Ordering::Relaxed);
-        for (job, answer) in batch.into_iter().zip(answers) {
-            if let Err(Failure::Internal(error)) = &answer {
-                tracing::error!(error, "a command failed");
-            }
-            // A caller that has gone away does not want its answer.
-            let _ = job.reply.send(answer);
+    /// Decides a batch on what is remembered and loaded, without locks; `None` where it takes them.
+    fn draft(&mut self, batch: &[Job]) -> Result<Option<Draft>, Failure> {
+        while let Ok(landed) = self.landed.try_recv() {
+            self.land(landed);
         }
+        let now = self.clock.now();
+        let mut connection = self.connection.take().map_or_else(|| batch::connect(&self.url), Ok)?;
+        let versioned = self.programmes.any(&mut connection)?;
+        let mut load = plan(&versioned.programme, now, batch.iter().map(|job| &job.submission));
+        let expected = (load.keys.0.len(), load.receipts.0.len());
+        self.wary = self.wary.saturating_sub(1);
+        let look = self.wary > 0;
+        if !look {
+            (load.keys, load.receipts) = Default::default();
+        }
+        // Rewards are counted under their lock.
+        let mut loaded = None;
+        if load.rewards.is_empty() {
+            loaded = self.load(load, &mut connection, versioned.version)?;
+        }
+        self.connection = Some(connection);
+        let Some((loaded, remembered)) = loaded else { return Ok(None) };
+
+        let mut deciding = Deciding::new(versioned, loaded, now)?;
+        for member in remembered {
+            if let Some(known) = self.memory.recall(member) {
+                deciding.recall(known.clone());
+            }
+        }
+        let answers = batch.iter().map(|job| deciding.take(&job.submission)).collect();
+        let decided = deciding.finish()?;
+        // A key or a receipt that left nothing to store has no unique index to speak up for it.
+        let unproved = !look && (decided.writes.keys.len(), decided.writes.purchases.len()) != expected;
+        if unproved {
+            self.wary = WARY;
+        }
+        if unproved || decided.doubtful {
+            return Ok(None);
+        }
+        for known in decided.changed {
+            self.memory.keep(known);
+        }
+        let writes = Some(decided.writes).filter(|writes| !writes.is_empty());
+        Ok(Some(Draft { answers, writes }))
     }
 
-    /// One transaction for the batch, retried where another process was in the way.
-    fn decide(&mut self, batch: &[Job]) -> Result<Vec<Answered>, Failure> {
-        for _ in 0..RETRIES {
-            let mut connection = match self.connection.take() {
-                Some(connection) => connection,
-                None => batch::connect(&self.url)?,
-            };
-            match attempt(&mut connection, batch, self.clock.now(), &self.programmes) {
-                Ok(answers) => {
-                    self.connection = Some(connection);
-                    return Ok(answers);
+    /// Loads what is not remembered and names the members that are; `None` where the programme has
+    /// moved on.
+    fn load(
+        &mut self,
+        mut load: Load,
+        connection: &mut Connection,
+        programme: i64,
+    ) -> Result<Option<(Loaded, Vec<MemberId>)>, Failure> {
+        let standing = |member| self.memory.recall(member).map(|known| &known.standing);
+        let everyone = load.members.clone();
+        let mut remembered = leave_out(&mut load, standing);
+        if !load.members.is_empty() {
+            let mut wanted: Vec<MemberId> = load.members.iter().copied().map(MemberId::new).collect();
+            wanted.sort_unstable();
+            // What a storer is about to write is not there yet.
+            if self.wait_for(&wanted) {
+                load.members = everyone;
+                let standing = |member| self.memory.recall(member).map(|known| &known.standing);
+                remembered = leave_out(&mut load, standing);
+            }
+        }
+        if load.members.is_empty() && load.keys.0.is_empty() && load.receipts.0.is_empty() {
+            return Ok(Some((Loaded::default(), remembered)));
+        }
+        let loaded = load.run(connection)?;
+        if loaded.programme == Some(programme) {
+            return Ok(Some((loaded, remembered)));
+        }
+        self.programmes.reload(connection)?;
+        Ok(None)
+    }
+
+    /// Gives the batch to a storer that is free, after every batch that shares a member with it.
+    fn hand_over(&mut self, handed: Handed, members: Vec<MemberId>) {
+        self.wait_for(&members);
+        loop {
+            if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.flying.is_none()) {
+                // A storer that is gone answers by dropping the batch.
+                if lane.storer.send(handed).is_ok() {
+                    lane.flying = Some(members);
                 }
-                Err(Attempt::Again) => self.connection = Some(connection),
-                // The connection is dropped: whether it still works is not known.
-                Err(Attempt::Failed(failure)) => return Err(failure),
+                return;
             }
+            let Ok(landed) = self.landed.recv() else { return };
+            self.land(landed);
         }
-        Err(Failure::Unavailable)
+    }
+
+    /// Waits until no batch is on its way that has one of the members; says whether it had to.
+    fn wait_for(&mut self, members: &[MemberId]) -> bool {
+        let mut waited = false;
+        while self.lanes.iter().any(|lane| lane.flying.as_ref().is_some_and(|flying| share(flying, members)))
+            && let Ok(landed) = self.landed.recv()
+        {
+            self.land(landed);
+            waited = true;
+        }
+        waited
+    }
+
+    /// Takes note of what became of a batch.
+    fn land(&mut self, landed: Landed) {
+        let members = self.lanes[landed.lane].flying.take().unwrap_or_default();
+        if !landed.as_decided {
+            self.memory.forget(&members);
+        }
+        if landed.taken {
+            self.wary = WARY;
+        }
     }
 }
 
-fn only(answers: Vec<Answered>) -> Answered {
-    answers.into_iter().next().unwrap_or(Err(Failure::Unavailable))
+/// Whether two sorted lists have a member in common.
+fn share(a: &[MemberId], b: &[MemberId]) -> bool {
+    let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    few.iter().any(|member| many.binary_search(member).is_ok())
 }

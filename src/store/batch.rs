@@ -1,15 +1,17 @@
-//! The two calls of the write path: `load_batch` and `store_batch`, functions kept in the core
-//! migration. Both are one cached statement with arrays as arguments, whatever the batch.
+//! The calls of the write path: `load_batch`, `store_batch` and, where it takes locks, `lock_batch`
+//! before them: functions kept in a migration. Each is one cached statement with arrays as arguments,
+//! whatever the batch.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bool, Date, Jsonb, Nullable, Text, Timestamptz, Uuid as UuidType};
+use diesel::sql_types::{Array, BigInt, Date, Jsonb, Nullable, Text, Timestamptz, Uuid as UuidType};
 use uuid::Uuid;
 
 use super::db::Error;
 use super::rows::*;
+use super::schema::outbox;
 
 /// What a batch needs to know before it can be decided. Every list is sorted as the function
 /// expects it, for locks are taken in that order.
@@ -39,12 +41,10 @@ pub struct Load {
     pub keys: (Vec<Uuid>, Vec<String>),
     /// Sources and receipt numbers.
     pub receipts: (Vec<String>, Vec<String>),
-    /// False for a preview: nothing is locked.
-    pub lock: bool,
 }
 
 /// What was loaded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Loaded {
     /// The programme version in force; `None` before the first.
     pub programme: Option<i64>,
@@ -71,7 +71,12 @@ pub struct Loaded {
 /// Everything a batch decided.
 #[derive(Debug, Clone, Default)]
 pub struct Writes {
-    /// New values of the members' standings.
+    /// The programme version it was decided under.
+    pub programme: i64,
+    /// The version of the standings from now on: a number no standing has had.
+    pub version: i64,
+    /// New values of the members' standings, sorted by member, each with the version it was decided
+    /// on.
     pub standings: Vec<StandingRow>,
     /// New entries.
     pub entries: Vec<EntryRow>,
@@ -164,10 +169,28 @@ impl QueryFragment<Pg> for Load {
             Array<Text> => &self.keys.1,
             Array<Text> => &self.receipts.0,
             Array<Text> => &self.receipts.1,
-            Bool => &self.lock,
         )
     }
 }
+
+/// Locks what a batch loads until the transaction ends.
+struct Lock<'l>(&'l Load);
+
+impl QueryFragment<Pg> for Lock<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        call!(out, "select lock_batch(",
+            Array<UuidType> => &self.0.members,
+            Array<Text> => &self.0.rewards,
+        )
+    }
+}
+
+impl QueryId for Lock<'_> {
+    type QueryId = Lock<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<PgConnection> for Lock<'_> {}
 
 impl QueryId for Load {
     type QueryId = Self;
@@ -183,6 +206,8 @@ impl RunQueryDsl<PgConnection> for Load {}
 impl QueryFragment<Pg> for Writes {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         call!(out, "select store_batch(",
+            BigInt => &self.programme,
+            BigInt => &self.version,
             Array<StandingType> => &self.standings,
             Array<EntryType> => &self.entries,
             Array<LotType> => &self.lots,
@@ -208,10 +233,19 @@ impl QueryId for Writes {
 impl RunQueryDsl<PgConnection> for Writes {}
 
 impl Load {
-    /// Loads, and locks unless asked not to.
+    /// Locks the members and the rewards in their order, then loads.
     ///
     /// # Errors
     /// As [`Error`]; deadlocks are retryable.
+    pub fn run_locked(self, conn: &mut PgConnection) -> Result<Loaded, Error> {
+        Lock(&self).execute(conn)?;
+        self.run(conn)
+    }
+
+    /// Loads everything as of one moment.
+    ///
+    /// # Errors
+    /// As [`Error`].
     pub fn run(self, conn: &mut PgConnection) -> Result<Loaded, Error> {
         let row: LoadedRow = self.get_result(conn)?;
         let mut keys = row.keys.unwrap_or_default();
@@ -240,10 +274,15 @@ impl Load {
 }
 
 impl Writes {
-    /// Stores, in the transaction that loaded.
+    /// Whether there is nothing to store.
+    pub fn is_empty(&self) -> bool {
+        self.standings.is_empty() && self.keys.is_empty()
+    }
+
+    /// Stores everything, or nothing where a member or the programme has moved on.
     ///
     /// # Errors
-    /// As [`Error`].
+    /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
         self.execute(conn)?;
         Ok(())
@@ -254,6 +293,7 @@ impl Writes {
 /// key: a plan cached while a table was small must not scan it when it has grown.
 const SESSION: &str = "set timezone = 'UTC'; set application_name = 'tessera writer'; set lock_timeout = '5s'; \
     set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'; \
+    set plan_cache_mode = force_generic_plan; \
     set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off";
 
 /// Connects for the writer.
@@ -317,5 +357,23 @@ impl RunQueryDsl<PgConnection> for NewStanding<'_> {}
 /// As [`Error`].
 pub fn insert_standing(conn: &mut PgConnection, row: &StandingRow) -> Result<(), Error> {
     NewStanding(row).execute(conn)?;
+    Ok(())
+}
+
+/// Adds an event that no batch brought about, in the caller's transaction.
+///
+/// # Errors
+/// As [`Error`].
+pub fn insert_event(conn: &mut PgConnection, event: &OutboxRow) -> Result<(), Error> {
+    diesel::insert_into(outbox::table)
+        .values((
+            outbox::id.eq(event.id),
+            outbox::member_id.eq(event.member_id),
+            outbox::kind.eq(&event.kind),
+            outbox::document_id.eq(event.document_id),
+            outbox::points.eq(event.points),
+            outbox::at.eq(event.at),
+        ))
+        .execute(conn)?;
     Ok(())
 }

@@ -174,7 +174,9 @@ pub fn update(conn: &mut Connection, row: &MemberRow) -> Result<bool, Error> {
 /// # Errors
 /// As [`Error`].
 pub fn set_frozen(conn: &mut Connection, id: MemberId, frozen: bool) -> Result<(), Error> {
-    diesel::update(standing::table.find(id.uuid())).set(standing::frozen.eq(frozen)).execute(conn)?;
+    diesel::update(standing::table.find(id.uuid()))
+        .set((standing::frozen.eq(frozen), standing::version.eq(standing::version + 1)))
+        .execute(conn)?;
     Ok(())
 }
 

@@ -76,6 +76,7 @@ rows! {
         tier_due_at: Option<At> => Nullable<Timestamptz>,
         boost_until: Option<At> => Nullable<Timestamptz>,
         otp_step: i64 => BigInt,
+        version: i64 => BigInt,
     }
     /// A ledger entry.
     EntryRow = "entry" as EntryType {

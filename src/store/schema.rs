@@ -110,6 +110,7 @@ diesel::table! {
         tier_due_at -> Nullable<Timestamptz>,
         boost_until -> Nullable<Timestamptz>,
         otp_step -> Int8,
+        version -> Int8,
     }
 }
 

@@ -268,7 +268,7 @@ fn a_frozen_member_earns_and_redeems_nothing() {
     let member = make::member(&till);
     earn(&till, &member, 500);
     let otp = app.member(&member).get("/v1/member/card").expect(200)["otp"].take();
-    app.db.execute("update member set status = 'frozen'; update standing set frozen = true");
+    app.db.execute("update member set status = 'frozen'; update standing set frozen = true, version = version + 1");
     till.post(PATH, &receipt(&member, &[line(100)])).problem(422, "member_frozen");
     let redeem = json!({"member_id": member.id, "points": 100, "authorisation": {"otp": otp}});
     till.post("/v1/till/redemptions", &redeem).problem(422, "member_frozen");

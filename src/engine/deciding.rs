@@ -1,167 +1,20 @@
-//! One batch: what to load for it, deciding command by command, and what to write.
+//! Deciding a batch, command by command, and gathering what is to be written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tessera_rules::command::Redeemed;
 use tessera_rules::decision::{Effect, PurchaseRecord};
 use tessera_rules::id::MemberId;
 use tessera_rules::time::{Day, Instant};
-use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Programme, Refusal, State, decide};
+use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Refusal, Standing, State, decide};
 use uuid::Uuid;
 
-use crate::clock::new_uuid;
-use crate::store::Error;
-use crate::store::batch::{Load, Loaded, Writes, transaction};
-use crate::store::db::Connection;
-use crate::store::rows::{DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow};
+use crate::clock::{new_uuid, random_bytes};
+use crate::store::batch::{Loaded, Writes};
+use crate::store::rows::{DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow, StandingRow};
 
 use super::convert::{self, broken};
-use super::{Answer, Answered, Claim, Failure, Job, Programmes, Reply, Submission, Time, Versioned};
-
-/// Why an attempt at a batch did not end in answers.
-pub(super) enum Attempt {
-    /// Nothing was written; try again.
-    Again,
-    /// Nothing was written, or it is not known.
-    Failed(Failure),
-}
-
-/// Keys that another process may have taken between our load and our store: the next load sees it.
-const TAKEN: [&str; 2] = ["idempotency_pkey", "purchase_document_key"];
-
-impl From<Error> for Attempt {
-    fn from(error: Error) -> Self {
-        if error.is_retryable() || TAKEN.iter().any(|key| error.is_conflict(key)) {
-            Self::Again
-        } else {
-            Self::Failed(error.into())
-        }
-    }
-}
-
-impl From<Failure> for Attempt {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-/// Decides a batch in one transaction.
-pub(super) fn attempt(
-    conn: &mut Connection,
-    batch: &[Job],
-    now: Instant,
-    programmes: &Programmes,
-) -> Result<Vec<Answered>, Attempt> {
-    let versioned = programmes.any(conn)?;
-    let load = plan(&versioned.programme, now, batch.iter().map(|job| &job.submission), true);
-    let answers = transaction(conn, |conn| {
-        let loaded = load.run(conn)?;
-        if loaded.programme != Some(versioned.version) {
-            return Ok(None);
-        }
-        let mut deciding = Deciding::new(versioned.clone(), loaded, now).map_err(Attempt::Failed)?;
-        let answers = batch.iter().map(|job| deciding.take(&job.submission)).collect();
-        let writes = deciding.finish().map_err(Attempt::Failed)?;
-        if let Some(writes) = writes {
-            writes.run(conn)?;
-        }
-        Ok::<_, Attempt>(Some(answers))
-    })?;
-    match answers {
-        Some(answers) => Ok(answers),
-        None => {
-            programmes.reload(conn)?;
-            Err(Attempt::Again)
-        }
-    }
-}
-
-/// What a batch needs to know.
-pub(super) fn plan<'a>(
-    programme: &Programme,
-    now: Instant,
-    batch: impl Iterator<Item = &'a Submission>,
-    lock: bool,
-) -> Load {
-    let mut members = BTreeSet::new();
-    let (mut debit, mut late, mut perks) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut days, mut rewards) = ((Vec::new(), Vec::new()), BTreeSet::new());
-    let (mut keys, mut receipts) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
-    let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
-    for submission in batch {
-        let at = submission.time.instant(now);
-        let member = submission.member.uuid();
-        earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
-        latest = Some(latest.map_or(at, |latest| latest.max(at)));
-        members.insert(member);
-        match &submission.command {
-            Command::Purchase(purchase) => {
-                let occurred_at = purchase.occurred_at.unwrap_or(at);
-                since = since.min(occurred_at);
-                // The member's last command may lie ahead of the clock, so a named instant is late
-                // whenever it is not the command's own.
-                if occurred_at != at {
-                    late.push(member);
-                }
-                // A lot that has lapsed by now moves at once, and then every open lot must be known.
-                if programme.expiry.expires_at(programme.time_zone, occurred_at).is_some_and(|lapses| lapses <= at) {
-                    debit.push(member);
-                }
-                if programme.earning.cap_per_day.is_some() {
-                    days.0.push(member);
-                    days.1.push(programme.time_zone.day_of(occurred_at));
-                }
-                receipts.0.push(purchase.source.clone());
-                receipts.1.push(purchase.external_id.clone());
-            }
-            Command::Redeem(redeem) => {
-                debit.push(member);
-                // Counted without a limit too: a limit set later counts what went before.
-                if let Redeemed::Reward(code) = &redeem.what
-                    && programme.reward(code).is_some()
-                {
-                    rewards.insert(code.clone());
-                }
-            }
-            Command::Adjust(_) => debit.push(member),
-            Command::GrantPerks => perks.push(member),
-            Command::Settle => {}
-        }
-        if let Some(claim) = &submission.claim {
-            keys.0.push(claim.caller);
-            keys.1.push(claim.key.clone());
-        }
-    }
-    let at = latest.unwrap_or(now);
-    let zone = programme.time_zone;
-    let first = programme.tiers.window.span(zone.day_of(earliest.unwrap_or(now)));
-    let last = programme.tiers.window.span(zone.day_of(at));
-    Load {
-        members: members.into_iter().collect(),
-        debit,
-        late,
-        perks,
-        at,
-        since,
-        window_from: (first.from, last.from),
-        window_to: first.to,
-        days,
-        rewards: rewards.into_iter().collect(),
-        keys,
-        receipts,
-        lock,
-    }
-}
-
-impl Time {
-    pub(super) fn instant(self, now: Instant) -> Instant {
-        match self {
-            Self::Live => now,
-            Self::Past(at) => at,
-        }
-    }
-}
+use super::{Answer, Answered, Claim, Failure, Reply, Submission, Time, Versioned};
 
 /// The state the rules decide on, from what was loaded.
 pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
@@ -194,6 +47,23 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     Ok(state)
 }
 
+/// A standing and the version it has once stored.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) standing: Standing,
+    pub(super) version: i64,
+}
+
+/// What came of a batch.
+pub(super) struct Decided {
+    /// Everything to write.
+    pub(super) writes: Writes,
+    /// The members that were changed, as they stand when that is written.
+    pub(super) changed: Vec<Known>,
+    /// Whether a refusal rests on a remembered standing, which may have moved on.
+    pub(super) doubtful: bool,
+}
+
 /// What is known of an earlier use of a key.
 struct Used {
     fingerprint: Vec<u8>,
@@ -209,12 +79,17 @@ struct Receipt {
 }
 
 /// A batch in the middle of being decided.
-struct Deciding {
+pub(super) struct Deciding {
     programme: Arc<Versioned>,
     now: Instant,
     state: State,
     used: HashMap<(Uuid, String), Used>,
     receipts: HashMap<(String, String), Receipt>,
+    /// The versions of the members' standings, and who was remembered instead of loaded.
+    versions: HashMap<MemberId, i64>,
+    remembered: BTreeSet<MemberId>,
+    /// Whether a refusal rests on a remembered standing.
+    doubtful: bool,
     /// Members that were changed, and rewards whose count is kept.
     changed: BTreeSet<MemberId>,
     counted: BTreeSet<String>,
@@ -225,7 +100,9 @@ struct Deciding {
 }
 
 impl Deciding {
-    fn new(programme: Arc<Versioned>, mut loaded: Loaded, now: Instant) -> Result<Self, Failure> {
+    pub(super) fn new(programme: Arc<Versioned>, mut loaded: Loaded, now: Instant) -> Result<Self, Failure> {
+        let version = |row: &StandingRow| (MemberId::new(row.member_id), row.version);
+        let versions = loaded.standings.iter().map(version).collect();
         let state = state(&mut loaded)?;
         let mut used = HashMap::new();
         for row in loaded.keys {
@@ -245,6 +122,9 @@ impl Deciding {
             state,
             used,
             receipts: receipts.collect(),
+            versions,
+            remembered: BTreeSet::new(),
+            doubtful: false,
             changed: BTreeSet::new(),
             new_lots: BTreeSet::new(),
             moved_lots: BTreeSet::new(),
@@ -253,8 +133,16 @@ impl Deciding {
         })
     }
 
+    /// Adds a member as remembered, with nothing loaded beside the standing.
+    pub(super) fn recall(&mut self, Known { standing, version }: Known) {
+        let member = standing.member;
+        self.versions.insert(member, version);
+        self.remembered.insert(member);
+        self.state.members.insert(member, MemberState::new(standing));
+    }
+
     /// Decides one command of the batch; a failure is its own and changes nothing.
-    fn take(&mut self, submission: &Submission) -> Answered {
+    pub(super) fn take(&mut self, submission: &Submission) -> Answered {
         if let Some(claim) = &submission.claim
             && let Some(used) = self.used.get(&(claim.caller, claim.key.clone()))
         {
@@ -291,7 +179,11 @@ impl Deciding {
         let decision = decide(programme, &self.state, submission.member, &submission.command, &context);
         let (outcome, effects) = match decision {
             Ok(Decision { effects, outcome }) => (Ok(outcome), effects),
-            Err(refusal) => (Err(refusal), Vec::new()),
+            Err(refusal) => {
+                // Storing proves what was granted, not what was refused.
+                self.doubtful |= self.remembered.contains(&submission.member);
+                (Err(refusal), Vec::new())
+            }
         };
         let answer = (submission.render)(&outcome);
         let mut document = None;
@@ -436,11 +328,10 @@ impl Deciding {
         });
     }
 
-    /// Everything to write, or `None` when nothing changed.
-    fn finish(mut self) -> Result<Option<Writes>, Failure> {
-        if self.changed.is_empty() && self.writes.keys.is_empty() {
-            return Ok(None);
-        }
+    /// What came of the batch.
+    pub(super) fn finish(mut self) -> Result<Decided, Failure> {
+        self.writes.programme = self.programme.version;
+        self.writes.version = i64::from_be_bytes(random_bytes());
         let lot = |state: &State, (member, number): &(MemberId, i64)| {
             let lot = state.members.get(member).and_then(|member| member.lots.get(number));
             lot.map(|lot| convert::lot_row(member.uuid(), lot)).ok_or_else(|| broken("lot"))
@@ -456,14 +347,16 @@ impl Deciding {
             let used = self.state.shared.rewards_used.get(code).copied().unwrap_or(0);
             self.writes.usages.push(RewardUsageRow { reward: code.clone(), used });
         }
+        let mut changed = Vec::with_capacity(self.changed.len());
         for member in &self.changed {
-            if let Some(member) = self.state.members.remove(member) {
-                self.writes.standings.push(convert::standing_row(member.standing));
-            }
+            let state = self.state.members.remove(member).ok_or_else(|| broken("member"))?;
+            let seen = self.versions.get(member).copied().ok_or_else(|| broken("version"))?;
+            self.writes.standings.push(convert::standing_row(state.standing.clone(), seen));
+            changed.push(Known { standing: state.standing, version: self.writes.version });
         }
         // Processes that insert the same keys wait for each other in one order.
         self.writes.keys.sort_by(|a, b| (a.caller, &a.key).cmp(&(b.caller, &b.key)));
-        Ok(Some(self.writes))
+        Ok(Decided { writes: self.writes, changed, doubtful: self.doubtful })
     }
 }
 
