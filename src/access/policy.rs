@@ -90,6 +90,10 @@ pub enum Action {
     ReadOwnTier,
     /// Read one's own perks.
     ReadOwnPerks,
+    /// Read one's own notices.
+    ReadOwnNotices,
+    /// Use what one's own tier entitles to.
+    UseOwnEntitlement,
     /// Read one's own coupons.
     ReadOwnCoupons,
     /// Show the card with its code.
@@ -112,7 +116,7 @@ pub enum Action {
     EnrolMember,
     /// Find a member by phone, e-mail, code or external id, and read the masked profile.
     LookUpMember,
-    /// Read a member's balance at the till.
+    /// Read a member's balance and tier at the till.
     ReadMemberBalance,
     /// Ask what a purchase would earn.
     PreviewPurchase,
@@ -126,8 +130,10 @@ pub enum Action {
     RedeemForMember,
     /// Read a redemption.
     ReadRedemption,
-    /// Capture or void a redemption on hold.
+    /// Capture a redemption on hold, or void one.
     SettleRedemption,
+    /// Use for a member what his tier entitles to.
+    UseEntitlement,
     /// Give or take points by hand.
     AdjustPoints,
     // the back office
@@ -137,6 +143,8 @@ pub enum Action {
     ChangeMember,
     /// Freeze a member or let him go on.
     FreezeMember,
+    /// Place a member in a tier.
+    PlaceTier,
     /// Erase a member's personal data.
     EraseMember,
     /// Merge two members.
@@ -222,6 +230,8 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadOwnLedger
         | Action::ReadOwnTier
         | Action::ReadOwnPerks
+        | Action::ReadOwnNotices
+        | Action::UseOwnEntitlement
         | Action::ReadOwnCoupons
         | Action::ShowOwnCard
         | Action::ReadCatalogue
@@ -233,18 +243,20 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         Action::EnrolMember
         | Action::LookUpMember
         | Action::ReadMemberBalance
+        | Action::UseEntitlement
         | Action::PreviewPurchase
         | Action::RecordPurchase
         | Action::ReadPurchase
-        | Action::ReturnPurchase
         | Action::RedeemForMember
-        | Action::ReadRedemption
-        | Action::SettleRedemption => at_store(caller, Cashier, resource),
+        | Action::ReadRedemption => at_store(caller, Cashier, resource),
+
+        Action::ReturnPurchase | Action::SettleRedemption => at_own_store(caller, Cashier, resource),
 
         Action::AdjustPoints
         | Action::ReadMembers
         | Action::ChangeMember
         | Action::FreezeMember
+        | Action::PlaceTier
         | Action::ReadLedger
         | Action::ReadReports
         | Action::ReadProgramme
@@ -305,5 +317,19 @@ fn at_store(caller: &Caller, least: StaffRole, resource: &Resource) -> Verdict {
         Kind::Staff(_, StaffRole::Manager | StaffRole::Admin) => Verdict::Allow,
         Kind::Staff(_, StaffRole::Cashier) if theirs.is_some() && theirs == caller.store => Verdict::Allow,
         Kind::Staff(_, StaffRole::Cashier) | Kind::Member(_) => Verdict::NotFound,
+    }
+}
+
+/// As [`at_store`], and managers too change the documents of their own store only, and those of no
+/// store.
+fn at_own_store(caller: &Caller, least: StaffRole, resource: &Resource) -> Verdict {
+    let theirs = match *resource {
+        Resource::Document { store, .. } => store,
+        Resource::Store(store) => Some(store),
+        Resource::Programme | Resource::Member(_) => None,
+    };
+    match caller.kind {
+        Kind::Staff(_, StaffRole::Manager) if theirs.is_some() && theirs != caller.store => Verdict::NotFound,
+        Kind::Staff(..) | Kind::Member(_) => at_store(caller, least, resource),
     }
 }

@@ -3,14 +3,13 @@
 //! A `code` never changes its meaning and is never translated: clients branch on it. The page
 //! `/docs/errors`, the OpenAPI document and every answer are made from this table, so nothing else
 //! in the API may name a status for a failure. A refusal of the rules has its line here and its arm
-//! in [`Problem::from`]; the match has no `_`, so that a new refusal does not compile without both.
+//! in `refusal.rs`; the match there has no `_`, so that a new refusal does not compile without both.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use tessera_rules::decision::Refusal;
 use tessera_rules::programme;
 use tessera_rules::text::Text;
 
@@ -79,11 +78,15 @@ codes! {
     NotSandbox, "not_sandbox", 404, "This is not a sandbox", "当前不是沙盒环境";
     MemberUnknown, "member_unknown", 404, "There is no such member", "会员不存在";
     RewardUnknown, "reward_unknown", 404, "There is no such reward", "奖品不存在";
+    PurchaseUnknown, "purchase_unknown", 404, "There is no such purchase", "消费单据不存在";
+    RedemptionUnknown, "redemption_unknown", 404, "There is no such redemption", "兑换记录不存在";
+    EntitlementUnknown, "entitlement_unknown", 404, "The member's tier has no such entitlement", "会员等级没有该权益";
     MethodNotAllowed, "method_not_allowed", 405, "The path has no such method", "不支持该请求方法";
     VersionConflict, "version_conflict", 412, "The object was changed in the meantime", "对象已被他人修改";
     PreconditionRequired, "precondition_required", 428, "The If-Match header is needed", "需要 If-Match 请求头";
     // state and duplicates
     DuplicateExternalId, "duplicate_external_id", 409, "This document is on record with another content", "该单据已存在且内容不同";
+    ReturnConflict, "return_conflict", 409, "This return is on record with another content", "该退货单已存在且内容不同";
     PhoneTaken, "phone_taken", 409, "The phone number is in use", "手机号已被使用";
     EmailTaken, "email_taken", 409, "The e-mail address is in use", "邮箱已被使用";
     ExternalIdTaken, "external_id_taken", 409, "The external id is in use", "外部编号已被使用";
@@ -92,6 +95,9 @@ codes! {
     ClockBackwards, "clock_backwards", 409, "The sandbox clock never goes back", "沙盒时钟不能倒退";
     StateConflict, "state_conflict", 409, "The object's state does not allow this", "对象当前状态不允许此操作";
     OutOfStock, "out_of_stock", 409, "The reward is out of stock", "奖品已无库存";
+    NotHeld, "not_held", 409, "The redemption is not on hold", "该兑换不处于冻结状态";
+    VoidedBefore, "voided_before", 409, "The redemption was voided before", "该兑换已被撤销";
+    PaidForPurchase, "paid_for_purchase", 409, "The points paid for a purchase: return its goods instead", "该积分已用于支付消费，请办理退货";
     // rules of the programme and of the trade
     ProgrammeInvalid, "programme_invalid", 422, "The programme has mistakes", "积分计划配置有误";
     PasswordUnfit, "password_unfit", 422, "The password is not acceptable", "密码不符合要求";
@@ -109,6 +115,17 @@ codes! {
     BelowMinimum, "below_minimum", 422, "Fewer points than the minimum", "低于最低兑换积分";
     NotAStep, "not_a_step", 422, "Points are redeemed in steps", "积分必须按整数倍兑换";
     InsufficientPoints, "insufficient_points", 422, "Not enough points", "积分不足";
+    ShareTooLarge, "share_too_large", 422, "Points may not pay that large a share of the purchase", "积分抵扣超过本次消费允许的比例";
+    CaptureOutOfRange, "capture_out_of_range", 422, "Only points on hold can be captured", "确认的积分超出冻结范围";
+    RewardIsWhole, "reward_is_whole", 422, "A reward cannot be captured in part", "奖品不能部分确认";
+    LineUnknown, "line_unknown", 422, "The purchase has no such line", "消费单据没有该明细行";
+    NotAPart, "not_a_part", 422, "What is to be returned is not a part of the line", "退货内容不属于该明细行";
+    MoreThanLeft, "more_than_left", 422, "Less than that is left of the line", "退货超过该明细行剩余部分";
+    NothingToReturn, "nothing_to_return", 422, "Nothing is left to return", "没有可退的商品";
+    TierUnknown, "tier_unknown", 422, "There is no such tier", "等级不存在";
+    PlacementOver, "placement_over", 422, "The placement must end in the future", "等级指定的截止时间必须在未来";
+    EntitlementDay, "entitlement_day", 422, "The day cannot be chosen", "不能选择该日期";
+    EntitlementUsedUp, "entitlement_used_up", 422, "The entitlement is used up for the year", "该权益本年度已用完";
     AmountOutOfRange, "amount_out_of_range", 422, "An amount would leave its range", "数值超出允许范围";
     // us
     Internal, "internal", 500, "Something went wrong on our side", "服务器内部错误";
@@ -306,49 +323,6 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-impl From<&Refusal> for Problem {
-    fn from(refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::MemberUnknown => Code::MemberUnknown.into(),
-            Refusal::MemberFrozen => Code::MemberFrozen.into(),
-            Refusal::CurrencyMismatch { wanted, given } => Self::new(Code::CurrencyMismatch)
-                .with_detail(both(
-                    format!("The currency is {given}; the programme's is {wanted}."),
-                    format!("单据币种为 {given}，积分计划币种为 {wanted}。"),
-                ))
-                .with_member("required", wanted.code()),
-            Refusal::OccurredTooEarly => Code::OccurredTooEarly.into(),
-            Refusal::OccurredTooLate => Code::OccurredTooLate.into(),
-            Refusal::TendersExceedTotal => Code::TendersExceedTotal.into(),
-            Refusal::CodeUsed => Code::CodeUsed.into(),
-            Refusal::RewardUnknown => Code::RewardUnknown.into(),
-            Refusal::RewardNotOffered => Code::RewardNotOffered.into(),
-            Refusal::TierTooLow(tier) => Self::new(Code::TierTooLow)
-                .with_detail(both(format!("The reward needs tier {tier}."), format!("该奖品需要等级 {tier}。")))
-                .with_member("required", tier.as_str()),
-            Refusal::OutOfStock => Code::OutOfStock.into(),
-            Refusal::MoneyOffNotOffered => Code::MoneyOffNotOffered.into(),
-            Refusal::BelowMinimum(least) => Self::new(Code::BelowMinimum)
-                .with_detail(both(format!("Redeem at least {least} points."), format!("至少需要兑换 {least} 积分。")))
-                .with_member("minimum", least.get()),
-            Refusal::NotAStep(step) => Self::new(Code::NotAStep)
-                .with_detail(both(
-                    format!("Redeem in steps of {step} points."),
-                    format!("兑换积分必须是 {step} 的倍数。"),
-                ))
-                .with_member("step", step.get()),
-            Refusal::InsufficientPoints { available, required } => Self::new(Code::InsufficientPoints)
-                .with_detail(both(
-                    format!("{available} points are available; {required} are needed."),
-                    format!("可用积分 {available}，本次需要 {required}。"),
-                ))
-                .with_member("available", available.get())
-                .with_member("required", required.get()),
-            Refusal::AmountOutOfRange => Code::AmountOutOfRange.into(),
-        }
-    }
-}
-
 impl From<Vec<programme::Problem>> for Problem {
     fn from(mistakes: Vec<programme::Problem>) -> Self {
         mistakes.into_iter().fold(Self::new(Code::ProgrammeInvalid), |problem, mistake| {
@@ -363,6 +337,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::KeyReused => Code::IdempotencyKeyReused.into(),
             Failure::ReceiptConflict => Code::DuplicateExternalId.into(),
+            Failure::ReturnConflict => Code::ReturnConflict.into(),
             Failure::Busy => Code::Busy.into(),
             Failure::Unavailable => Code::Unavailable.into(),
             Failure::NoProgramme => Code::NoProgramme.into(),

@@ -3,28 +3,32 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tessera_rules::Outcome;
-use tessera_rules::amount::Points;
+use tessera_rules::amount::{Minor, Points};
 use tessera_rules::command::Redeemed;
-use tessera_rules::id::RedemptionId;
+use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
+use tessera_rules::redemption::RedemptionStatus;
 use utoipa::ToSchema;
 
+use super::Services;
 use super::error::{Code, Problem, both};
 use super::submit::answer;
 use super::views::{BalanceView, MoneyView};
-use crate::access::Resource;
 use crate::engine::Answer;
-use crate::store::ledger::Document;
-use tessera_rules::id::{MemberId, StoreId};
+use crate::store::ledger::RedemptionState;
 
-/// Points that were spent.
+/// Points that were spent, set aside or given back.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RedemptionView<'a> {
     /// The redemption.
     #[schema(value_type = String, example = "red_01kapm6w2gfh1sd0q4x9v7zb3n")]
     id: RedemptionId,
-    /// `captured`: the points are spent.
-    status: &'static str,
-    /// How many.
+    /// `held`: the points are set aside; `captured`: they are spent; `voided`: they are back.
+    #[schema(value_type = String, example = "captured")]
+    status: RedemptionStatus,
+    /// When a hold ends by itself; absent unless `held`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<DateTime<Utc>>,
+    /// How many; of a voided redemption, how many they had been.
     #[schema(value_type = i64)]
     points: Points,
     /// For which reward; null for money off.
@@ -71,13 +75,23 @@ pub(super) fn what(points: Option<Points>, reward: Option<&str>) -> Result<Redee
 
 /// The answer to a redemption.
 pub(super) fn show(outcome: &Outcome) -> Answer {
+    view(201, outcome)
+}
+
+/// The answer to a redemption's capture or end.
+pub(super) fn show_settled(outcome: &Outcome) -> Answer {
+    view(200, outcome)
+}
+
+fn view(status: u16, outcome: &Outcome) -> Answer {
     let Outcome::Redemption(redemption) = outcome else { return answer(500, &()) };
     let money_off = redemption.worth.map(|amount| MoneyView { amount, currency: redemption.currency });
     answer(
-        201,
+        status,
         &RedemptionView {
             id: redemption.id,
-            status: "captured",
+            status: redemption.status,
+            expires_at: redemption.held_until,
             points: redemption.points,
             reward_id: redemption.reward.as_deref(),
             money_off,
@@ -87,9 +101,61 @@ pub(super) fn show(outcome: &Outcome) -> Answer {
     )
 }
 
-impl Document {
-    /// What the policy is asked about.
-    pub(super) fn resource(&self) -> Resource {
-        Resource::Document { member: MemberId::new(self.member_id), store: self.store_id.map(StoreId::new) }
+/// A redemption as it stands now.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RedemptionNow {
+    /// The redemption.
+    #[schema(value_type = String, example = "red_01kapm6w2gfh1sd0q4x9v7zb3n")]
+    id: RedemptionId,
+    /// `held`: the points are set aside; `captured`: they are spent; `voided`: they are back.
+    #[schema(example = "captured")]
+    status: String,
+    /// When a hold ends by itself; absent unless `held`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<DateTime<Utc>>,
+    /// How many; of a voided redemption, how many they had been.
+    points: i64,
+    /// For which reward; null for money off.
+    reward_id: Option<String>,
+    /// What they are worth as money off; null for a reward.
+    money_off: Option<MoneyView>,
+    /// The purchase that they paid for a part of; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "pur_01kapm5q0tf3wavd1k9m2x8z7c")]
+    purchase_id: Option<PurchaseId>,
+    /// When the points were set aside or spent.
+    recorded_at: DateTime<Utc>,
+}
+
+/// Redemptions of one member as they stand now: a hold whose time has run out shows as ended, whether
+/// or not that is on record yet.
+pub(super) async fn now(
+    services: &Services,
+    member: MemberId,
+    rows: Vec<RedemptionState>,
+) -> Result<Vec<RedemptionNow>, Problem> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
+    let currency = services.engine.programme().await?.programme.currency;
+    let held = rows.iter().any(|row| row.status == RedemptionStatus::Held.as_str());
+    let settled = match held {
+        true => Some(services.engine.member(member).await?.map_err(|refusal| Problem::from(&refusal))?),
+        false => None,
+    };
+    let view = |row: RedemptionState| {
+        let id = RedemptionId::new(row.id);
+        let known = settled.as_ref().and_then(|settled| settled.member.redemptions.get(&id));
+        RedemptionNow {
+            id,
+            status: known.map_or(row.status, |known| known.status.as_str().to_owned()),
+            expires_at: known.map_or(row.held_until, |known| known.held_until),
+            points: row.points,
+            reward_id: row.reward,
+            money_off: row.worth.and_then(|worth| Some(MoneyView { amount: Minor::new(worth).ok()?, currency })),
+            purchase_id: row.purchase_id.map(PurchaseId::new),
+            recorded_at: row.recorded_at,
+        }
+    };
+    Ok(rows.into_iter().map(view).collect())
 }

@@ -27,16 +27,14 @@ pub(super) struct Request<'a> {
     pub(super) reader: Reader,
 }
 
-/// How an outcome is shown: status and body.
-pub(super) type Show = fn(&Outcome) -> Answer;
-
-/// Submits a command; `body` is the request as it was understood, which its key stands for.
+/// Submits a command; `body` is the request as it was understood, which its key stands for, and `show`
+/// makes status and body of an outcome.
 pub(super) async fn submit(
     services: &Services,
     request: Request<'_>,
     body: &impl Serialize,
     command: Command,
-    show: Show,
+    show: impl Fn(&Outcome) -> Answer + Send + 'static,
 ) -> Result<HttpResponse, Problem> {
     let fingerprint = fingerprint(request.route, body)?;
     let claim = Claim { caller: request.caller.principal().uuid(), key: request.key.0, fingerprint };
@@ -56,7 +54,7 @@ pub(super) async fn submit(
 
 /// Makes the answer to an outcome or a refusal. Without a reader (imports, jobs) a refusal has no
 /// body: nobody is there to read it.
-pub(super) fn render(reader: Option<Reader>, show: Show) -> Render {
+pub(super) fn render(reader: Option<Reader>, show: impl Fn(&Outcome) -> Answer + Send + 'static) -> Render {
     Box::new(move |outcome| match (outcome, &reader) {
         (Ok(outcome), _) => show(outcome),
         (Err(refusal), Some(reader)) => {

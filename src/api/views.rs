@@ -1,15 +1,31 @@
-//! Shapes that more than one face shows: balances, lots, tiers, money.
+//! Shapes that more than one face shows: balances, lots, tiers, notices, money.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tessera_rules::amount::{Currency, Minor, Points};
 use tessera_rules::decision::Balance;
+use tessera_rules::forecast::{Forecast, TierFall, forecast, horizon};
+use tessera_rules::ladder::progress;
 use tessera_rules::lot::Lot;
-use tessera_rules::settle::progress;
-use tessera_rules::tier::Progress;
+use tessera_rules::tier::{Placement, Progress};
+use tessera_rules::{Actor, Context};
 use utoipa::ToSchema;
 
+use super::entitled::EntitlementView;
+use super::error::Problem;
 use crate::engine::Settled;
+use crate::store::ledger::NoticeView;
+
+/// What becomes of a settled member if he does nothing more.
+fn ahead(settled: &Settled) -> Result<Forecast, Problem> {
+    let now = settled.member.standing.recorded_at;
+    let programme_version = settled.programme.version;
+    let context = Context { now, actor: Actor::SYSTEM, programme_version, historic: false };
+    let ahead = forecast(&settled.programme.programme, &settled.member, &context, horizon(now));
+    ahead.map_err(|refusal| Problem::from(&refusal))
+}
 
 /// Points per account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,10 +69,23 @@ pub(crate) struct MemberBalance {
     /// Everything ever earned.
     #[schema(value_type = i64)]
     lifetime_earned: Points,
-    /// What lapses if nothing else happens, soonest first.
+    /// What becomes spendable when, soonest first: the points of `pending`.
+    activating: Vec<Activating>,
+    /// What lapses if nothing else happens, soonest first: pending points too, once they are spendable, and
+    /// held ones whose hold ends after they have lapsed.
     expiring: Vec<Expiring>,
     /// The moment this was true.
     as_of: DateTime<Utc>,
+}
+
+/// Points that become spendable together.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Activating {
+    /// How many.
+    #[schema(value_type = i64)]
+    points: Points,
+    /// From when they may be spent.
+    available_from: DateTime<Utc>,
 }
 
 /// Points that lapse together.
@@ -71,30 +100,27 @@ pub(crate) struct Expiring {
 
 impl MemberBalance {
     /// The balance of a settled member.
-    pub(crate) fn of(settled: &Settled) -> Self {
+    pub(crate) fn of(settled: &Settled) -> Result<Self, Problem> {
         let standing = &settled.member.standing;
         let Balance { available, pending, held, debt } = Balance::from(standing);
-        let open = settled.member.lots.values().filter(|lot| lot.remaining.is_positive());
-        let mut dated: Vec<(DateTime<Utc>, i64)> =
-            open.filter_map(|lot| Some((lot.expires_at?, lot.remaining.get()))).collect();
-        dated.sort_unstable();
-        let mut expiring: Vec<(DateTime<Utc>, i64)> = Vec::new();
-        for (at, points) in dated {
-            match expiring.last_mut() {
-                Some(last) if last.0 == at => last.1 += points,
-                _ => expiring.push((at, points)),
-            }
+        let mut waiting: BTreeMap<DateTime<Utc>, i64> = BTreeMap::new();
+        for lot in settled.member.lots.values().filter(|lot| lot.pending && lot.remaining.is_positive()) {
+            *waiting.entry(lot.available_from).or_default() += lot.remaining.get();
         }
-        let show = |(expires_at, points)| Some(Expiring { points: Points::new(points).ok()?, expires_at });
-        Self {
+        let activating = waiting.into_iter().filter_map(|(available_from, points)| {
+            Some(Activating { points: Points::new(points).ok()?, available_from })
+        });
+        let expiring = ahead(settled)?.expiring.into_iter();
+        Ok(Self {
             available,
             pending,
             held,
             debt,
             lifetime_earned: standing.lifetime_earned,
-            expiring: expiring.into_iter().filter_map(show).collect(),
+            activating: activating.collect(),
+            expiring: expiring.map(|one| Expiring { points: one.points, expires_at: one.expires_at }).collect(),
             as_of: standing.recorded_at,
-        }
+        })
     }
 }
 
@@ -109,11 +135,21 @@ pub(crate) struct LotView {
     /// Points left.
     #[schema(value_type = i64)]
     remaining: Points,
+    /// Points set aside by holds.
+    #[schema(value_type = i64)]
+    held: Points,
+    /// Points that lapsed unspent.
+    #[schema(value_type = i64)]
+    lapsed: Points,
+    /// Whether what is left cannot be spent yet.
+    pending: bool,
+    /// The lot that had lapsed when these points were given back.
+    origin: Option<i64>,
     /// When they were earned.
     occurred_at: DateTime<Utc>,
     /// From when they may be spent.
     available_from: DateTime<Utc>,
-    /// From when they can no longer be spent; null: never.
+    /// From when they can no longer be spent; null: never, or by inactivity.
     expires_at: Option<DateTime<Utc>>,
 }
 
@@ -123,6 +159,10 @@ impl From<&Lot> for LotView {
             number: lot.number,
             points: lot.points,
             remaining: lot.remaining,
+            held: lot.held,
+            lapsed: lot.lapsed,
+            pending: lot.pending,
+            origin: lot.origin,
             occurred_at: lot.occurred_at,
             available_from: lot.available_from,
             expires_at: lot.expires_at,
@@ -171,21 +211,85 @@ pub(crate) struct TierView {
     since: DateTime<Utc>,
     /// The way to the next.
     progress: ProgressView,
+    /// What happens to the tier if nothing more is bought; null: it stays.
+    fall: Option<FallView>,
+    /// The placement by staff that is running; null: the tier is the member's own.
+    placement: Option<PlacementView>,
+    /// What the tier entitles to, in this calendar year.
+    entitlements: Vec<EntitlementView>,
+}
+
+/// A fall of the tier that is coming unless the member qualifies again.
+#[derive(Debug, Serialize, ToSchema)]
+struct FallView {
+    /// When.
+    at: DateTime<Utc>,
+    /// Code of the tier it falls to.
+    to: String,
+    /// What the measure will lack for keeping the tier: what is to be bought until then. 0 where a placement
+    /// ends.
+    missing: i64,
+}
+
+impl From<TierFall> for FallView {
+    fn from(fall: TierFall) -> Self {
+        Self { at: fall.at, to: fall.to, missing: fall.missing }
+    }
+}
+
+/// A placement by staff.
+#[derive(Debug, Serialize, ToSchema)]
+struct PlacementView {
+    /// Code of the tier the member would hold without it.
+    own: String,
+    /// From when it no longer counts.
+    until: DateTime<Utc>,
+}
+
+impl From<&Placement> for PlacementView {
+    fn from(placement: &Placement) -> Self {
+        Self { own: placement.own.clone(), until: placement.until }
+    }
 }
 
 impl TierView {
     /// The tier of a settled member.
-    pub(crate) fn of(settled: &Settled) -> Self {
+    pub(crate) fn of(settled: &Settled) -> Result<Self, Problem> {
         let (programme, standing) = (&settled.programme.programme, &settled.member.standing);
         let level = programme.tier(programme.tier_position(&standing.tier));
-        Self {
+        Ok(Self {
             code: level.code.clone(),
             name: level.name.clone(),
             earn_multiplier: level.earn_multiplier,
             benefits: level.benefits.clone(),
             since: standing.tier_since,
             progress: progress(programme, standing).into(),
-        }
+            fall: ahead(settled)?.fall.map(FallView::from),
+            placement: standing.placement.as_ref().map(PlacementView::from),
+            entitlements: EntitlementView::all(level, settled),
+        })
+    }
+}
+
+/// A warning that was given.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GivenNotice {
+    /// Of what: `{"kind": "expiry", "points"}` or `{"kind": "tier", "from", "to", "missing"}`.
+    #[schema(value_type = Object, example = json!({"kind": "expiry", "points": 120}))]
+    matter: serde_json::Value,
+    /// When it happens unless the member does something.
+    due_at: DateTime<Utc>,
+    /// How many days before it was to be given.
+    #[schema(example = 30)]
+    lead_days: i32,
+    /// When it was given.
+    noticed_at: DateTime<Utc>,
+}
+
+impl From<NoticeView> for GivenNotice {
+    fn from(notice: NoticeView) -> Self {
+        let NoticeView { due_at, lead_days, noticed_at, content } = notice;
+        Self { matter: content, due_at, lead_days, noticed_at }
     }
 }
 

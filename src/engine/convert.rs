@@ -4,21 +4,24 @@ use tessera_rules::amount::{OutOfRange, Points};
 use tessera_rules::command::{Actor, Role};
 use tessera_rules::id::MemberId;
 use tessera_rules::ledger::Entry;
-use tessera_rules::lot::{Lot, LotMovement};
+use tessera_rules::lot::{Lapse, Lot, LotMovement};
 use tessera_rules::member::{DayTotals, Standing};
 use tessera_rules::perk::PerkGrant;
-use tessera_rules::tier::{TierCause, TierChange};
+use tessera_rules::tier::{Placement, TierCause, TierChange};
 use uuid::Uuid;
 
 use super::Failure;
-use crate::store::rows::{DayRow, EntryRow, LotMovementRow, LotRow, PerkGrantRow, StandingRow, TierChangeRow};
+use crate::store::rows::{
+    DayRow, EntryRow, InactivityRow, LotMovementRow, LotRow, PerkGrantRow, PlacementRow, StandingRow, TierChangeRow,
+};
 
 /// A row holds what no row should: the database was changed behind our back.
 pub(super) fn broken(what: &str) -> Failure {
     Failure::Internal(format!("a stored row is not valid: {what}"))
 }
 
-fn points(value: i64) -> Result<Points, Failure> {
+/// Points out of a row.
+pub(super) fn points(value: i64) -> Result<Points, Failure> {
     Points::new(value).map_err(|OutOfRange| broken("points"))
 }
 
@@ -51,7 +54,13 @@ pub(super) fn standing(row: StandingRow) -> Result<Standing, Failure> {
         window: DayTotals { points: row.window_points, spend: row.window_spend, visits: row.window_visits, given: 0 },
         window_oldest: row.window_oldest,
         lots_due_at: row.lots_due_at,
+        holds_due_at: row.holds_due_at,
+        active_at: row.idle.active_at,
+        idle_months: row.idle.months.map(i32::unsigned_abs),
+        idle_due_at: row.idle.due_at,
+        tier_until: row.tier_until,
         tier_due_at: row.tier_due_at,
+        placement: row.placement.map(|placement| Placement { own: placement.own, until: placement.until }),
         boost_until: row.boost_until,
         otp_step: row.otp_step,
     })
@@ -88,6 +97,14 @@ pub(super) fn standing_row(standing: Standing, version: i64) -> StandingRow {
         boost_until: standing.boost_until,
         otp_step: standing.otp_step,
         version,
+        holds_due_at: standing.holds_due_at,
+        idle: InactivityRow {
+            active_at: standing.active_at,
+            months: standing.idle_months.map(u32::cast_signed),
+            due_at: standing.idle_due_at,
+        },
+        tier_until: standing.tier_until,
+        placement: standing.placement.map(|placement| PlacementRow { own: placement.own, until: placement.until }),
     }
 }
 
@@ -100,6 +117,15 @@ pub(super) fn lot(row: &LotRow) -> Result<Lot, Failure> {
         occurred_at: row.occurred_at,
         available_from: row.available_from,
         expires_at: row.expires_at,
+        held: points(row.held)?,
+        lapsed: points(row.lapsed)?,
+        pending: row.pending,
+        origin: row.origin,
+        lapse: match row.idle_months {
+            Some(months) => Lapse::Idle { months: months.unsigned_abs() },
+            None if row.fixed => Lapse::Fixed,
+            None => Lapse::Dated,
+        },
     })
 }
 
@@ -113,11 +139,27 @@ pub(super) fn lot_row(member: Uuid, lot: &Lot) -> LotRow {
         occurred_at: lot.occurred_at,
         available_from: lot.available_from,
         expires_at: lot.expires_at,
+        held: lot.held.get(),
+        lapsed: lot.lapsed.get(),
+        pending: lot.pending,
+        origin: lot.origin,
+        fixed: lot.lapse == Lapse::Fixed,
+        idle_months: match lot.lapse {
+            Lapse::Idle { months } => Some(months.cast_signed()),
+            Lapse::Dated | Lapse::Fixed => None,
+        },
     }
 }
 
 pub(super) fn movement_row(member: Uuid, movement: &LotMovement) -> LotMovementRow {
-    LotMovementRow { member_id: member, entry: movement.entry, lot: movement.lot, points: movement.points.get() }
+    LotMovementRow {
+        member_id: member,
+        entry: movement.entry,
+        lot: movement.lot,
+        points: movement.points.get(),
+        held: movement.held.get(),
+        lapsed: movement.lapsed.get(),
+    }
 }
 
 pub(super) fn entry_row(entry: Entry) -> EntryRow {
@@ -154,6 +196,7 @@ pub(super) fn tier_change(row: TierChangeRow) -> Result<TierChange, Failure> {
         cause: TierCause::parse(&row.cause).ok_or_else(|| broken("cause"))?,
         measure: row.measure,
         programme_version: row.programme_version,
+        reason: row.reason,
     })
 }
 
@@ -168,6 +211,7 @@ pub(super) fn tier_change_row(member: Uuid, change: TierChange) -> TierChangeRow
         cause: change.cause.as_str().to_owned(),
         measure: change.measure,
         programme_version: change.programme_version,
+        reason: change.reason,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Deciding a batch, command by command, and gathering what is to be written.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tessera_rules::decision::{Effect, PurchaseRecord};
-use tessera_rules::id::MemberId;
+use tessera_rules::decision::{Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
+use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
+use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
 use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Refusal, Standing, State, decide};
 use uuid::Uuid;
@@ -14,7 +16,7 @@ use crate::store::batch::{Loaded, Writes};
 use crate::store::rows::{DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow, StandingRow};
 
 use super::convert::{self, broken};
-use super::{Answer, Answered, Claim, Failure, Reply, Submission, Time, Versioned};
+use super::{Answer, Answered, Claim, Failure, Reply, Submission, Time, Versioned, documents};
 
 /// The state the rules decide on, from what was loaded.
 pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
@@ -40,6 +42,23 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     }
     for (id, year, month, day) in loaded.birthdays.drain(..) {
         member(&mut state, id)?.birth_date = Some(tessera_rules::time::BirthDate { year, month, day });
+    }
+    for row in loaded.redemptions.drain(..) {
+        let of = row.member_id;
+        let (id, redemption) = documents::redemption(row)?;
+        member(&mut state, of)?.redemptions.insert(id, redemption);
+    }
+    for row in &loaded.sales {
+        let lots = loaded.sale_lots.remove(&row.id).unwrap_or_default();
+        let returns = loaded.returned.iter().filter(|returned| returned.purchase_id == row.id);
+        let sold = documents::sold(row, lots, returns)?;
+        member(&mut state, row.member_id)?.sales.insert(PurchaseId::new(row.id), sold);
+    }
+    for row in loaded.uses.drain(..) {
+        member(&mut state, row.member_id)?.entitlement_uses.push(documents::entitlement_use(row));
+    }
+    for row in loaded.notices.drain(..) {
+        member(&mut state, row.member_id)?.notices.push(documents::notice(row)?);
     }
     for row in loaded.usages.drain(..) {
         state.shared.rewards_used.insert(row.reward, row.used);
@@ -70,7 +89,7 @@ struct Used {
     answer: Answer,
 }
 
-/// What is known of an earlier receipt.
+/// What is known of an earlier receipt, of a purchase or a return.
 struct Receipt {
     id: Uuid,
     content: Vec<u8>,
@@ -85,14 +104,18 @@ pub(super) struct Deciding {
     state: State,
     used: HashMap<(Uuid, String), Used>,
     receipts: HashMap<(String, String), Receipt>,
+    returns: HashMap<(String, String), Receipt>,
+    /// Where the goods that come back were sold.
+    sold_in: HashMap<Uuid, Uuid>,
     /// The versions of the members' standings, and who was remembered instead of loaded.
     versions: HashMap<MemberId, i64>,
     remembered: BTreeSet<MemberId>,
     /// Whether a refusal rests on a remembered standing.
     doubtful: bool,
-    /// Members that were changed, and rewards whose count is kept.
+    /// Members that were changed, and by how much the counts of rewards were.
     changed: BTreeSet<MemberId>,
-    counted: BTreeSet<String>,
+    counted: BTreeMap<String, i64>,
+    redemptions: BTreeMap<Uuid, RedemptionRow>,
     new_lots: BTreeSet<(MemberId, i64)>,
     moved_lots: BTreeSet<(MemberId, i64)>,
     days: BTreeMap<(Uuid, Day), DayRow>,
@@ -115,13 +138,20 @@ impl Deciding {
             let receipt = Receipt { id: row.id, content: row.content, named_at, answer: row.answer };
             ((row.source, row.external_id), receipt)
         });
+        let returns = loaded.returns.into_iter().map(|row| {
+            let receipt = Receipt { id: row.id, content: row.content, named_at: None, answer: row.answer };
+            ((row.source, row.external_id), receipt)
+        });
         Ok(Self {
             programme,
             now,
-            counted: state.shared.rewards_used.keys().cloned().collect(),
+            counted: BTreeMap::new(),
+            redemptions: BTreeMap::new(),
             state,
             used,
             receipts: receipts.collect(),
+            returns: returns.collect(),
+            sold_in: loaded.sales.iter().map(|row| (row.id, row.store_id)).collect(),
             versions,
             remembered: BTreeSet::new(),
             doubtful: false,
@@ -152,20 +182,32 @@ impl Deciding {
                 Err(Failure::KeyReused)
             };
         }
-        if let Command::Purchase(purchase) = &submission.command {
-            let name = (purchase.source.clone(), purchase.external_id.clone());
-            if let Some(receipt) = self.receipts.get(&name) {
-                let times_differ = matches!((receipt.named_at, purchase.occurred_at), (Some(a), Some(b)) if a != b);
-                if receipt.content != purchase.content || times_differ {
-                    return Err(Failure::ReceiptConflict);
-                }
-                let (id, body) = (receipt.id, receipt.answer.clone());
-                let answer = Answer { status: 200, body };
-                self.claim(submission, &answer, Some(id));
-                return Ok(Reply::Known(answer));
-            }
+        if let Some(known) = self.known_document(&submission.command) {
+            let (id, body) = known?;
+            let answer = Answer { status: 200, body };
+            self.claim(submission, &answer, Some(id));
+            return Ok(Reply::Known(answer));
         }
         self.decide(submission)
+    }
+
+    /// The document that was made of the same receipt before, with its answer; or that another one
+    /// has its number.
+    fn known_document(&self, command: &Command) -> Option<Result<(Uuid, String), Failure>> {
+        let (receipt, content, occurred_at, conflict) = match command {
+            Command::Purchase(purchase) => {
+                let name = (purchase.source.clone(), purchase.external_id.clone());
+                (self.receipts.get(&name)?, purchase.content, purchase.occurred_at, Failure::ReceiptConflict)
+            }
+            Command::Return(goods) => {
+                let name = (goods.source.clone(), goods.external_id.clone());
+                (self.returns.get(&name)?, goods.content, None, Failure::ReturnConflict)
+            }
+            _ => return None,
+        };
+        let times_differ = matches!((receipt.named_at, occurred_at), (Some(a), Some(b)) if a != b);
+        let same = receipt.content == content && !times_differ;
+        Some(if same { Ok((receipt.id, receipt.answer.clone())) } else { Err(conflict) })
     }
 
     fn decide(&mut self, submission: &Submission) -> Answered {
@@ -228,57 +270,76 @@ impl Deciding {
         let applied = self.state.apply(member, &effects);
         applied.map_err(|_| Failure::Internal("a decision could not be applied".to_owned()))?;
         self.changed.insert(member);
-        let mut document = None;
+        let document = document(&submission.command);
         let mut moved = 0;
         for effect in effects {
-            match effect {
-                Effect::Entry(entry) => {
-                    moved += entry.points.get();
-                    self.writes.entries.push(convert::entry_row(entry));
-                }
-                Effect::OpenLot(lot) => drop(self.new_lots.insert((member, lot.number))),
-                Effect::MoveLot(movement) => {
-                    self.moved_lots.insert((member, movement.lot));
-                    self.writes.movements.push(convert::movement_row(member.uuid(), &movement));
-                }
-                Effect::Day { day, totals } => {
-                    let member_id = member.uuid();
-                    let row = self.days.entry((member_id, day));
-                    let row = row.or_insert(DayRow { member_id, day, points: 0, spend: 0, visits: 0, given: 0 });
-                    row.points += totals.points;
-                    row.spend += totals.spend;
-                    row.visits += totals.visits;
-                    row.given += totals.given;
-                }
-                Effect::Tier(change) => {
-                    self.writes.tier_changes.push(convert::tier_change_row(member.uuid(), change));
-                }
-                Effect::Grant(grant) => self.writes.grants.push(convert::grant_row(member.uuid(), grant)?),
-                Effect::Purchase(record) => {
-                    document = Some(record.id.uuid());
-                    self.purchase(submission, record, answer);
-                }
-                Effect::Redemption(record) => {
-                    document = Some(record.id.uuid());
-                    self.writes.redemptions.push(RedemptionRow {
-                        id: record.id.uuid(),
-                        member_id: member.uuid(),
-                        store_id: record.store.map(|store| store.uuid()),
-                        reward: record.reward,
-                        points: record.points.get(),
-                        worth: record.worth.map(|worth| worth.get()),
-                        status: "captured".to_owned(),
-                        recorded_at: self.state.members[&member].standing.recorded_at,
-                        actor_role: convert::role(submission.actor.role),
-                        actor_id: submission.actor.id,
-                        answer: answer.body.clone(),
-                    });
-                }
-                Effect::UseReward { .. } | Effect::Standing(_) => {}
+            if let Effect::Entry(entry) = &effect {
+                moved += entry.points.get();
             }
+            self.gather(submission, effect, answer)?;
         }
         self.event(submission, outcome, document, moved);
         Ok(document)
+    }
+
+    /// The rows of one effect.
+    fn gather(&mut self, submission: &Submission, effect: Effect, answer: &Answer) -> Result<(), Failure> {
+        let (member, member_id) = (submission.member, submission.member.uuid());
+        match effect {
+            Effect::Entry(entry) => self.writes.entries.push(convert::entry_row(entry)),
+            Effect::OpenLot(lot) => drop(self.new_lots.insert((member, lot.number))),
+            Effect::MoveLot(movement) => {
+                self.moved_lots.insert((member, movement.lot));
+                self.writes.movements.push(convert::movement_row(member_id, &movement));
+            }
+            Effect::Activate { lot, .. } | Effect::RedateLot { lot, .. } => drop(self.moved_lots.insert((member, lot))),
+            Effect::Day { day, totals } => {
+                let row = self.days.entry((member_id, day));
+                let row = row.or_insert(DayRow { member_id, day, points: 0, spend: 0, visits: 0, given: 0 });
+                row.points += totals.points;
+                row.spend += totals.spend;
+                row.visits += totals.visits;
+                row.given += totals.given;
+            }
+            Effect::Tier(change) => self.writes.tier_changes.push(convert::tier_change_row(member_id, change)),
+            Effect::Grant(grant) => self.writes.grants.push(convert::grant_row(member_id, grant)?),
+            Effect::UseEntitlement(used) => self.writes.uses.push(documents::entitlement_use_row(member_id, used)),
+            Effect::Notice(notice) => self.writes.notices.push(documents::notice_row(member_id, notice)?),
+            Effect::UseReward { code } => *self.counted.entry(code).or_default() += 1,
+            Effect::PutBackReward { code } => *self.counted.entry(code).or_default() -= 1,
+            Effect::Purchase(record) => self.purchase(submission, record, answer),
+            Effect::Redemption(record) => self.redemption(submission, record, answer),
+            Effect::Return(record) => self.goods(submission, record, answer)?,
+            Effect::Standing(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A redemption is written once a batch, as it stands in the end.
+    fn redemption(&mut self, submission: &Submission, record: RedemptionRecord, answer: &Answer) {
+        let recorded_at = self.state.members[&submission.member].standing.recorded_at;
+        // What a purchase was paid with has its answer with the purchase.
+        let own = matches!(submission.command, Command::Redeem(_));
+        let body = if own { answer.body.clone() } else { String::new() };
+        let row = documents::redemption_row(submission.member, record, recorded_at, submission.actor, body);
+        match self.redemptions.entry(row.id) {
+            Entry::Vacant(free) => drop(free.insert(row)),
+            Entry::Occupied(mut made) => {
+                let RedemptionRow { recorded_at, actor_role, actor_id, answer, .. } = made.get().clone();
+                made.insert(RedemptionRow { recorded_at, actor_role, actor_id, answer, ..row });
+            }
+        }
+    }
+
+    fn goods(&mut self, submission: &Submission, record: ReturnRecord, answer: &Answer) -> Result<(), Failure> {
+        let store = self.sold_in.get(&record.purchase.uuid()).copied().ok_or_else(|| broken("purchase"))?;
+        let recorded_at = self.state.members[&submission.member].standing.recorded_at;
+        let body = answer.body.clone();
+        let row = documents::return_row(submission.member, store, record, recorded_at, submission.actor, body)?;
+        let receipt = Receipt { id: row.id, content: row.content.clone(), named_at: None, answer: row.answer.clone() };
+        self.returns.insert((row.source.clone(), row.external_id.clone()), receipt);
+        self.writes.returns.push(row);
+        Ok(())
     }
 
     fn purchase(&mut self, submission: &Submission, record: PurchaseRecord, answer: &Answer) {
@@ -299,6 +360,7 @@ impl Deciding {
             points: record.points.get(),
             micropoints: record.micropoints,
             answer: answer.body.clone(),
+            redemption_id: record.redemption.map(RedemptionId::uuid),
         };
         let receipt = Receipt {
             id: row.id,
@@ -313,10 +375,18 @@ impl Deciding {
     fn event(&mut self, submission: &Submission, outcome: &Outcome, document: Option<Uuid>, points: i64) {
         let kind = match outcome {
             Outcome::Purchase(_) => "purchase.recorded",
-            Outcome::Redemption(_) => "points.redeemed",
+            Outcome::Redemption(redemption) => match redemption.status {
+                RedemptionStatus::Held => "points.held",
+                RedemptionStatus::Captured => "points.redeemed",
+                RedemptionStatus::Voided => "redemption.voided",
+            },
+            Outcome::Return(_) => "purchase.returned",
+            Outcome::Tier(_) => "tier.placed",
+            Outcome::Entitlement(_) => "entitlement.used",
+            Outcome::Notices(given) if !given.is_empty() => "member.noticed",
             Outcome::Adjustment(_) => "points.adjusted",
             Outcome::Perks(granted) if !granted.is_empty() => "perk.granted",
-            Outcome::Perks(_) | Outcome::Settled => "member.settled",
+            Outcome::Perks(_) | Outcome::Notices(_) | Outcome::Settled => "member.settled",
         };
         self.writes.events.push(OutboxRow {
             id: new_uuid(),
@@ -343,10 +413,9 @@ impl Deciding {
             self.writes.touched.push(lot(&self.state, key)?);
         }
         self.writes.days = self.days.into_values().collect();
-        for code in &self.counted {
-            let used = self.state.shared.rewards_used.get(code).copied().unwrap_or(0);
-            self.writes.usages.push(RewardUsageRow { reward: code.clone(), used });
-        }
+        let counted = self.counted.into_iter().filter(|(_, by)| *by != 0);
+        self.writes.usages = counted.map(|(reward, used)| RewardUsageRow { reward, used }).collect();
+        self.writes.redemptions = self.redemptions.into_values().collect();
         let mut changed = Vec::with_capacity(self.changed.len());
         for member in &self.changed {
             let state = self.state.members.remove(member).ok_or_else(|| broken("member"))?;
@@ -360,13 +429,23 @@ impl Deciding {
     }
 }
 
+/// The document a command makes, which keeps its answer.
+fn document(command: &Command) -> Option<Uuid> {
+    match command {
+        Command::Purchase(purchase) => Some(purchase.id.uuid()),
+        Command::Redeem(redeem) => Some(redeem.id.uuid()),
+        Command::Return(goods) => Some(goods.id.uuid()),
+        _ => None,
+    }
+}
+
 /// Whether a decision changes anything worth writing: a job that finds nothing due writes nothing.
 fn material(command: &Command, effects: &[Effect]) -> bool {
     match command {
-        Command::Settle | Command::GrantPerks => effects.iter().any(|effect| match effect {
+        Command::Settle | Command::GrantPerks | Command::Notify => effects.iter().any(|effect| match effect {
             Effect::Standing(patch) => patch.window.is_some() || patch.tier_due_at.is_some(),
             _ => true,
         }),
-        Command::Purchase(_) | Command::Redeem(_) | Command::Adjust(_) => true,
+        _ => true,
     }
 }

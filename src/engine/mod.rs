@@ -22,6 +22,7 @@
 pub mod configure;
 mod convert;
 mod deciding;
+mod documents;
 mod enrol;
 mod memory;
 mod plan;
@@ -127,6 +128,9 @@ pub enum Failure {
     /// The receipt number was used for another receipt.
     #[error("the receipt number was used for another receipt")]
     ReceiptConflict,
+    /// The return's number was used for another return.
+    #[error("the return's number was used for another return")]
+    ReturnConflict,
     /// The queue is full.
     #[error("the queue is full")]
     Busy,

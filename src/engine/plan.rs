@@ -2,21 +2,24 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use tessera_rules::command::Redeemed;
+use tessera_rules::command::{Capture, Redeemed};
 use tessera_rules::id::MemberId;
-use tessera_rules::time::Instant;
+use tessera_rules::tier::Window;
+use tessera_rules::time::{Day, Instant};
 use tessera_rules::{Command, Programme, Standing};
 use uuid::Uuid;
 
 use super::{Submission, Time};
-use crate::store::batch::Load;
+use crate::store::batch::{Load, WindowBounds};
 
 /// What a batch needs to know, if nothing is remembered.
 pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator<Item = &'a Submission>) -> Load {
     let mut members = BTreeSet::new();
     let (mut debit, mut late, mut perks) = (Vec::new(), Vec::new(), Vec::new());
     let (mut days, mut rewards) = ((Vec::new(), Vec::new()), BTreeSet::new());
+    let (mut notices, mut redemptions, mut sales) = (Vec::new(), Vec::new(), Vec::new());
     let (mut keys, mut receipts) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    let mut returns = (Vec::new(), Vec::new());
     let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
     for submission in batch {
         let at = submission.time.instant(now);
@@ -29,12 +32,13 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 let occurred_at = purchase.occurred_at.unwrap_or(at);
                 since = since.min(occurred_at);
                 // The member's last command may lie ahead of the clock, so a named instant is late
-                // whenever it is not the command's own.
+                // whenever it is not the command's own. A lot of a late purchase may have lapsed by
+                // now and moves at once, and then every open lot must be known.
                 if occurred_at != at {
                     late.push(member);
+                    debit.push(member);
                 }
-                // A lot that has lapsed by now moves at once, and then every open lot must be known.
-                if programme.expiry.expires_at(programme.time_zone, occurred_at).is_some_and(|lapses| lapses <= at) {
+                if purchase.redeem.is_some() {
                     debit.push(member);
                 }
                 if programme.earning.cap_per_day.is_some() {
@@ -53,9 +57,27 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                     rewards.insert(code.clone());
                 }
             }
+            Command::Capture(Capture { redemption, .. }) | Command::Void(redemption) => {
+                debit.push(member);
+                redemptions.push(redemption.uuid());
+            }
+            Command::Return(goods) => {
+                debit.push(member);
+                sales.push(goods.purchase.uuid());
+                returns.0.push(goods.source.clone());
+                returns.1.push(goods.external_id.clone());
+            }
             Command::Adjust(_) => debit.push(member),
-            Command::GrantPerks => perks.push(member),
-            Command::Settle => {}
+            Command::Notify => {
+                debit.push(member);
+                notices.push(member);
+            }
+            Command::GrantPerks | Command::UseEntitlement(_) => perks.push(member),
+            Command::PlaceTier(_) | Command::Settle => {}
+        }
+        // A change of tier may give every open lot another expiry.
+        if programme.redates_lots() {
+            debit.push(member);
         }
         if let Some(claim) = &submission.claim {
             keys.0.push(claim.caller);
@@ -64,22 +86,35 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     }
     let at = latest.unwrap_or(now);
     let zone = programme.time_zone;
-    let first = programme.tiers.window.span(zone.day_of(earliest.unwrap_or(now)));
-    let last = programme.tiers.window.span(zone.day_of(at));
+    let (first, today) = (zone.day_of(earliest.unwrap_or(now)), zone.day_of(at));
     Load {
         members: members.into_iter().collect(),
         debit,
         late,
         perks,
+        notices,
+        redemptions,
+        sales,
         at,
         since,
-        window_from: (first.from, last.from),
-        window_to: first.to,
+        window: bounds(programme.tiers.window, first, today),
+        today,
         days,
         rewards: rewards.into_iter().collect(),
         keys,
         receipts,
+        returns,
     }
+}
+
+/// The bounds of a window that does not depend on the member.
+fn bounds(window: Window, first: Day, last: Day) -> WindowBounds {
+    if matches!(window, Window::Anniversary) {
+        return WindowBounds::default();
+    }
+    // Nobody's day of enrolment matters here: any will do.
+    let (first, last) = (window.span(first, first), window.span(last, last));
+    WindowBounds { from_min: Some(first.from), from_max: Some(last.from), to_min: Some(first.to) }
 }
 
 impl Time {
@@ -94,7 +129,7 @@ impl Time {
 /// Leaves out the members whose remembered standing is all that their commands need, and names them.
 pub(super) fn leave_out<'m>(load: &mut Load, remembered: impl Fn(MemberId) -> Option<&'m Standing>) -> Vec<MemberId> {
     let beside: HashSet<Uuid> =
-        [&load.debit, &load.late, &load.perks, &load.days.0].into_iter().flatten().copied().collect();
+        [&load.debit, &load.late, &load.perks, &load.notices, &load.days.0].into_iter().flatten().copied().collect();
     let (left_out, members) = std::mem::take(&mut load.members).into_iter().partition(|&member| {
         !beside.contains(&member) && remembered(MemberId::new(member)).is_some_and(|standing| suffices(load, standing))
     });
@@ -104,8 +139,13 @@ pub(super) fn leave_out<'m>(load: &mut Load, remembered: impl Fn(MemberId) -> Op
 
 /// Whether nothing beside the standing is loaded: as `load_batch` decides it.
 fn suffices(load: &Load, standing: &Standing) -> bool {
-    standing.due_at().is_none_or(|due| due > load.at)
-        && (standing.window_from, standing.window_from) == load.window_from
-        && standing.window_to == load.window_to
+    let stands = match load.window {
+        WindowBounds { from_min: Some(from_min), from_max: Some(from_max), to_min: Some(to_min) } => {
+            (standing.window_from, standing.window_from, standing.window_to) == (from_min, from_max, to_min)
+        }
+        _ => load.today <= standing.window_to,
+    };
+    stands
+        && standing.due_at().is_none_or(|due| due > load.at)
         && standing.boost_until.is_none_or(|until| until <= load.since)
 }

@@ -14,7 +14,8 @@ use crate::store;
 pub struct Settled {
     /// The programme it was settled under.
     pub programme: Arc<Versioned>,
-    /// Standing and open lots.
+    /// Standing, open lots, days of the window, uses of entitlements and perk grants: all that
+    /// [`tessera_rules::forecast::forecast`] needs.
     pub member: MemberState,
 }
 
@@ -59,8 +60,11 @@ impl Engine {
             let submission = Submission { member, command, actor, time: Time::Live, claim: None, render };
             let mut loaded = loop {
                 let mut load = plan(&versioned.programme, now, std::iter::once(&submission));
-                // Every open lot is shown, not only those a debit would need.
+                // Every open lot is shown, not only those a debit would need; and who looks ahead needs
+                // every day of the window and the days chosen.
                 load.debit = vec![member.uuid()];
+                load.notices = vec![member.uuid()];
+                load.perks = vec![member.uuid()];
                 let loaded = load.run(conn)?;
                 if loaded.programme == Some(versioned.version) {
                     break loaded;

@@ -18,7 +18,7 @@ use super::{Answered, Failure, Job, Programmes};
 const RETRIES: u32 = 5;
 
 /// What speaks when a key or a receipt was used before.
-const TAKEN: [&str; 2] = ["idempotency_pkey", "purchase_document_key"];
+const TAKEN: [&str; 3] = ["idempotency_pkey", "purchase_document_key", "purchase_return_document_key"];
 
 /// A batch on its way from the writer.
 pub(super) struct Handed {

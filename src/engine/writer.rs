@@ -88,11 +88,11 @@ impl Writer {
         let mut connection = self.connection.take().map_or_else(|| batch::connect(&self.url), Ok)?;
         let versioned = self.programmes.any(&mut connection)?;
         let mut load = plan(&versioned.programme, now, batch.iter().map(|job| &job.submission));
-        let expected = (load.keys.0.len(), load.receipts.0.len());
+        let expected = [load.keys.0.len(), load.receipts.0.len(), load.returns.0.len()];
         self.wary = self.wary.saturating_sub(1);
         let look = self.wary > 0;
         if !look {
-            (load.keys, load.receipts) = Default::default();
+            (load.keys, load.receipts, load.returns) = Default::default();
         }
         // Rewards are counted under their lock.
         let mut loaded = None;
@@ -111,7 +111,8 @@ impl Writer {
         let answers = batch.iter().map(|job| deciding.take(&job.submission)).collect();
         let decided = deciding.finish()?;
         // A key or a receipt that left nothing to store has no unique index to speak up for it.
-        let unproved = !look && (decided.writes.keys.len(), decided.writes.purchases.len()) != expected;
+        let stored = [decided.writes.keys.len(), decided.writes.purchases.len(), decided.writes.returns.len()];
+        let unproved = !look && stored != expected;
         if unproved {
             self.wary = WARY;
         }
@@ -146,7 +147,9 @@ impl Writer {
                 remembered = leave_out(&mut load, standing);
             }
         }
-        if load.members.is_empty() && load.keys.0.is_empty() && load.receipts.0.is_empty() {
+        if load.members.is_empty()
+            && [&load.keys.1, &load.receipts.1, &load.returns.1].iter().all(|list| list.is_empty())
+        {
             return Ok(Some((Loaded::default(), remembered)));
         }
         let loaded = load.run(connection)?;

@@ -72,7 +72,12 @@ impl<'e> Flight<'e> {
                 self.tally.first_reason.get_or_insert_with(|| refusal.to_string());
             }
             Ok(Reply::Replayed(_) | Reply::Known(_)) => self.tally.known += 1,
-            Err(failure @ (Failure::Internal(_) | Failure::KeyReused | Failure::ReceiptConflict)) => {
+            Err(
+                failure @ (Failure::Internal(_)
+                | Failure::KeyReused
+                | Failure::ReceiptConflict
+                | Failure::ReturnConflict),
+            ) => {
                 self.tally.failed += 1;
                 self.tally.first_reason.get_or_insert_with(|| failure.to_string());
             }

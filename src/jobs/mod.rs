@@ -3,6 +3,7 @@
 //!
 //! - [`settle`]: expiries and tier reviews that fell due, whenever they fall due.
 //! - [`grant_perks`]: the perks in whose window today lies, once a programme day.
+//! - [`notify`]: warnings of points that lapse and tiers that fall, once a programme day.
 //! - [`purge`]: idempotency keys and sign-ins that have had their time, once a programme day.
 //! - [`flight`]: many commands on their way at once. [`leader`]: the thread inside `serve`.
 //!
@@ -12,6 +13,7 @@
 pub mod flight;
 pub mod grant_perks;
 pub mod leader;
+pub mod notify;
 pub mod purge;
 pub mod settle;
 
@@ -27,7 +29,7 @@ pub use leader::{Jobs, start};
 
 /// The jobs by name. Settling applies expiries and tier reviews together, in the order they fell
 /// due, so three names mean the same job.
-pub const NAMES: [&str; 5] = [settle::NAME, "expire", "review_tiers", grant_perks::NAME, purge::NAME];
+pub const NAMES: [&str; 6] = [settle::NAME, "expire", "review_tiers", grant_perks::NAME, notify::NAME, purge::NAME];
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,22 +73,24 @@ pub fn run_blocking(engine: &Engine, name: &str, at: Instant) -> Result<Done, Fa
     let programme = programme(engine)?;
     match name {
         grant_perks::NAME => grant_perks::run(engine, &programme.programme, at, &mut || true),
+        notify::NAME => notify::run(engine, &programme.programme, at, &mut || true),
         purge::NAME => purge::run(engine, &programme.programme, at),
         name if NAMES.contains(&name) => settle::run(engine, at, &mut || true),
         name => Err(Failure::Internal(format!("there is no job called {name}"))),
     }
 }
 
-/// Does everything that is due at `at`: first what fell due by then, then the day's perks, then
-/// the day's purge.
+/// Does everything that is due at `at`: first what fell due by then, then the day's perks and
+/// notices, then the day's purge.
 ///
 /// # Errors
 /// What the engine or the database says; the next call finds what is left.
 pub fn work(engine: &Engine, programme: &Versioned, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failure> {
     let settled = settle::run(engine, at, go_on)?;
     let granted = grant_perks::run(engine, &programme.programme, at, go_on)?;
+    let notified = notify::run(engine, &programme.programme, at, go_on)?;
     let purged = purge::run(engine, &programme.programme, at)?;
-    Ok(settled.and(granted).and(purged))
+    Ok(settled.and(granted).and(notified).and(purged))
 }
 
 /// Moves the sandbox clock to `target`, stopping at every midnight of the programme to do the jobs

@@ -3,7 +3,7 @@
 use crate::amount::Points;
 use crate::command::Adjust;
 use crate::decision::{Balance, Outcome, Refusal};
-use crate::draft::{Draft, LotLife, Note};
+use crate::draft::{Draft, Note};
 use crate::ledger::{Account, EntryKind};
 
 impl Draft<'_> {
@@ -15,16 +15,13 @@ impl Draft<'_> {
             effective_at: self.at,
             document: Some(adjust.id.uuid()),
             reason: Some(&adjust.reason),
+            reverses: None,
         };
         if adjust.points.is_positive() {
-            let life = LotLife {
-                occurred_at: self.at,
-                available_from: self.at,
-                expires_at: self.programme.expiry.expires_at(self.zone(), self.at),
-            };
+            let life = self.life_at(self.tier(), self.at, self.at);
             self.credit(note, Account::Adjusted, adjust.points, life)?;
         } else if !adjust.points.is_zero() {
-            self.debit(note, Account::Adjusted, Points::ZERO.minus(adjust.points)?)?;
+            self.debit(note, Account::Adjusted, Points::ZERO.minus(adjust.points)?, self.at)?;
         }
         Ok(Outcome::Adjustment(Balance::from(&self.member.standing)))
     }

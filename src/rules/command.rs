@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, Points, Quantity};
-use crate::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, StoreId};
-use crate::time::Instant;
+use crate::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId};
+use crate::time::{Day, Instant};
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,12 +61,24 @@ pub struct Context {
 pub enum Command {
     /// A receipt earns points.
     Purchase(Purchase),
-    /// Points are spent.
+    /// Points are spent or set aside.
     Redeem(Redeem),
+    /// Points set aside are spent.
+    Capture(Capture),
+    /// A redemption is taken back: set aside or spent, its points return to their lots.
+    Void(RedemptionId),
+    /// Goods come back.
+    Return(Return),
     /// Points are put right or brought along.
     Adjust(Adjust),
+    /// Staff place the member in a tier.
+    PlaceTier(PlaceTier),
+    /// The member uses what his tier entitles to.
+    UseEntitlement(UseEntitlement),
     /// Whatever perks are due today are granted.
     GrantPerks,
+    /// Whatever notices are due today are given.
+    Notify,
     /// Only what fell due by now is applied.
     Settle,
 }
@@ -92,14 +104,34 @@ pub struct Purchase {
     pub lines: Vec<Line>,
     /// How it was paid, where that matters.
     pub tenders: Vec<Tender>,
+    /// Points that pay for a part of it.
+    pub redeem: Option<PayWithPoints>,
     /// SHA-256 over what makes two receipts the same (PROGRAMME.md §3).
     pub content: [u8; 32],
 }
 
+/// Points as money off a purchase, in the same decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayWithPoints {
+    /// The id of the redemption this makes.
+    pub id: RedemptionId,
+    /// How many.
+    pub points: Points,
+    /// The step of the rotating code the member showed; each step spends once.
+    pub otp_step: Option<i64>,
+}
+
 impl Purchase {
     /// What makes two receipts the same beside their number and time (PROGRAMME.md §3): SHA-256 of
-    /// the member, the currency, the lines and the tenders, each text with its length before it.
-    pub fn content_of(member: MemberId, currency: Currency, lines: &[Line], tenders: &[Tender]) -> [u8; 32] {
+    /// the member, the currency, the lines, the tenders and the redeemed points where there are any,
+    /// each text with its length before it.
+    pub fn content_of(
+        member: MemberId,
+        currency: Currency,
+        lines: &[Line],
+        tenders: &[Tender],
+        redeemed: Option<Points>,
+    ) -> [u8; 32] {
         let mut hasher = Sha256::new();
         let mut field = |bytes: &[u8]| {
             hasher.update((bytes.len() as u32).to_be_bytes());
@@ -117,6 +149,10 @@ impl Purchase {
         for tender in tenders {
             field(tender.kind.as_bytes());
             field(&tender.amount.get().to_be_bytes());
+        }
+        if let Some(points) = redeemed {
+            field(b"redeem");
+            field(&points.get().to_be_bytes());
         }
         hasher.finalize().into()
     }
@@ -149,7 +185,7 @@ pub struct Tender {
     pub amount: Minor,
 }
 
-/// Points to be spent at once.
+/// Points to be spent at once or set aside.
 #[derive(Debug, Clone)]
 pub struct Redeem {
     /// The document's id.
@@ -158,8 +194,99 @@ pub struct Redeem {
     pub store: Option<StoreId>,
     /// For what.
     pub what: Redeemed,
+    /// At once or set aside.
+    pub mode: RedeemMode,
     /// The step of the rotating code the member showed; each step spends once.
     pub otp_step: Option<i64>,
+}
+
+/// Whether points are spent at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedeemMode {
+    /// Spent at once.
+    Capture,
+    /// Set aside until they are captured or voided, or time runs out.
+    Hold,
+}
+
+/// Points set aside that are now spent.
+#[derive(Debug, Clone, Copy)]
+pub struct Capture {
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// How many of its points; absent: all. The rest goes back to its lots.
+    pub points: Option<Points>,
+}
+
+/// Goods of one purchase that come back.
+#[derive(Debug, Clone)]
+pub struct Return {
+    /// The document's id.
+    pub id: ReturnId,
+    /// The purchase.
+    pub purchase: PurchaseId,
+    /// Who numbers the returns: the store's or the integration's code.
+    pub source: String,
+    /// The number, unique among the returns of the source for ever.
+    pub external_id: String,
+    /// What comes back.
+    pub goods: ReturnedGoods,
+    /// Machine-readable reason (`damaged`, …).
+    pub reason: String,
+    /// SHA-256 over what makes two returns the same ([`Return::content_of`]).
+    pub content: [u8; 32],
+}
+
+/// Which goods come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReturnedGoods {
+    /// Everything that is left.
+    All,
+    /// These lines, or parts of them, in this order.
+    Lines(Vec<ReturnLine>),
+}
+
+/// A line that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReturnLine {
+    /// Position in the purchase, from 1.
+    pub line: u32,
+    /// How much of it.
+    pub part: ReturnPart,
+}
+
+/// How much of a line comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReturnPart {
+    /// What is left of it.
+    Rest,
+    /// So many pieces; above 0.
+    Quantity(Quantity),
+    /// So much of its amount, in minor units and with its sign.
+    Amount(Minor),
+}
+
+impl Return {
+    /// What makes two returns the same beside their number: SHA-256 of the purchase and the goods.
+    pub fn content_of(purchase: PurchaseId, goods: &ReturnedGoods) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(purchase.uuid().as_bytes());
+        let lines = match goods {
+            ReturnedGoods::All => &[][..],
+            ReturnedGoods::Lines(lines) => lines,
+        };
+        for line in lines {
+            let (word, units) = match line.part {
+                ReturnPart::Rest => (b'r', 0),
+                ReturnPart::Quantity(quantity) => (b'q', quantity.units()),
+                ReturnPart::Amount(amount) => (b'a', amount.get()),
+            };
+            hasher.update(line.line.to_be_bytes());
+            hasher.update([word]);
+            hasher.update(units.to_be_bytes());
+        }
+        hasher.finalize().into()
+    }
 }
 
 /// What points are spent on.
@@ -169,6 +296,26 @@ pub enum Redeemed {
     Reward(String),
     /// Money off.
     MoneyOff(Points),
+}
+
+/// A placement in a tier by staff, whatever the measure says (PROGRAMME.md §6).
+#[derive(Debug, Clone)]
+pub struct PlaceTier {
+    /// Code of the tier.
+    pub tier: String,
+    /// From when it no longer counts.
+    pub until: Instant,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// One use of an entitlement of the member's tier.
+#[derive(Debug, Clone)]
+pub struct UseEntitlement {
+    /// Code of the entitlement.
+    pub code: String,
+    /// The day chosen, where the entitlement is for a day.
+    pub day: Option<Day>,
 }
 
 /// Points put right, or an opening balance.

@@ -24,12 +24,19 @@ pub fn decide(
     let outcome = match command {
         Command::Purchase(purchase) => draft.purchase(purchase)?,
         Command::Redeem(redeem) => draft.redeem(redeem, &state.shared)?,
+        Command::Capture(capture) => draft.capture(capture)?,
+        Command::Void(redemption) => draft.void(*redemption)?,
+        Command::Return(goods) => draft.take_back(goods)?,
         Command::Adjust(adjust) => draft.adjust(adjust)?,
+        Command::PlaceTier(place) => draft.place_tier(place)?,
+        Command::UseEntitlement(asked) => draft.use_entitlement(asked)?,
         Command::GrantPerks => draft.grant_perks()?,
+        Command::Notify => draft.notify()?,
         Command::Settle => {
             draft.settle()?;
             Outcome::Settled
         }
     };
+    draft.plan_idle()?;
     Ok(Decision { effects: draft.effects, outcome })
 }

@@ -3,13 +3,17 @@
 use serde::Serialize;
 
 use crate::amount::{Currency, Minor, OutOfRange, Points};
+use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
-use crate::id::{PurchaseId, RedemptionId, StoreId};
+use crate::id::{PurchaseId, RedemptionId, ReturnId, StoreId};
 use crate::ledger::Entry;
-use crate::lot::{Lot, LotMovement};
+use crate::lot::{Lapse, Lot, LotMovement};
 use crate::member::{DayTotals, Standing};
+use crate::notice::Notice;
 use crate::perk::PerkGrant;
-use crate::tier::{Progress, TierChange};
+use crate::redemption::{Redemption, RedemptionStatus};
+use crate::returns::LineReturned;
+use crate::tier::{Placement, Progress, TierChange};
 use crate::time::{Day, Instant};
 
 /// Everything one command changes, in order, and what its caller is told.
@@ -30,7 +34,14 @@ pub enum Effect {
     OpenLot(Lot),
     /// A lot loses or regains points.
     MoveLot(LotMovement),
-    /// A qualifying day grows.
+    /// Pending points became spendable.
+    Activate {
+        /// The entry that moved them.
+        entry: i64,
+        /// The lot, which is pending no more.
+        lot: i64,
+    },
+    /// A qualifying day grows, or shrinks by a return.
     Day {
         /// The programme's local day.
         day: Day,
@@ -39,17 +50,38 @@ pub enum Effect {
     },
     /// The tier changes.
     Tier(TierChange),
+    /// An open lot takes the expiry rule of another tier.
+    RedateLot {
+        /// The lot.
+        lot: i64,
+        /// When it lapses now.
+        expires_at: Option<Instant>,
+        /// By what.
+        lapse: Lapse,
+    },
     /// A perk is granted.
     Grant(PerkGrant),
+    /// An entitlement is used.
+    UseEntitlement(EntitlementUse),
+    /// The member is warned.
+    Notice(Notice),
     /// One more of a reward is handed out.
     UseReward {
         /// The reward's code.
         code: String,
     },
+    /// One of a reward is not handed out after all.
+    PutBackReward {
+        /// The reward's code.
+        code: String,
+    },
     /// A purchase is on record.
     Purchase(PurchaseRecord),
-    /// A redemption is on record.
+    /// A redemption is on record, or stands otherwise than before: the row of that id is written
+    /// anew.
     Redemption(RedemptionRecord),
+    /// A return is on record.
+    Return(ReturnRecord),
     /// Fields of the standing that no other effect carries.
     Standing(StandingPatch),
 }
@@ -67,6 +99,12 @@ pub struct StandingPatch {
     pub purchases: i64,
     /// The carry in micropoints.
     pub carry: Option<i64>,
+    /// From when inactivity counts, and when the first points lapse by it.
+    pub idle: Option<IdlePatch>,
+    /// The end of the own tier's validity (outer `None`: unchanged).
+    pub tier_until: Option<Option<Instant>>,
+    /// The placement by staff (outer `None`: unchanged).
+    pub placement: Option<Option<Placement>>,
     /// The next midnight at which the tier may fall (outer `None`: unchanged).
     pub tier_due_at: Option<Option<Instant>>,
     /// The end of a granted multiplier.
@@ -88,6 +126,15 @@ pub struct WindowPatch {
     pub oldest: Option<Day>,
 }
 
+/// Inactivity: from when it counts and what it is about to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdlePatch {
+    /// From when inactivity is counted.
+    pub active_at: Instant,
+    /// When the first points lapse by it.
+    pub due_at: Option<Instant>,
+}
+
 impl StandingPatch {
     pub(crate) fn apply(&self, standing: &mut Standing) -> Result<(), OutOfRange> {
         if let Some(at) = self.recorded_at {
@@ -103,6 +150,16 @@ impl StandingPatch {
         standing.purchases += self.purchases;
         if let Some(carry) = self.carry {
             standing.carry = carry;
+        }
+        if let Some(idle) = self.idle {
+            standing.active_at = idle.active_at;
+            standing.idle_due_at = idle.due_at;
+        }
+        if let Some(until) = self.tier_until {
+            standing.tier_until = until;
+        }
+        if let Some(placement) = &self.placement {
+            standing.placement.clone_from(placement);
         }
         if let Some(due) = self.tier_due_at {
             standing.tier_due_at = due;
@@ -140,6 +197,8 @@ pub struct PurchaseRecord {
     pub points: Points,
     /// Exact points earned cut to micropoints, where the programme carries remainders.
     pub micropoints: Option<i64>,
+    /// The redemption that paid for a part of it.
+    pub redemption: Option<RedemptionId>,
 }
 
 /// A redemption as its row records it.
@@ -147,14 +206,39 @@ pub struct PurchaseRecord {
 pub struct RedemptionRecord {
     /// The document's id.
     pub id: RedemptionId,
-    /// Where, unless by the member alone.
-    pub store: Option<StoreId>,
-    /// The reward's code, unless money off.
-    pub reward: Option<String>,
-    /// Points spent.
-    pub points: Points,
-    /// What they were worth as money off, in minor units.
-    pub worth: Option<Minor>,
+    /// How it stands now.
+    pub redemption: Redemption,
+}
+
+/// A return as its row records it. What was returned of a purchase so far is the sum of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnRecord {
+    /// The document's id.
+    pub id: ReturnId,
+    /// The purchase whose goods came back.
+    pub purchase: PurchaseId,
+    /// Who numbers the returns.
+    pub source: String,
+    /// The number, unique within the source for ever.
+    pub external_id: String,
+    /// What makes two returns the same.
+    pub content: [u8; 32],
+    /// Machine-readable reason.
+    pub reason: String,
+    /// What came back.
+    pub lines: Vec<LineReturned>,
+    /// Its value in minor units, as sold.
+    pub amount: Minor,
+    /// Points taken back: out of lots, as debt or forgiven.
+    pub clawed: Points,
+    /// Of these, points the member now owes.
+    pub owed: Points,
+    /// Of these, points forgiven.
+    pub forgiven: Points,
+    /// Micropoints taken out of the carry, before points were clawed to fill it again.
+    pub micropoints: i64,
+    /// Points given back that had paid for the goods.
+    pub given_back: Points,
 }
 
 /// Points per account, as people read them.
@@ -181,12 +265,20 @@ impl From<&Standing> for Balance {
 pub enum Outcome {
     /// A purchase earned.
     Purchase(Box<PurchaseOutcome>),
-    /// Points were spent.
+    /// Points were spent or set aside, or a redemption was captured or voided.
     Redemption(RedemptionOutcome),
+    /// Goods came back.
+    Return(Box<ReturnOutcome>),
     /// Points were put right.
     Adjustment(Balance),
     /// Perks were granted: their codes.
     Perks(Vec<String>),
+    /// Staff placed the member in a tier: where he stands now.
+    Tier(Progress),
+    /// An entitlement was used.
+    Entitlement(EntitlementOutcome),
+    /// The member was warned of these.
+    Notices(Vec<Notice>),
     /// What fell due was applied.
     Settled,
 }
@@ -204,6 +296,10 @@ pub struct PurchaseOutcome {
     pub wanted: Points,
     /// Points given.
     pub given: Points,
+    /// Of these, points that cannot be spent yet.
+    pub pending: Points,
+    /// Points that paid for a part of it, and what they were worth.
+    pub redeemed: Option<(Points, Minor)>,
     /// Lots opened.
     pub lots: Vec<Lot>,
     /// Balances afterwards.
@@ -218,12 +314,32 @@ pub struct PurchaseOutcome {
     pub explanation: Explanation,
 }
 
+/// What a return takes and gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnOutcome {
+    /// The return as recorded.
+    pub record: ReturnRecord,
+    /// When.
+    pub recorded_at: Instant,
+    /// What the points given back were worth as money off, in minor units: the part of
+    /// `record.amount` that is not paid out in money.
+    pub worth: Minor,
+    /// Balances afterwards.
+    pub balance: Balance,
+    /// Where the member stands now; the tier falls at the next midnight at the earliest.
+    pub progress: Progress,
+}
+
 /// What points were spent on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedemptionOutcome {
     /// The document's id.
     pub id: RedemptionId,
-    /// Points spent.
+    /// Held, captured or voided.
+    pub status: RedemptionStatus,
+    /// When a hold ends by itself.
+    pub held_until: Option<Instant>,
+    /// Points set aside or spent; of a voided redemption, what they had been.
     pub points: Points,
     /// The reward's code, unless money off.
     pub reward: Option<String>,
@@ -235,6 +351,21 @@ pub struct RedemptionOutcome {
     pub recorded_at: Instant,
     /// Balances afterwards.
     pub balance: Balance,
+}
+
+/// What the use of an entitlement leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntitlementOutcome {
+    /// Its code.
+    pub code: String,
+    /// The calendar year it counts in.
+    pub year: i32,
+    /// Uses in that year, this one included.
+    pub used: u32,
+    /// Uses left in it.
+    pub left: u32,
+    /// The day chosen, where the entitlement is for a day.
+    pub day: Option<Day>,
 }
 
 /// Why the rules refuse a command, in order of precedence: of several reasons the first counts.
@@ -296,6 +427,57 @@ pub enum Refusal {
         /// Asked for.
         required: Points,
     },
+    /// Points may not pay that large a share of the basket.
+    #[error("points may pay at most {0} minor units of this purchase")]
+    ShareTooLarge(Minor),
+    /// No such redemption of this member.
+    #[error("there is no such redemption")]
+    RedemptionUnknown,
+    /// Only what is held can be captured.
+    #[error("the redemption is {}, not held", .0.as_str())]
+    NotHeld(RedemptionStatus),
+    /// A voided redemption stays voided.
+    #[error("the redemption was voided before")]
+    VoidedBefore,
+    /// Points that paid for a purchase come back by a return of its goods.
+    #[error("the points paid for a purchase: return its goods instead")]
+    PaidForPurchase(PurchaseId),
+    /// A capture takes 1 to all of the held points.
+    #[error("1 to {0} points can be captured")]
+    CaptureOutOfRange(Points),
+    /// A reward is captured whole.
+    #[error("a reward cannot be captured in part")]
+    RewardIsWhole,
+    /// No such purchase of this member.
+    #[error("there is no such purchase")]
+    PurchaseUnknown,
+    /// The purchase has no such line.
+    #[error("the purchase has no line {0}")]
+    LineUnknown(u32),
+    /// A quantity or amount to return is not above nothing, or has not the sign of the line's.
+    #[error("what is to be returned of line {0} is not a part of it")]
+    NotAPart(u32),
+    /// More of a line than is left of it.
+    #[error("less than that is left of line {0}")]
+    MoreThanLeft(u32),
+    /// Nothing is left to return.
+    #[error("nothing is left to return")]
+    NothingToReturn,
+    /// No tier has this code.
+    #[error("there is no tier {0}")]
+    TierUnknown(String),
+    /// A placement must end in the future.
+    #[error("the placement would be over already")]
+    PlacementOver,
+    /// The member's tier has no such entitlement.
+    #[error("the member's tier has no such entitlement")]
+    EntitlementUnknown,
+    /// The day chosen is missing, past, too far ahead or taken; or the entitlement is not for a day.
+    #[error("the day cannot be chosen")]
+    EntitlementDay,
+    /// The year's uses are used up.
+    #[error("the entitlement is used up for the year")]
+    EntitlementUsedUp,
     /// A sum left ±(2^53 − 1).
     #[error("an amount is out of range")]
     AmountOutOfRange,

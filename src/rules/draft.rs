@@ -7,7 +7,7 @@ use crate::amount::Points;
 use crate::command::{Actor, Context};
 use crate::decision::{Effect, Refusal, StandingPatch};
 use crate::ledger::{Account, Entry, EntryKind};
-use crate::lot::{Lot, LotMovement, consume};
+use crate::lot::{Bite, Lapse, Lot, LotMovement, consume};
 use crate::member::MemberState;
 use crate::programme::Programme;
 use crate::time::{Day, Instant, Zone};
@@ -29,6 +29,8 @@ pub(crate) struct Note<'n> {
     pub(crate) effective_at: Instant,
     pub(crate) document: Option<Uuid>,
     pub(crate) reason: Option<&'n str>,
+    /// The entry it takes back.
+    pub(crate) reverses: Option<i64>,
 }
 
 /// The life of the lot that a credit opens.
@@ -37,6 +39,17 @@ pub(crate) struct LotLife {
     pub(crate) occurred_at: Instant,
     pub(crate) available_from: Instant,
     pub(crate) expires_at: Option<Instant>,
+    pub(crate) lapse: Lapse,
+    /// The lapsed lot whose points are given back.
+    pub(crate) origin: Option<i64>,
+}
+
+/// What a debit took.
+pub(crate) struct Taken {
+    /// Its entry; absent where there was nothing to take.
+    pub(crate) entry: Option<i64>,
+    /// From which lots, in order of consumption.
+    pub(crate) bites: Vec<Bite>,
 }
 
 impl<'a> Draft<'a> {
@@ -69,7 +82,7 @@ impl<'a> Draft<'a> {
         self.record(Effect::Standing(patch))
     }
 
-    fn entry(&mut self, note: Note<'_>, from: Account, to: Account, points: Points) -> Result<i64, Refusal> {
+    pub(crate) fn entry(&mut self, note: Note<'_>, from: Account, to: Account, points: Points) -> Result<i64, Refusal> {
         let standing = &self.member.standing;
         let mut entry = Entry {
             member: standing.member,
@@ -83,7 +96,7 @@ impl<'a> Draft<'a> {
             actor: note.actor,
             document: note.document,
             reason: note.reason.map(str::to_owned),
-            reverses: None,
+            reverses: note.reverses,
             hash: [0; 32],
         };
         entry.hash = entry.chained(&standing.head);
@@ -92,8 +105,8 @@ impl<'a> Draft<'a> {
         Ok(number)
     }
 
-    /// Credits points that are new to the member: debt is paid first, a lot opens with the rest
-    /// (PROGRAMME.md §2).
+    /// Credits points that are new to the member and opens a lot with them. What is spendable now
+    /// pays debt first; what is not stands in `pending` and pays on activation (PROGRAMME.md §2).
     pub(crate) fn credit(
         &mut self,
         note: Note<'_>,
@@ -101,50 +114,79 @@ impl<'a> Draft<'a> {
         points: Points,
         life: LotLife,
     ) -> Result<(), Refusal> {
-        let pays = points.min(self.member.standing.debt);
+        let pending = life.available_from > self.at;
+        let pays = if pending { Points::ZERO } else { points.min(self.member.standing.debt) };
         if pays.is_positive() {
             self.entry(note, from, Account::Debt, pays)?;
         }
         let rest = points.minus(pays)?;
         if rest.is_positive() {
-            let entry = self.entry(note, from, Account::Available, rest)?;
+            let to = if pending { Account::Pending } else { Account::Available };
+            let entry = self.entry(note, from, to, rest)?;
             let lot = Lot {
                 number: self.member.standing.lots + 1,
                 entry,
                 points: rest,
                 remaining: rest,
+                held: Points::ZERO,
+                lapsed: Points::ZERO,
+                pending,
+                origin: life.origin,
                 occurred_at: life.occurred_at,
                 available_from: life.available_from,
                 expires_at: life.expires_at,
+                lapse: life.lapse,
             };
             self.record(Effect::OpenLot(lot))?;
         }
         Ok(())
     }
 
-    /// Takes points out of `available`, lot by lot in consumption order.
-    pub(crate) fn debit(&mut self, note: Note<'_>, to: Account, points: Points) -> Result<(), Refusal> {
+    /// Takes points out of `available`, lot by lot in the order of consumption at an instant.
+    pub(crate) fn debit(&mut self, note: Note<'_>, to: Account, points: Points, at: Instant) -> Result<Taken, Refusal> {
         let short = Refusal::InsufficientPoints { available: self.member.standing.available, required: points };
         if self.member.standing.available < points {
             return Err(short);
         }
-        let bites = consume(self.member.lots.values(), points, self.at).ok_or(short)?;
-        let entry = self.entry(note, Account::Available, to, points)?;
-        for (lot, bite) in bites {
-            self.bite(entry, lot, bite)?;
+        let bites = consume(self.member.lots.values(), points, at).ok_or(short)?;
+        let entry = self.move_lots(note, Account::Available, to, &bites)?;
+        Ok(Taken { entry, bites })
+    }
+
+    /// Moves points of lots by one entry and returns its number. Nothing to move makes no entry.
+    pub(crate) fn move_lots(
+        &mut self,
+        note: Note<'_>,
+        from: Account,
+        to: Account,
+        bites: &[Bite],
+    ) -> Result<Option<i64>, Refusal> {
+        let total = bites.iter().try_fold(Points::ZERO, |sum, bite| sum.plus(bite.points))?;
+        if total.is_zero() {
+            return Ok(None);
+        }
+        let entry = self.entry(note, from, to, total)?;
+        for bite in bites {
+            self.record(Effect::MoveLot(LotMovement::of(entry, *bite, from, to)?))?;
+        }
+        Ok(Some(entry))
+    }
+
+    /// Pays debt with what has come to stand beside it, through the lots (PROGRAMME.md §2).
+    pub(crate) fn pay_debt(&mut self, actor: Actor, document: Option<Uuid>, at: Instant) -> Result<(), Refusal> {
+        let pays = self.member.standing.debt.min(self.member.standing.available);
+        if pays.is_positive() {
+            let kind = EntryKind::DebtPayment;
+            let note = Note { kind, actor, effective_at: at, document, reason: None, reverses: None };
+            self.debit(note, Account::Debt, pays, at)?;
         }
         Ok(())
     }
+}
 
-    /// Lets what is left of a lot lapse at the instant it was due.
-    pub(crate) fn expire(&mut self, lot: &Lot, due: Instant) -> Result<(), Refusal> {
-        let note =
-            Note { kind: EntryKind::Expiry, actor: Actor::SYSTEM, effective_at: due, document: None, reason: None };
-        let entry = self.entry(note, Account::Available, Account::Expired, lot.remaining)?;
-        self.bite(entry, lot.number, lot.remaining)
-    }
-
-    fn bite(&mut self, entry: i64, lot: i64, points: Points) -> Result<(), Refusal> {
-        self.record(Effect::MoveLot(LotMovement { entry, lot, points: Points::ZERO.minus(points)? }))
+impl Note<'_> {
+    /// What the clock does by itself at a due instant.
+    pub(crate) fn by_the_clock(kind: EntryKind, due: Instant, document: Option<Uuid>) -> Self {
+        Self { kind, actor: Actor::SYSTEM, effective_at: due, document, reason: None, reverses: None }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::amount::{Minor, Multiplier, OutOfRange, Points};
+use crate::amount::{Minor, Multiplier, OutOfRange, Points, Rate};
 use crate::command::{Line, Tender};
 use crate::decision::Refusal;
 use crate::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained, PromotionExplained};
@@ -28,7 +28,7 @@ pub struct Sale<'a> {
     pub store: &'a str,
     /// The tier held just before the purchase.
     pub tier: &'a TierLevel,
-    /// Multipliers granted by perks: (perk code, multiplier).
+    /// Multipliers of the member's own: (`perk:<code>` or `entitlement:<code>`, multiplier).
     pub boosts: &'a [(String, Multiplier)],
     /// The member's carry in micropoints.
     pub carry: i64,
@@ -61,8 +61,8 @@ pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earn
     let basis = lines.iter().map(|line| i128::from(line.basis.get())).sum::<i128>().max(0);
     let weighted: Vec<i128> =
         lines.iter().map(|line| i128::from(line.basis.get()) * i128::from(line.multiplier.units())).collect();
-    let formula =
-        Formula { earning, tier: sale.tier.earn_multiplier, weighted_sum: weighted.iter().sum::<i128>().max(0) };
+    let weighted_sum = weighted.iter().sum::<i128>().max(0);
+    let formula = Formula { rate: earning.rate, tier: sale.tier.earn_multiplier, weighted_sum };
 
     let promotions = Promotions::of(programme, sale, &formula)?;
     let exact = formula.exact(promotions.multiplier, promotions.fixed)?;
@@ -110,9 +110,12 @@ fn explain_lines(earning: &Earning, sale: &Sale<'_>) -> Result<Vec<LineExplained
     let explain = |(i, (line, amount)): (usize, (&Line, i64))| {
         let excluded = exclusion(earning, line);
         let rule = line_rule(earning, line);
+        let basis = Minor::new(if excluded.is_some() { 0 } else { amount })?;
         Ok(LineExplained {
             line: i as u32 + 1,
-            basis: Minor::new(if excluded.is_some() { 0 } else { amount })?,
+            quantity: line.quantity,
+            sold_for: (line.amount != basis).then_some(line.amount),
+            basis,
             excluded,
             multiplier: rule.map_or(Multiplier::ONE, |(_, multiplier)| multiplier),
             rule: rule.map(|(code, _)| code.to_owned()),
@@ -172,15 +175,17 @@ fn cap(earning: &Earning, sale: &Sale<'_>, wanted: i64, caps: &mut Vec<CapExplai
 }
 
 /// The points formula with the parts that do not depend on promotions filled in.
-struct Formula<'p> {
-    earning: &'p Earning,
-    tier: Multiplier,
+pub(crate) struct Formula {
+    /// The base rate.
+    pub(crate) rate: Rate,
+    /// The multiplier of the tier.
+    pub(crate) tier: Multiplier,
     /// Σ line basis × line multiplier, never below 0.
-    weighted_sum: i128,
+    pub(crate) weighted_sum: i128,
 }
 
 /// An exact number of points as a fraction.
-struct Exact {
+pub(crate) struct Exact {
     numerator: i128,
     denominator: i128,
 }
@@ -192,19 +197,18 @@ fn times(a: i128, b: i128) -> Result<i128, OutOfRange> {
     a.checked_mul(b).ok_or(OutOfRange)
 }
 
-impl Formula<'_> {
+impl Formula {
     fn denominator(&self) -> i128 {
-        i128::from(self.earning.rate.per) * UNIT
+        i128::from(self.rate.per) * UNIT
     }
 
     /// `rate × tier × weighted × multiplier`, over [`Self::denominator`].
     fn scaled(&self, weighted: i128, multiplier: Multiplier) -> Result<i128, OutOfRange> {
-        let factor =
-            i128::from(self.tier.units()) * i128::from(self.earning.rate.points) * i128::from(multiplier.units());
+        let factor = i128::from(self.tier.units()) * i128::from(self.rate.points) * i128::from(multiplier.units());
         times(weighted, factor)
     }
 
-    fn exact(&self, multiplier: Multiplier, fixed: i64) -> Result<Exact, OutOfRange> {
+    pub(crate) fn exact(&self, multiplier: Multiplier, fixed: i64) -> Result<Exact, OutOfRange> {
         let denominator = self.denominator();
         let fixed = times(i128::from(fixed), denominator)?;
         let numerator = self.scaled(self.weighted_sum, multiplier)?.checked_add(fixed).ok_or(OutOfRange)?;
@@ -212,14 +216,13 @@ impl Formula<'_> {
     }
 
     /// What the basis earns before any multiplier.
-    fn base_points(&self, basis: i128) -> Result<Points, OutOfRange> {
-        let rate = self.earning.rate;
-        Points::from_wide(basis * i128::from(rate.points) / i128::from(rate.per))
+    pub(crate) fn base_points(&self, basis: i128) -> Result<Points, OutOfRange> {
+        Points::from_wide(basis * i128::from(self.rate.points) / i128::from(self.rate.per))
     }
 }
 
 impl Exact {
-    fn whole(&self) -> Result<i64, OutOfRange> {
+    pub(crate) fn whole(&self) -> Result<i64, OutOfRange> {
         Points::from_wide(self.numerator / self.denominator).map(Points::get)
     }
 
@@ -228,7 +231,7 @@ impl Exact {
         ((self.numerator % self.denominator) / (self.denominator / i128::from(MICRO))) as i64
     }
 
-    fn micropoints(&self) -> Result<i64, OutOfRange> {
+    pub(crate) fn micropoints(&self) -> Result<i64, OutOfRange> {
         self.whole()?.checked_mul(MICRO).and_then(|whole| whole.checked_add(self.micro_fraction())).ok_or(OutOfRange)
     }
 }
@@ -253,7 +256,7 @@ struct Candidate {
 
 impl Promotions {
     /// Takes the promotions in priority order and charges each with what it adds to those before.
-    fn of(programme: &Programme, sale: &Sale<'_>, formula: &Formula<'_>) -> Result<Self, OutOfRange> {
+    fn of(programme: &Programme, sale: &Sale<'_>, formula: &Formula) -> Result<Self, OutOfRange> {
         let combine = programme.earning.combine;
         let mut candidates = candidates(programme, sale);
         if combine == Combine::Best {
@@ -328,9 +331,9 @@ fn candidates(programme: &Programme, sale: &Sale<'_>) -> Vec<Candidate> {
         cap: promotion.cap_per_purchase,
         missed: promotion.miss(sale.day, Some(sale.store), &sale.tier.code),
     });
-    let boosts = sale.boosts.iter().map(|(perk, by)| Candidate {
+    let boosts = sale.boosts.iter().map(|(code, by)| Candidate {
         priority: 0,
-        code: format!("perk:{perk}"),
+        code: code.clone(),
         effect: PromotionEffect::Multiply { by: *by },
         cap: None,
         missed: None,
@@ -361,7 +364,7 @@ fn share_lines(
     given: i64,
     lines: &[LineExplained],
     weighted: &[i128],
-    formula: &Formula<'_>,
+    formula: &Formula,
     promotions: &Promotions,
 ) -> Result<Vec<i64>, OutOfRange> {
     let clamped = weighted.iter().sum::<i128>() < 0;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::amount::{Minor, Multiplier, Points, Rate};
+use crate::amount::{Minor, Multiplier, Points, Quantity, Rate};
 use crate::promotion::{Miss, PromotionEffect};
 
 /// Why a purchase earned what it earned.
@@ -50,6 +50,12 @@ fn is_zero(points: &Points) -> bool {
 pub struct LineExplained {
     /// Position, from 1.
     pub line: u32,
+    /// How much of the article was sold.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub quantity: Quantity,
+    /// What it was sold for in minor units, where that is not the basis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sold_for: Option<Minor>,
     /// What counted of it after excluded tenders, in minor units; 0 when excluded.
     pub basis: Minor,
     /// Why it earned nothing.
@@ -62,6 +68,21 @@ pub struct LineExplained {
     pub rule: Option<String>,
     /// Its share of the points given.
     pub points: Points,
+}
+
+impl LineExplained {
+    /// What the line was sold for, in minor units.
+    pub fn amount(&self) -> Minor {
+        self.sold_for.unwrap_or(self.basis)
+    }
+}
+
+fn one() -> Quantity {
+    Quantity::ONE
+}
+
+fn is_one(quantity: &Quantity) -> bool {
+    *quantity == Quantity::ONE
 }
 
 /// Why a line earned nothing.
@@ -77,7 +98,8 @@ pub enum Exclusion {
 /// One promotion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromotionExplained {
-    /// Its code; `perk:<code>` for a multiplier that a perk granted.
+    /// Its code; `perk:<code>` for a multiplier that a perk granted, `entitlement:<code>` for one of a
+    /// day that the member chose.
     pub code: String,
     /// What it gives.
     pub effect: PromotionEffect,

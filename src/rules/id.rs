@@ -116,6 +116,8 @@ ids! {
     PurchaseId = "pur";
     /// A redemption of points.
     RedemptionId = "red";
+    /// A return: goods of a purchase that came back.
+    ReturnId = "ret";
     /// An adjustment made by hand or by an import.
     AdjustmentId = "adj";
     /// A sign-in: the family of refresh tokens that came from one login.

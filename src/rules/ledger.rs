@@ -84,11 +84,35 @@ pub enum EntryKind {
     Perk,
     /// Points were put right, or brought along by an import.
     Adjustment,
+    /// Pending points became spendable.
+    Activation,
+    /// Points that came to stand beside a debt paid it.
+    DebtPayment,
+    /// Points were set aside.
+    Hold,
+    /// A hold ended and let its points go.
+    Release,
+    /// Goods came back, and what they had earned with them.
+    Return,
+    /// Spent points were given back.
+    GiveBack,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Accrual, Self::Redemption, Self::Expiry, Self::Perk, Self::Adjustment];
+    pub const ALL: [Self; 11] = [
+        Self::Accrual,
+        Self::Redemption,
+        Self::Expiry,
+        Self::Perk,
+        Self::Adjustment,
+        Self::Activation,
+        Self::DebtPayment,
+        Self::Hold,
+        Self::Release,
+        Self::Return,
+        Self::GiveBack,
+    ];
 
     /// The word in rows, JSON and the hash.
     pub const fn as_str(self) -> &'static str {
@@ -98,6 +122,12 @@ impl EntryKind {
             Self::Expiry => "expiry",
             Self::Perk => "perk",
             Self::Adjustment => "adjustment",
+            Self::Activation => "activation",
+            Self::DebtPayment => "debt_payment",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Return => "return",
+            Self::GiveBack => "give_back",
         }
     }
 

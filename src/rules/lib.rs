@@ -12,8 +12,9 @@
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`] and [`decision`] – what may be asked, and what comes of it.
 //! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
-//!    hands over to [`earning`], [`redemption`], [`adjustment`] or [`perk`].
-//! 6. [`explain`] – why a purchase earned what it earned.
+//!    hands over to [`earning`], [`redemption`] with [`hold`], [`returns`], [`adjustment`], [`perk`],
+//!    [`entitlement`] or [`notice`]. What moves by the clock: [`expiry`], and [`tier`] with [`ladder`].
+//! 6. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen.
 
 pub mod adjustment;
 pub mod amount;
@@ -23,17 +24,25 @@ pub mod decide;
 pub mod decision;
 mod draft;
 pub mod earning;
+pub mod entitlement;
 pub mod expiry;
 pub mod explain;
+pub mod forecast;
+pub mod hold;
 pub mod id;
+pub mod ladder;
 pub mod ledger;
 pub mod lot;
 pub mod member;
+pub mod notice;
+mod pending;
 pub mod perk;
 pub mod programme;
 pub mod promotion;
 mod purchase;
 pub mod redemption;
+pub mod remainder;
+pub mod returns;
 pub mod reward;
 pub mod settle;
 pub mod share;

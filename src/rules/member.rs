@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::amount::{OutOfRange, Points};
 use crate::decision::Effect;
-use crate::id::MemberId;
+use crate::entitlement::EntitlementUse;
+use crate::id::{MemberId, PurchaseId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
-use crate::lot::{Lot, LotMovement};
+use crate::lot::{Lapse, Lot, LotMovement};
+use crate::notice::Notice;
 use crate::perk::PerkGrant;
-use crate::tier::TierChange;
+use crate::redemption::{Redemption, RedemptionStatus};
+use crate::returns::Sold;
+use crate::tier::{Placement, TierChange};
 use crate::time::{BirthDate, Day, Instant};
 
 /// What a batch knows: its members, and what they share.
@@ -32,20 +36,36 @@ pub struct Shared {
 pub struct MemberState {
     /// The hot row: balances and standing.
     pub standing: Standing,
-    /// Open lots by number: all of them for a debit or when one falls due, else none.
+    /// Open lots by number: all of them for a debit, a notice or a forecast, when a lot or a hold falls
+    /// due, and for every command where [`crate::Programme::redates_lots`]; else none. Beside them, spent
+    /// or not, the lots of a loaded sale and those a loaded redemption took from.
     pub lots: BTreeMap<i64, Lot>,
     /// Qualifying days that enter or leave the window up to the batch's time, the first day that
-    /// stays in it, and the days whose cap a purchase asks for.
+    /// stays in it, and the days whose cap a purchase asks for. For a notice or a forecast all from the
+    /// start of the window on; for a plan all from the start of the other programme's window too.
     pub days: BTreeMap<Day, DayTotals>,
     /// Tier changes, oldest first; loaded when a command looks back in time.
     pub tier_changes: Vec<TierChange>,
     /// Perk grants; loaded for a perk, and for a purchase inside a granted multiplier's window.
     pub grants: Vec<PerkGrant>,
+    /// Uses of entitlements in this calendar year and later ones; loaded for a use, and for a purchase
+    /// inside a granted multiplier's window (`Standing::boost_until`).
+    pub entitlement_uses: Vec<EntitlementUse>,
+    /// Notices of what is still to come (`due_at` after the command's time); loaded for
+    /// [`crate::Command::Notify`] alone.
+    pub notices: Vec<Notice>,
     /// Birth date; loaded for a perk.
     pub birth_date: Option<BirthDate>,
+    /// Redemptions: every open hold when one is opened, ended or falls due, the one a command names,
+    /// and the one that paid for a loaded sale. Those a decision makes are added.
+    pub redemptions: BTreeMap<RedemptionId, Redemption>,
+    /// Purchases as they stand, loaded for a return of their goods and for nothing else.
+    pub sales: BTreeMap<PurchaseId, Sold>,
     /// The earliest expiry among open lots that were not loaded: noted when a purchase opens a lot
     /// beside them, for the new lot may lapse before they do. They are loaded before they move.
     unloaded_due_at: Option<Instant>,
+    /// The fewest months of inactivity after which one of those lots lapses.
+    unloaded_idle_months: Option<u32>,
 }
 
 /// A member's cached balances and standing: the one row a command locks. Everything in it follows
@@ -94,10 +114,24 @@ pub struct Standing {
     pub window: DayTotals,
     /// The oldest qualifying day in the window.
     pub window_oldest: Option<Day>,
-    /// The earliest expiry among open lots.
+    /// When the clock next changes an open lot: the earliest activation of a pending one or expiry
+    /// of an available one.
     pub lots_due_at: Option<Instant>,
-    /// The next midnight at which the tier may fall.
+    /// The earliest time-out among open holds.
+    pub holds_due_at: Option<Instant>,
+    /// From when inactivity is counted: the last activity that counts, or the change of tier that put
+    /// the lots under such a rule (PROGRAMME.md §5).
+    pub active_at: Instant,
+    /// The fewest months of inactivity after which an open lot lapses; absent: none does.
+    pub idle_months: Option<u32>,
+    /// When that is, unless the member is active before.
+    pub idle_due_at: Option<Instant>,
+    /// The end of the own tier's validity, where it has one; past it the tier is in its grace.
+    pub tier_until: Option<Instant>,
+    /// When the clock next looks at the own tier: the first midnight at which it may fall.
     pub tier_due_at: Option<Instant>,
+    /// The placement by staff that is running.
+    pub placement: Option<Placement>,
     /// The end of the last multiplier a perk granted.
     pub boost_until: Option<Instant>,
     /// The last step of the member's rotating code that was used; 0: none.
@@ -161,7 +195,13 @@ impl Standing {
             window: DayTotals::default(),
             window_oldest: None,
             lots_due_at: None,
+            holds_due_at: None,
+            active_at: enrolled_at,
+            idle_months: None,
+            idle_due_at: None,
+            tier_until: None,
             tier_due_at: None,
+            placement: None,
             boost_until: None,
             otp_step: 0,
         }
@@ -169,7 +209,14 @@ impl Standing {
 
     /// The next instant at which the clock alone changes this member.
     pub fn due_at(&self) -> Option<Instant> {
-        [self.lots_due_at, self.tier_due_at].into_iter().flatten().min()
+        let due = [self.lots_due_at, self.idle_due_at, self.holds_due_at, self.tier_changes_at()];
+        due.into_iter().flatten().min()
+    }
+
+    /// The next instant at which the clock may change the tier.
+    pub fn tier_changes_at(&self) -> Option<Instant> {
+        let placed = self.placement.as_ref().map(|placement| placement.until);
+        [self.tier_due_at, placed].into_iter().flatten().min()
     }
 
     fn balance(&mut self, account: Account) -> Option<&mut Points> {
@@ -205,8 +252,13 @@ impl MemberState {
             days: BTreeMap::new(),
             tier_changes: Vec::new(),
             grants: Vec::new(),
+            entitlement_uses: Vec::new(),
+            notices: Vec::new(),
             birth_date: None,
+            redemptions: BTreeMap::new(),
+            sales: BTreeMap::new(),
             unloaded_due_at: None,
+            unloaded_idle_months: None,
         }
     }
 
@@ -226,34 +278,85 @@ impl MemberState {
                 self.standing.tier_changes = change.number;
                 self.tier_changes.push(change.clone());
             }
+            Effect::RedateLot { lot, expires_at, lapse } => {
+                if let Some(lot) = self.lots.get_mut(lot) {
+                    (lot.expires_at, lot.lapse) = (*expires_at, *lapse);
+                }
+                self.lots_due();
+            }
             Effect::Grant(grant) => self.grants.push(grant.clone()),
+            Effect::UseEntitlement(used) => self.entitlement_uses.push(used.clone()),
+            Effect::Notice(notice) => self.notices.push(notice.clone()),
             Effect::Standing(patch) => patch.apply(&mut self.standing)?,
-            Effect::UseReward { .. } | Effect::Purchase(_) | Effect::Redemption(_) => {}
+            Effect::Activate { lot, .. } => self.activate(*lot),
+            Effect::Redemption(record) => self.redemption(record.id, record.redemption.clone()),
+            Effect::Return(record) => {
+                if let Some(sold) = self.sales.get_mut(&record.purchase) {
+                    sold.record(record)?;
+                }
+            }
+            Effect::UseReward { .. } | Effect::PutBackReward { .. } | Effect::Purchase(_) => {}
         }
         Ok(())
     }
 
     fn open_lot(&mut self, lot: &Lot) {
         let due = self.standing.lots_due_at;
-        if due.is_some() && !self.open_lots().any(|open| open.expires_at == due) {
+        if due.is_some() && !self.open_lots().any(|open| open.due_at() == due) {
             self.unloaded_due_at = due;
         }
+        let idle = self.standing.idle_months;
+        if idle.is_some() && !self.open_lots().any(|open| idle_months(open) == idle) {
+            self.unloaded_idle_months = idle;
+        }
+        self.standing.idle_months = [idle, idle_months(lot)].into_iter().flatten().min();
         self.standing.lots = lot.number;
-        self.standing.lots_due_at = [due, lot.expires_at].into_iter().flatten().min();
+        self.standing.lots_due_at = [due, lot.due_at()].into_iter().flatten().min();
         self.lots.insert(lot.number, *lot);
     }
 
     fn move_lot(&mut self, movement: &LotMovement) -> Result<(), OutOfRange> {
         if let Some(lot) = self.lots.get_mut(&movement.lot) {
             lot.remaining = lot.remaining.plus(movement.points)?;
+            lot.held = lot.held.plus(movement.held)?;
+            lot.lapsed = lot.lapsed.plus(movement.lapsed)?;
         }
-        let due = self.open_lots().filter_map(|lot| lot.expires_at).chain(self.unloaded_due_at).min();
-        self.standing.lots_due_at = due;
+        self.lots_due();
         Ok(())
+    }
+
+    fn activate(&mut self, number: i64) {
+        if let Some(lot) = self.lots.get_mut(&number) {
+            lot.pending = false;
+        }
+        self.lots_due();
+    }
+
+    fn lots_due(&mut self) {
+        self.standing.lots_due_at = self.open_lots().filter_map(Lot::due_at).chain(self.unloaded_due_at).min();
+        self.standing.idle_months = self.open_lots().filter_map(idle_months).chain(self.unloaded_idle_months).min();
+    }
+
+    fn redemption(&mut self, id: RedemptionId, redemption: Redemption) {
+        let held = |redemption: &Redemption| redemption.status == RedemptionStatus::Held;
+        let is_held = held(&redemption);
+        let was_held = self.redemptions.insert(id, redemption).is_some_and(|before| held(&before));
+        // Open holds are loaded where one begins or ends, and only there.
+        if was_held || is_held {
+            let open = self.redemptions.values().filter(|redemption| held(redemption));
+            self.standing.holds_due_at = open.filter_map(|redemption| redemption.held_until).min();
+        }
     }
 
     fn open_lots(&self) -> impl Iterator<Item = &Lot> {
         self.lots.values().filter(|lot| lot.remaining.is_positive())
+    }
+}
+
+fn idle_months(lot: &Lot) -> Option<u32> {
+    match lot.lapse {
+        Lapse::Idle { months } => Some(months),
+        Lapse::Dated | Lapse::Fixed => None,
     }
 }
 
@@ -266,8 +369,10 @@ impl State {
         let Some(state) = self.members.get_mut(&member) else { return Ok(()) };
         for effect in effects {
             state.apply(effect)?;
-            if let Effect::UseReward { code } = effect {
-                *self.shared.rewards_used.entry(code.clone()).or_default() += 1;
+            match effect {
+                Effect::UseReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() += 1,
+                Effect::PutBackReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() -= 1,
+                _ => {}
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use crate::command::Actor;
 use crate::decision::{Effect, Outcome, Refusal, StandingPatch};
 use crate::draft::{Draft, LotLife, Note};
 use crate::ledger::{Account, EntryKind};
+use crate::lot::Lapse;
 use crate::programme::{Problems, Programme};
 use crate::text::Text;
 use crate::time::{BirthDate, Day, Instant, LeapDay, Zone, add_days};
@@ -201,8 +202,15 @@ impl Draft<'_> {
                     effective_at: self.at,
                     document: None,
                     reason: Some(&perk.code),
+                    reverses: None,
                 };
-                let life = LotLife { occurred_at: self.at, available_from: self.at, expires_at: Some(until) };
+                let life = LotLife {
+                    occurred_at: self.at,
+                    available_from: self.at,
+                    expires_at: Some(until),
+                    lapse: Lapse::Fixed,
+                    origin: None,
+                };
                 self.credit(note, Account::Issued, points, life)?;
                 self.patch(StandingPatch { earned: points, ..StandingPatch::default() })
             }

@@ -5,13 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::amount::{Currency, MAX_MAGNITUDE, Minor, Multiplier, OutOfRange, Points, Rate};
-use crate::expiry::Expiry;
+use crate::amount::{Currency, Minor, Multiplier, OutOfRange, Points, Rate};
+use crate::expiry::{Activity, Expiry};
+use crate::notice::Notices;
 use crate::perk::Perk;
 use crate::promotion::{Combine, Promotion};
 use crate::reward::Reward;
 use crate::text::Text;
-use crate::tier::{Measure, TierLevel, Window};
+use crate::tier::TierLevel;
+pub use crate::tier::Tiers;
 use crate::time::Zone;
 
 /// A programme at one version.
@@ -29,12 +31,21 @@ pub struct Programme {
     /// When points lapse.
     #[serde(default)]
     pub expiry: Expiry,
+    /// What keeps points alive that lapse by inactivity.
+    #[serde(default = "Activity::all", skip_serializing_if = "Activity::is_all")]
+    pub activities: Vec<Activity>,
+    /// What becomes of points when goods come back.
+    #[serde(default)]
+    pub returns: Returns,
     /// Points as money off; absent: not offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redemption: Option<MoneyOff>,
     /// The tiers and what they measure.
     #[serde(default)]
     pub tiers: Tiers,
+    /// What members are warned of, and how many days ahead.
+    #[serde(default)]
+    pub notices: Notices,
     /// Promotions, in no particular order: priority decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promotions: Vec<Promotion>,
@@ -58,6 +69,10 @@ pub struct Earning {
     /// Whether the fraction of a point left by a sale is kept for the next one.
     #[serde(default)]
     pub carry_remainder: bool,
+    /// Days for which the points of a purchase are pending, 0 to 90: days of 24 hours from
+    /// `occurred_at`, so that nobody's wait is cut short by a midnight.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pending_days: u32,
     /// Categories that earn nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_categories: Vec<String>,
@@ -109,7 +124,49 @@ pub struct MoneyOff {
     /// The largest share of a basket that points may pay, as a decimal up to 1.
     #[serde(default = "whole")]
     pub largest_share: Multiplier,
+    /// Minutes after which a hold ends by itself, 1 to 43,200; rewards on hold follow it too.
+    #[serde(default = "quarter_hour")]
+    pub hold_minutes: u32,
 }
+
+/// What becomes of points when goods come back (PROGRAMME.md §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Returns {
+    /// What becomes of points that should be taken back and are not there.
+    pub shortfall: Shortfall,
+    /// How many days points live that are given back to a lot that has lapsed: through the last of
+    /// them, 0 to 3,660.
+    pub expired_return_grace_days: u32,
+}
+
+impl Default for Returns {
+    fn default() -> Self {
+        Self { shortfall: Shortfall::Debt, expired_return_grace_days: 30 }
+    }
+}
+
+/// What becomes of points that should be taken back and are not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shortfall {
+    /// The member owes them.
+    #[default]
+    Debt,
+    /// They are forgiven, and the return says how many.
+    Forgive,
+}
+
+fn is_zero(days: &u32) -> bool {
+    *days == 0
+}
+
+fn quarter_hour() -> u32 {
+    QUARTER_HOUR
+}
+
+/// Minutes of a hold where the programme says nothing.
+const QUARTER_HOUR: u32 = 15;
 
 fn one_point() -> Points {
     Points::new(1).unwrap_or(Points::ZERO)
@@ -127,24 +184,6 @@ impl MoneyOff {
     pub fn worth(&self, points: Points) -> Result<Minor, OutOfRange> {
         let wide = i128::from(points.get()) * i128::from(self.rate.per);
         Minor::from_wide(wide.div_euclid(i128::from(self.rate.points)))
-    }
-}
-
-/// The ladder of tiers (PROGRAMME.md §6).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tiers {
-    /// What is measured.
-    pub measure: Measure,
-    /// Over which window.
-    pub window: Window,
-    /// From the lowest (threshold 0) up; never empty.
-    pub levels: Vec<TierLevel>,
-}
-
-impl Default for Tiers {
-    fn default() -> Self {
-        Self { measure: Measure::Points, window: Window::Lifetime, levels: vec![TierLevel::base()] }
     }
 }
 
@@ -176,11 +215,16 @@ impl Programme {
         self.rewards.iter().find(|reward| reward.code == code)
     }
 
+    /// Minutes after which a hold ends by itself.
+    pub fn hold_minutes(&self) -> u32 {
+        self.redemption.as_ref().map_or(QUARTER_HOUR, |offer| offer.hold_minutes)
+    }
+
     /// Everything wrong with the document; empty means it may go live.
     pub fn problems(&self) -> Vec<Problem> {
         let mut found = Problems::default();
         self.check_earning(&mut found);
-        self.check_tiers(&mut found);
+        self.tiers.check(&mut found);
         self.check_lists(&mut found);
         if let Some(money_off) = &self.redemption {
             found.rate("/redemption/rate", money_off.rate);
@@ -193,13 +237,20 @@ impl Programme {
                 "out_of_range",
                 "must be above 0 and at most 1",
             );
+            let minutes = money_off.hold_minutes;
+            let wrong = !(1..=43_200).contains(&minutes);
+            found.refuse(wrong, "/redemption/hold_minutes", "out_of_range", "must be 1 to 43200");
         }
-        self.expiry.check(&mut found);
+        let grace = self.returns.expired_return_grace_days;
+        found.refuse(grace > 3_660, "/returns/expired_return_grace_days", "out_of_range", "must be 0 to 3660");
+        self.expiry.check("/expiry", &mut found);
+        self.notices.check(&mut found);
         found.0
     }
 
     fn check_earning(&self, found: &mut Problems) {
         found.rate("/earning/rate", self.earning.rate);
+        found.refuse(self.earning.pending_days > 90, "/earning/pending_days", "out_of_range", "must be 0 to 90");
         found.codes("/earning/rules", self.earning.rules.iter().map(|rule| rule.code.as_str()));
         for (i, rule) in self.earning.rules.iter().enumerate() {
             found.refuse(
@@ -219,38 +270,6 @@ impl Programme {
                 "too_small",
                 "must be at least 1",
             );
-        }
-    }
-
-    fn check_tiers(&self, found: &mut Problems) {
-        let levels = &self.tiers.levels;
-        found.refuse(levels.is_empty(), "/tiers/levels", "empty", "at least one tier is needed");
-        found.codes("/tiers/levels", levels.iter().map(|level| level.code.as_str()));
-        found.refuse(
-            levels.first().is_some_and(|level| level.threshold != 0),
-            "/tiers/levels/0/threshold",
-            "not_zero",
-            "the lowest tier is reached at 0",
-        );
-        for (i, pair) in levels.windows(2).enumerate() {
-            found.refuse(
-                pair[1].threshold <= pair[0].threshold,
-                &format!("/tiers/levels/{}/threshold", i + 1),
-                "not_ascending",
-                "must be above the threshold of the tier below",
-            );
-        }
-        for (i, level) in levels.iter().enumerate() {
-            found.refuse(
-                level.threshold > MAX_MAGNITUDE,
-                &format!("/tiers/levels/{i}/threshold"),
-                "out_of_range",
-                "must be at most 9007199254740991",
-            );
-            found.multiplier(&format!("/tiers/levels/{i}/earn_multiplier"), level.earn_multiplier, 0);
-        }
-        if let Window::Rolling { days } = self.tiers.window {
-            found.refuse(!(1..=3_660).contains(&days), "/tiers/window/days", "out_of_range", "must be 1 to 3660");
         }
     }
 

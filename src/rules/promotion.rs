@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Multiplier, Points};
+use crate::expiry::Expiry;
 use crate::programme::{Problems, Programme};
 use crate::text::Text;
 use crate::time::{Day, Weekday};
@@ -36,6 +37,10 @@ pub struct Promotion {
     /// The most it may add to one purchase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_per_purchase: Option<Points>,
+    /// When the points it adds lapse, where that is not as for the rest of the purchase. Only fixed points
+    /// can be told apart and open a lot of their own; what multiplies goes with the purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Expiry>,
     /// Lower comes first; equal priorities go by code.
     #[serde(default)]
     pub priority: i32,
@@ -111,6 +116,13 @@ impl Promotion {
             PromotionEffect::Add { points } => {
                 found.refuse(!points.is_positive(), &format!("{at}/effect/points"), "too_small", "must be at least 1");
             }
+        }
+        if let Some(expiry) = &self.expiry {
+            expiry.check(&format!("{at}/expiry"), found);
+            let told_apart = matches!(self.effect, PromotionEffect::Add { .. });
+            let dated = !matches!(expiry, Expiry::Inactivity { .. });
+            let detail = "only added points, by a date, may lapse on their own";
+            found.refuse(!(told_apart && dated), &format!("{at}/expiry"), "not_told_apart", detail);
         }
         let capped_at_nothing = self.cap_per_purchase.is_some_and(|cap| !cap.is_positive());
         found.refuse(capped_at_nothing, &format!("{at}/cap_per_purchase"), "too_small", "must be at least 1");

@@ -1,17 +1,21 @@
 //! A purchase: checks, earning, the ledger, the window and the tier, in that order.
 
+use std::borrow::Cow;
+
 use chrono::Duration;
 
-use crate::amount::{Minor, Multiplier};
-use crate::command::Purchase;
+use crate::amount::{Minor, Multiplier, Points};
+use crate::command::{Purchase, Tender};
 use crate::decision::{Balance, Effect, Outcome, PurchaseOutcome, PurchaseRecord, Refusal, StandingPatch};
-use crate::draft::{Draft, LotLife, Note};
+use crate::draft::{Draft, Note};
 use crate::earning::{Earned, Sale, earn};
+use crate::expiry::Activity;
+use crate::ladder::progress;
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Lot;
 use crate::member::DayTotals;
 use crate::perk::PerkGift;
-use crate::settle::progress;
+use crate::redemption::POINTS_TENDER;
 use crate::time::Instant;
 
 /// How far back a till may report a purchase (PROGRAMME.md §1).
@@ -25,10 +29,15 @@ impl Draft<'_> {
         self.admit(purchase, occurred_at)?;
         self.settle()?;
         let tier_before = self.programme.tier(self.tier()).code.clone();
-        let earned = self.earned(purchase, occurred_at)?;
-        self.book(purchase, occurred_at, &earned)?;
+        let total = purchase.lines.iter().map(|line| i128::from(line.amount.get())).sum();
+        let total = Minor::from_wide(total)?;
+        let pay = |pay| self.pay_with_points(pay, purchase.id, purchase.store, total);
+        let worth = purchase.redeem.map(pay).transpose()?;
+        let earned = self.earned(purchase, occurred_at, worth)?;
+        self.book(purchase, occurred_at, total, &earned)?;
         self.rise()?;
         let lots = self.opened_lots();
+        let pending = lots.iter().filter(|lot| lot.pending).try_fold(Points::ZERO, |sum, lot| sum.plus(lot.points))?;
         // A late purchase may open a lot that has lapsed by now.
         self.settle()?;
         Ok(Outcome::Purchase(Box::new(PurchaseOutcome {
@@ -37,6 +46,8 @@ impl Draft<'_> {
             recorded_at: self.at,
             wanted: earned.wanted,
             given: earned.given,
+            pending,
+            redeemed: purchase.redeem.map(|pay| pay.points).zip(worth),
             lots,
             balance: Balance::from(&self.member.standing),
             tier_before,
@@ -62,11 +73,16 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn earned(&self, purchase: &Purchase, occurred_at: Instant) -> Result<Earned, Refusal> {
+    /// What the purchase earns; the worth of points that pay for it is a tender like any other.
+    fn earned(&self, purchase: &Purchase, occurred_at: Instant, worth: Option<Minor>) -> Result<Earned, Refusal> {
         let day = self.zone().day_of(occurred_at);
+        let mut tenders = Cow::Borrowed(&purchase.tenders[..]);
+        if let Some(amount) = worth {
+            tenders.to_mut().push(Tender { kind: POINTS_TENDER.to_owned(), amount });
+        }
         let sale = Sale {
             lines: &purchase.lines,
-            tenders: &purchase.tenders,
+            tenders: &tenders,
             day,
             store: &purchase.store_code,
             tier: self.programme.tier(self.tier_at(occurred_at)),
@@ -91,19 +107,29 @@ impl Draft<'_> {
         held.map_or(0, |code| self.programme.tier_position(code))
     }
 
-    /// Multipliers that perks granted and whose window holds an instant.
+    /// Multipliers that perks granted and whose window holds an instant, and those of the day that the
+    /// member chose for himself.
     fn boosts(&self, at: Instant) -> Vec<(String, Multiplier)> {
         let inside = self.member.grants.iter().filter(|grant| grant.from <= at && at < grant.until);
-        inside
-            .filter_map(|grant| match grant.gift {
-                PerkGift::Multiplier { multiplier } => Some((grant.perk.clone(), multiplier)),
-                PerkGift::Points { .. } => None,
-            })
-            .collect()
+        let granted = inside.filter_map(|grant| match grant.gift {
+            PerkGift::Multiplier { multiplier } => Some((format!("perk:{}", grant.perk), multiplier)),
+            PerkGift::Points { .. } => None,
+        });
+        let today = self.zone().day_of(at);
+        let chosen = self.member.entitlement_uses.iter().filter_map(|used| match used.day {
+            Some((day, multiplier)) if day == today => Some((format!("entitlement:{}", used.code), multiplier)),
+            _ => None,
+        });
+        granted.chain(chosen).collect()
     }
 
-    fn book(&mut self, purchase: &Purchase, occurred_at: Instant, earned: &Earned) -> Result<(), Refusal> {
-        let total = purchase.lines.iter().map(|line| i128::from(line.amount.get())).sum();
+    fn book(
+        &mut self,
+        purchase: &Purchase,
+        occurred_at: Instant,
+        total: Minor,
+        earned: &Earned,
+    ) -> Result<(), Refusal> {
         self.record(Effect::Purchase(PurchaseRecord {
             id: purchase.id,
             store: purchase.store,
@@ -112,9 +138,10 @@ impl Draft<'_> {
             content: purchase.content,
             occurred_at,
             occurred_named: purchase.occurred_at.is_some(),
-            amount: Minor::from_wide(total)?,
+            amount: total,
             points: earned.given,
             micropoints: earned.micropoints,
+            redemption: purchase.redeem.map(|pay| pay.id),
         }))?;
         let note = Note {
             kind: EntryKind::Accrual,
@@ -122,12 +149,16 @@ impl Draft<'_> {
             effective_at: occurred_at,
             document: Some(purchase.id.uuid()),
             reason: None,
+            reverses: None,
         };
-        // A till's clock may run ahead; points given now can be spent now.
-        let available_from = occurred_at.min(self.at);
-        let expires_at = self.programme.expiry.expires_at(self.zone(), available_from);
-        let life = LotLife { occurred_at, available_from, expires_at };
-        self.credit(note, Account::Issued, earned.given, life)?;
+        // A till's clock may run ahead; points given now can be spent now, or wait from now.
+        let pending = Duration::days(i64::from(self.programme.earning.pending_days));
+        let available_from = occurred_at.min(self.at) + pending;
+        let life = self.life_at(self.tier_at(occurred_at), occurred_at, available_from);
+        for (points, life) in self.lives(earned, life)? {
+            self.credit(note, Account::Issued, points, life)?;
+        }
+        self.active(Activity::Earning, occurred_at.min(self.at))?;
         let totals = DayTotals {
             points: earned.explanation.base_points.get(),
             spend: earned.explanation.basis.get(),

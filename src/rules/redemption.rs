@@ -1,11 +1,70 @@
-//! Redemption: points for a reward or as money off, captured at once (PROGRAMME.md §8).
+//! Redemption: points for a reward or as money off, captured at once or set aside
+//! (PROGRAMME.md §8). What becomes of a redemption afterwards is in [`crate::hold`].
 
-use crate::amount::{Minor, Points};
-use crate::command::{Redeem, Redeemed};
+use crate::amount::{Minor, Multiplier, Points};
+use crate::command::{PayWithPoints, Redeem, RedeemMode, Redeemed};
 use crate::decision::{Balance, Effect, Outcome, RedemptionOutcome, RedemptionRecord, Refusal, StandingPatch};
 use crate::draft::{Draft, Note};
+use crate::expiry::Activity;
+use crate::id::{PurchaseId, RedemptionId, StoreId};
 use crate::ledger::{Account, EntryKind};
+use crate::lot::Bite;
 use crate::member::Shared;
+use crate::time::Instant;
+
+/// A redemption as it stands: one row, its bites as two arrays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redemption {
+    /// Held, captured or voided.
+    pub status: RedemptionStatus,
+    /// Where, unless by the member alone.
+    pub store: Option<StoreId>,
+    /// The reward's code, unless money off.
+    pub reward: Option<String>,
+    /// The purchase it paid for a part of.
+    pub purchase: Option<PurchaseId>,
+    /// Points set aside or spent; of a voided redemption, what they had been.
+    pub points: Points,
+    /// What they are worth as money off, in minor units.
+    pub worth: Option<Minor>,
+    /// When a hold ends by itself.
+    pub held_until: Option<Instant>,
+    /// The entry that set the points aside or spent them.
+    pub entry: Option<i64>,
+    /// The lots the points came from, in order of consumption, with what has not been given back.
+    pub bites: Vec<Bite>,
+}
+
+/// How a redemption stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedemptionStatus {
+    /// Its points are set aside.
+    Held,
+    /// Its points are spent.
+    Captured,
+    /// Its points were let go or given back.
+    Voided,
+}
+
+impl RedemptionStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Held, Self::Captured, Self::Voided];
+
+    /// The word in rows and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Captured => "captured",
+            Self::Voided => "voided",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
 
 /// What a redemption takes and gives.
 struct Price {
@@ -13,53 +72,118 @@ struct Price {
     worth: Option<Minor>,
 }
 
+/// The tender that points make of a purchase; a programme may exclude it from earning like any other.
+pub(crate) const POINTS_TENDER: &str = "points";
+
 impl Draft<'_> {
     pub(crate) fn redeem(&mut self, redeem: &Redeem, shared: &Shared) -> Result<Outcome, Refusal> {
         if self.member.standing.frozen {
             return Err(Refusal::MemberFrozen);
         }
         self.settle()?;
-        if redeem.otp_step.is_some_and(|step| step <= self.member.standing.otp_step) {
-            return Err(Refusal::CodeUsed);
+        self.check_step(redeem.otp_step)?;
+        let (price, reward) = match &redeem.what {
+            Redeemed::Reward(code) => (self.reward_price(code, shared)?, Some(code.clone())),
+            Redeemed::MoneyOff(points) => (self.money_off_price(*points)?, None),
+        };
+        let held = redeem.mode == RedeemMode::Hold;
+        let minutes = chrono::Duration::minutes(i64::from(self.programme.hold_minutes()));
+        let redemption = Redemption {
+            status: if held { RedemptionStatus::Held } else { RedemptionStatus::Captured },
+            store: redeem.store,
+            reward,
+            purchase: None,
+            points: price.points,
+            worth: price.worth,
+            held_until: held.then_some(self.at + minutes),
+            entry: None,
+            bites: Vec::new(),
+        };
+        self.spend(redeem.id, redemption, redeem.otp_step)
+    }
+
+    /// Takes the points that pay for a part of a purchase; returns what they are worth.
+    pub(crate) fn pay_with_points(
+        &mut self,
+        pay: PayWithPoints,
+        purchase: PurchaseId,
+        store: StoreId,
+        total: Minor,
+    ) -> Result<Minor, Refusal> {
+        self.check_step(pay.otp_step)?;
+        let price = self.money_off_price(pay.points)?;
+        let worth = price.worth.unwrap_or(Minor::ZERO);
+        let share = self.programme.redemption.as_ref().map_or(Multiplier::ONE, |offer| offer.largest_share);
+        let most = i128::from(total.get().max(0)) * i128::from(share.units()) / i128::from(Multiplier::UNIT);
+        let most = Minor::from_wide(most)?;
+        if worth > most {
+            return Err(Refusal::ShareTooLarge(most));
         }
-        let price = match &redeem.what {
-            Redeemed::Reward(code) => self.reward_price(code, shared)?,
-            Redeemed::MoneyOff(points) => self.money_off_price(*points)?,
+        let redemption = Redemption {
+            status: RedemptionStatus::Captured,
+            store: Some(store),
+            reward: None,
+            purchase: Some(purchase),
+            points: price.points,
+            worth: price.worth,
+            held_until: None,
+            entry: None,
+            bites: Vec::new(),
         };
-        let note = Note {
-            kind: EntryKind::Redemption,
-            actor: self.context.actor,
-            effective_at: self.at,
-            document: Some(redeem.id.uuid()),
-            reason: None,
+        self.spend(pay.id, redemption, pay.otp_step)?;
+        Ok(worth)
+    }
+
+    /// Takes a redemption's points out of the lots and puts it on record.
+    fn spend(
+        &mut self,
+        id: RedemptionId,
+        mut redemption: Redemption,
+        otp_step: Option<i64>,
+    ) -> Result<Outcome, Refusal> {
+        let (kind, to) = match redemption.status {
+            RedemptionStatus::Held => (EntryKind::Hold, Account::Held),
+            _ => (EntryKind::Redemption, Account::Redeemed),
         };
-        self.debit(note, Account::Redeemed, price.points)?;
-        let reward = match &redeem.what {
-            Redeemed::Reward(code) => Some(code.clone()),
-            Redeemed::MoneyOff(_) => None,
-        };
-        if let Some(code) = &reward {
+        let taken = self.debit(self.on_redemption(kind, id), to, redemption.points, self.at)?;
+        (redemption.entry, redemption.bites) = (taken.entry, taken.bites);
+        self.active(Activity::Redeeming, self.at)?;
+        if let Some(code) = &redemption.reward {
             self.record(Effect::UseReward { code: code.clone() })?;
         }
-        self.record(Effect::Redemption(RedemptionRecord {
-            id: redeem.id,
-            store: redeem.store,
-            reward: reward.clone(),
-            points: price.points,
-            worth: price.worth,
-        }))?;
-        if redeem.otp_step.is_some() {
-            self.patch(StandingPatch { otp_step: redeem.otp_step, ..StandingPatch::default() })?;
+        if otp_step.is_some() {
+            self.patch(StandingPatch { otp_step, ..StandingPatch::default() })?;
         }
+        self.redemption(id, redemption)
+    }
+
+    /// Puts a redemption on record as it stands now.
+    pub(crate) fn redemption(&mut self, id: RedemptionId, redemption: Redemption) -> Result<Outcome, Refusal> {
+        self.record(Effect::Redemption(RedemptionRecord { id, redemption: redemption.clone() }))?;
         Ok(Outcome::Redemption(RedemptionOutcome {
-            id: redeem.id,
-            points: price.points,
-            reward,
-            worth: price.worth,
+            id,
+            status: redemption.status,
+            held_until: redemption.held_until,
+            points: redemption.points,
+            reward: redemption.reward,
+            worth: redemption.worth,
             currency: self.programme.currency,
             recorded_at: self.at,
             balance: Balance::from(&self.member.standing),
         }))
+    }
+
+    /// What an entry of a redemption says of itself.
+    pub(crate) fn on_redemption(&self, kind: EntryKind, id: RedemptionId) -> Note<'static> {
+        let document = Some(id.uuid());
+        Note { kind, actor: self.context.actor, effective_at: self.at, document, reason: None, reverses: None }
+    }
+
+    fn check_step(&self, otp_step: Option<i64>) -> Result<(), Refusal> {
+        if otp_step.is_some_and(|step| step <= self.member.standing.otp_step) {
+            return Err(Refusal::CodeUsed);
+        }
+        Ok(())
     }
 
     fn reward_price(&self, code: &str, shared: &Shared) -> Result<Price, Refusal> {

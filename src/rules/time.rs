@@ -61,6 +61,43 @@ pub fn add_months(day: Day, months: u32) -> Day {
     day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
 }
 
+/// A date of every year (`MM-DD`). 29 February is kept on 28 February in common years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MonthDay {
+    /// 1 to 12.
+    pub month: u32,
+    /// 1 to 31, valid in the month of some year.
+    pub day: u32,
+}
+
+/// A text is not a date of every year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a date of every year as MM-DD")]
+pub struct MonthDayError;
+
+impl MonthDay {
+    /// The day it is kept on in a year.
+    pub fn kept_in(self, year: i32) -> Day {
+        let first = NaiveDate::from_ymd_opt(year, self.month, 1).unwrap_or(NaiveDate::MAX);
+        NaiveDate::from_ymd_opt(year, self.month, self.day).unwrap_or_else(|| Period::Month.last_day(first))
+    }
+}
+
+impl TryFrom<String> for MonthDay {
+    type Error = MonthDayError;
+    fn try_from(text: String) -> Result<Self, MonthDayError> {
+        let date: BirthDate = format!("--{text}").parse().map_err(|_| MonthDayError)?;
+        Ok(Self { month: date.month, day: date.day })
+    }
+}
+
+impl From<MonthDay> for String {
+    fn from(date: MonthDay) -> Self {
+        format!("{:02}-{:02}", date.month, date.day)
+    }
+}
+
 /// The part of the calendar to whose end a date is rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

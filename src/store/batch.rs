@@ -2,6 +2,8 @@
 //! before them: functions kept in a migration. Each is one cached statement with arrays as arguments,
 //! whatever the batch.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
@@ -19,20 +21,26 @@ use super::schema::outbox;
 pub struct Load {
     /// Members of the batch, sorted.
     pub members: Vec<Uuid>,
-    /// Those whose open lots are needed.
+    /// Those whose open lots and open holds are needed.
     pub debit: Vec<Uuid>,
     /// Those whose tier history is needed.
     pub late: Vec<Uuid>,
-    /// Those whose perk grants and birth date are needed.
+    /// Those whose perk grants, uses of entitlements and birth date are needed.
     pub perks: Vec<Uuid>,
+    /// Those whose notices and every day from the window's start are needed.
+    pub notices: Vec<Uuid>,
+    /// Redemptions that are named, with the lots they took from.
+    pub redemptions: Vec<Uuid>,
+    /// Purchases whose goods come back, with all that belongs to them.
+    pub sales: Vec<Uuid>,
     /// The latest time of a command.
     pub at: DateTime<Utc>,
     /// The earliest instant a command looks at.
     pub since: DateTime<Utc>,
-    /// First day of the tier window at the earliest and at the latest command.
-    pub window_from: (NaiveDate, NaiveDate),
-    /// Last day of the tier window at the earliest command.
-    pub window_to: NaiveDate,
+    /// The tier window over the commands' days.
+    pub window: WindowBounds,
+    /// The day of `at`.
+    pub today: NaiveDate,
     /// Members and days whose totals the cap per day asks for.
     pub days: (Vec<Uuid>, Vec<NaiveDate>),
     /// Rewards, sorted by code.
@@ -41,6 +49,20 @@ pub struct Load {
     pub keys: (Vec<Uuid>, Vec<String>),
     /// Sources and receipt numbers.
     pub receipts: (Vec<String>, Vec<String>),
+    /// Sources and numbers of returns.
+    pub returns: (Vec<String>, Vec<String>),
+}
+
+/// Between which days a tier window lies from the first command of a batch to its last; nothing where
+/// every member has a window of his own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WindowBounds {
+    /// First day at the earliest command.
+    pub from_min: Option<NaiveDate>,
+    /// First day at the latest command.
+    pub from_max: Option<NaiveDate>,
+    /// Last day at the earliest command.
+    pub to_min: Option<NaiveDate>,
 }
 
 /// What was loaded.
@@ -66,6 +88,20 @@ pub struct Loaded {
     pub keys: Vec<IdempotencyRow>,
     /// Receipts that are known already.
     pub receipts: Vec<PurchaseRow>,
+    /// Redemptions: open holds, named ones, and those that paid for a sale.
+    pub redemptions: Vec<RedemptionRow>,
+    /// Purchases whose goods come back.
+    pub sales: Vec<PurchaseRow>,
+    /// The numbers of the lots that each of them opened.
+    pub sale_lots: HashMap<Uuid, Vec<i64>>,
+    /// What was returned of them so far, in order.
+    pub returned: Vec<ReturnRow>,
+    /// Returns that are known already.
+    pub returns: Vec<ReturnRow>,
+    /// Uses of entitlements.
+    pub uses: Vec<EntitlementUseRow>,
+    /// Notices of what is still to come.
+    pub notices: Vec<NoticeRow>,
 }
 
 /// Everything a batch decided.
@@ -82,7 +118,7 @@ pub struct Writes {
     pub entries: Vec<EntryRow>,
     /// New lots.
     pub lots: Vec<LotRow>,
-    /// Old lots with what is left of them now.
+    /// Old lots as they are now.
     pub touched: Vec<LotRow>,
     /// Changes of lots.
     pub movements: Vec<LotMovementRow>,
@@ -94,9 +130,15 @@ pub struct Writes {
     pub grants: Vec<PerkGrantRow>,
     /// Receipts.
     pub purchases: Vec<PurchaseRow>,
-    /// Redemptions.
+    /// Redemptions: new ones, and old ones as they stand now.
     pub redemptions: Vec<RedemptionRow>,
-    /// New counts of rewards handed out.
+    /// Returns.
+    pub returns: Vec<ReturnRow>,
+    /// Uses of entitlements.
+    pub uses: Vec<EntitlementUseRow>,
+    /// Notices.
+    pub notices: Vec<NoticeRow>,
+    /// By how much the counts of rewards grow.
     pub usages: Vec<RewardUsageRow>,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
@@ -133,6 +175,13 @@ type LoadedSql = (
     Nullable<Array<IdempotencyType>>,
     Nullable<Array<PurchaseType>>,
     Nullable<Jsonb>,
+    Nullable<Array<RedemptionType>>,
+    Nullable<Array<PurchaseType>>,
+    Nullable<Jsonb>,
+    Nullable<Array<ReturnType>>,
+    Nullable<Array<ReturnType>>,
+    Nullable<Array<EntitlementUseType>>,
+    Nullable<Array<NoticeType>>,
 );
 
 #[derive(Queryable)]
@@ -148,6 +197,13 @@ struct LoadedRow {
     keys: Option<Vec<IdempotencyRow>>,
     receipts: Option<Vec<PurchaseRow>>,
     answers: Option<serde_json::Value>,
+    redemptions: Option<Vec<RedemptionRow>>,
+    sales: Option<Vec<PurchaseRow>>,
+    sale_lots: Option<serde_json::Value>,
+    returned: Option<Vec<ReturnRow>>,
+    returns: Option<Vec<ReturnRow>>,
+    uses: Option<Vec<EntitlementUseRow>>,
+    notices: Option<Vec<NoticeRow>>,
 }
 
 impl QueryFragment<Pg> for Load {
@@ -157,11 +213,15 @@ impl QueryFragment<Pg> for Load {
             Array<UuidType> => &self.debit,
             Array<UuidType> => &self.late,
             Array<UuidType> => &self.perks,
+            Array<UuidType> => &self.notices,
+            Array<UuidType> => &self.redemptions,
+            Array<UuidType> => &self.sales,
             Timestamptz => &self.at,
             Timestamptz => &self.since,
-            Date => &self.window_from.0,
-            Date => &self.window_from.1,
-            Date => &self.window_to,
+            Nullable<Date> => &self.window.from_min,
+            Nullable<Date> => &self.window.from_max,
+            Nullable<Date> => &self.window.to_min,
+            Date => &self.today,
             Array<UuidType> => &self.days.0,
             Array<Date> => &self.days.1,
             Array<Text> => &self.rewards,
@@ -169,6 +229,8 @@ impl QueryFragment<Pg> for Load {
             Array<Text> => &self.keys.1,
             Array<Text> => &self.receipts.0,
             Array<Text> => &self.receipts.1,
+            Array<Text> => &self.returns.0,
+            Array<Text> => &self.returns.1,
         )
     }
 }
@@ -218,6 +280,9 @@ impl QueryFragment<Pg> for Writes {
             Array<PerkGrantType> => &self.grants,
             Array<PurchaseType> => &self.purchases,
             Array<RedemptionType> => &self.redemptions,
+            Array<ReturnType> => &self.returns,
+            Array<EntitlementUseType> => &self.uses,
+            Array<NoticeType> => &self.notices,
             Array<RewardUsageType> => &self.usages,
             Array<IdempotencyType> => &self.keys,
             Array<OutboxType> => &self.events,
@@ -257,7 +322,9 @@ impl Load {
                 }
             }
         }
-        let birthdays = row.birthdays.map(serde_json::from_value).transpose();
+        let broken = |error: serde_json::Error| Error::Internal(error.to_string());
+        let birthdays = row.birthdays.map(serde_json::from_value).transpose().map_err(broken)?;
+        let sale_lots = row.sale_lots.map(serde_json::from_value).transpose().map_err(broken)?;
         Ok(Loaded {
             programme: row.programme,
             standings: row.standings.unwrap_or_default(),
@@ -265,10 +332,17 @@ impl Load {
             days: row.days.unwrap_or_default(),
             tier_changes: row.tier_changes.unwrap_or_default(),
             grants: row.grants.unwrap_or_default(),
-            birthdays: birthdays.map_err(|error| Error::Internal(error.to_string()))?.unwrap_or_default(),
+            birthdays: birthdays.unwrap_or_default(),
             usages: row.usages.unwrap_or_default(),
             keys,
             receipts: row.receipts.unwrap_or_default(),
+            redemptions: row.redemptions.unwrap_or_default(),
+            sales: row.sales.unwrap_or_default(),
+            sale_lots: sale_lots.unwrap_or_default(),
+            returned: row.returned.unwrap_or_default(),
+            returns: row.returns.unwrap_or_default(),
+            uses: row.uses.unwrap_or_default(),
+            notices: row.notices.unwrap_or_default(),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Reads of the books: entries, purchases, redemptions, the dated history of tiers.
+//! Reads of the books: entries, purchases and what came back of them, redemptions, the dated history
+//! of tiers.
 
 use diesel::prelude::*;
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
@@ -6,7 +7,9 @@ use tessera_rules::time::Instant;
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
-use super::schema::{entry, idempotency, perk_grant, purchase, redemption, reward_usage, tier_change};
+use super::schema::{
+    entry, idempotency, notice, perk_grant, purchase, purchase_return, redemption, reward_usage, tier_change,
+};
 
 /// An entry as people read it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -53,8 +56,8 @@ pub struct Document {
     pub id: Uuid,
     /// Whose.
     pub member_id: Uuid,
-    /// In which store; absent for a redemption by the member alone.
-    pub store_id: Option<Uuid>,
+    /// In which store.
+    pub store_id: Uuid,
     /// The first answer.
     pub answer: String,
 }
@@ -64,7 +67,7 @@ pub struct Document {
 /// # Errors
 /// As [`Error`].
 pub fn purchase(conn: &mut Connection, id: PurchaseId) -> Result<Option<Document>, Error> {
-    let columns = (purchase::id, purchase::member_id, purchase::store_id.nullable(), purchase::answer);
+    let columns = (purchase::id, purchase::member_id, purchase::store_id, purchase::answer);
     Ok(purchase::table.find(id.uuid()).select(columns).first(conn).optional()?)
 }
 
@@ -73,7 +76,7 @@ pub fn purchase(conn: &mut Connection, id: PurchaseId) -> Result<Option<Document
 /// # Errors
 /// As [`Error`].
 pub fn purchase_by_receipt(conn: &mut Connection, source: &str, external_id: &str) -> Result<Option<Document>, Error> {
-    let columns = (purchase::id, purchase::member_id, purchase::store_id.nullable(), purchase::answer);
+    let columns = (purchase::id, purchase::member_id, purchase::store_id, purchase::answer);
     let receipt = purchase::source.eq(source).and(purchase::external_id.eq(external_id));
     Ok(purchase::table.filter(receipt).select(columns).first(conn).optional()?)
 }
@@ -88,7 +91,7 @@ pub fn purchases(
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Document>, Error> {
-    let columns = (purchase::id, purchase::member_id, purchase::store_id.nullable(), purchase::answer);
+    let columns = (purchase::id, purchase::member_id, purchase::store_id, purchase::answer);
     Ok(purchase::table
         .filter(purchase::member_id.eq(member.uuid()).and(purchase::id.lt(before.unwrap_or(Uuid::max()))))
         .order(purchase::id.desc())
@@ -97,13 +100,73 @@ pub fn purchases(
         .load(conn)?)
 }
 
+/// What came back of a purchase by one return.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = purchase_return)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct ReturnView {
+    pub purchase_id: Uuid,
+    pub lines: String,
+    pub amount: i64,
+    pub clawed: i64,
+    pub given_back: i64,
+}
+
+/// What came back of some purchases, return by return.
+///
+/// # Errors
+/// As [`Error`].
+pub fn returned(conn: &mut Connection, purchases: &[Uuid]) -> Result<Vec<ReturnView>, Error> {
+    Ok(purchase_return::table
+        .filter(purchase_return::purchase_id.eq_any(purchases))
+        .order((purchase_return::purchase_id, purchase_return::id))
+        .select(ReturnView::as_select())
+        .load(conn)?)
+}
+
+/// The returns of a purchase newest first, before an id.
+///
+/// # Errors
+/// As [`Error`].
+pub fn returns(
+    conn: &mut Connection,
+    of: PurchaseId,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Document>, Error> {
+    use purchase_return::{answer, id, member_id, purchase_id, store_id, table};
+    Ok(table
+        .filter(purchase_id.eq(of.uuid()).and(id.lt(before.unwrap_or(Uuid::max()))))
+        .order(id.desc())
+        .limit(limit)
+        .select((id, member_id, store_id, answer))
+        .load(conn)?)
+}
+
+/// A redemption as it stands.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = redemption)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct RedemptionState {
+    pub id: Uuid,
+    pub member_id: Uuid,
+    pub store_id: Option<Uuid>,
+    pub reward: Option<String>,
+    pub points: i64,
+    pub worth: Option<i64>,
+    pub status: String,
+    pub recorded_at: Instant,
+    pub purchase_id: Option<Uuid>,
+    pub held_until: Option<Instant>,
+}
+
 /// A redemption by id.
 ///
 /// # Errors
 /// As [`Error`].
-pub fn redemption(conn: &mut Connection, id: RedemptionId) -> Result<Option<Document>, Error> {
-    let columns = (redemption::id, redemption::member_id, redemption::store_id, redemption::answer);
-    Ok(redemption::table.find(id.uuid()).select(columns).first(conn).optional()?)
+pub fn redemption(conn: &mut Connection, id: RedemptionId) -> Result<Option<RedemptionState>, Error> {
+    let row = redemption::table.find(id.uuid()).select(RedemptionState::as_select());
+    Ok(row.first(conn).optional()?)
 }
 
 /// A member's redemptions newest first, before an id.
@@ -115,13 +178,12 @@ pub fn redemptions(
     member: MemberId,
     before: Option<Uuid>,
     limit: i64,
-) -> Result<Vec<Document>, Error> {
-    let columns = (redemption::id, redemption::member_id, redemption::store_id, redemption::answer);
+) -> Result<Vec<RedemptionState>, Error> {
     Ok(redemption::table
         .filter(redemption::member_id.eq(member.uuid()).and(redemption::id.lt(before.unwrap_or(Uuid::max()))))
         .order(redemption::id.desc())
         .limit(limit)
-        .select(columns)
+        .select(RedemptionState::as_select())
         .load(conn)?)
 }
 
@@ -136,6 +198,7 @@ pub struct TierChangeView {
     pub at: Instant,
     pub recorded_at: Instant,
     pub cause: String,
+    pub reason: Option<String>,
     pub measure: i64,
     pub programme_version: i64,
 }
@@ -176,6 +239,30 @@ pub fn perk_grants(conn: &mut Connection, member: MemberId) -> Result<Vec<PerkGr
         .order((perk_grant::granted_at.desc(), perk_grant::perk))
         .limit(100)
         .select(PerkGrantView::as_select())
+        .load(conn)?)
+}
+
+/// A notice as people read it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notice)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct NoticeView {
+    pub due_at: Instant,
+    pub lead_days: i32,
+    pub noticed_at: Instant,
+    pub content: serde_json::Value,
+}
+
+/// The latest hundred notices a member was given, newest first.
+///
+/// # Errors
+/// As [`Error`].
+pub fn notices(conn: &mut Connection, member: MemberId) -> Result<Vec<NoticeView>, Error> {
+    Ok(notice::table
+        .filter(notice::member_id.eq(member.uuid()))
+        .order((notice::noticed_at.desc(), notice::due_at, notice::kind, notice::lead_days))
+        .limit(100)
+        .select(NoticeView::as_select())
         .load(conn)?)
 }
 

@@ -2,12 +2,13 @@
 
 use diesel::prelude::*;
 use tessera_rules::id::MemberId;
-use tessera_rules::time::{BirthDate, Instant};
+use tessera_rules::member::DayTotals;
+use tessera_rules::time::{BirthDate, Day, Instant};
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::rows::StandingRow;
-use super::schema::{member, standing};
+use super::schema::{member, qualifying_day, standing};
 
 /// A member's person. Debug prints no personal data.
 #[derive(Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -180,17 +181,38 @@ pub fn set_frozen(conn: &mut Connection, id: MemberId, frozen: bool) -> Result<(
     Ok(())
 }
 
+/// When the clock alone next changes a standing: the expression of the index `standing_due`, word by
+/// word.
+const DUE_AT: &str = "least(lots_due_at, holds_due_at, (idle).due_at, tier_due_at, (placement).until)";
+
+fn due_at() -> diesel::expression::SqlLiteral<diesel::sql_types::Nullable<diesel::sql_types::Timestamptz>> {
+    diesel::dsl::sql(DUE_AT)
+}
+
 /// Members whose standing the clock alone has changed by `at`, the longest due first.
 ///
 /// # Errors
 /// As [`Error`].
 pub fn due(conn: &mut Connection, at: Instant, limit: i64) -> Result<Vec<Uuid>, Error> {
-    use diesel::sql_types::{Nullable, Timestamptz};
-    let due_at = || diesel::dsl::sql::<Nullable<Timestamptz>>("least(lots_due_at, tier_due_at)");
     Ok(standing::table
-        .filter(standing::lots_due_at.is_not_null().or(standing::tier_due_at.is_not_null()))
+        .filter(due_at().is_not_null())
         .filter(due_at().le(at))
         .order((due_at(), standing::member_id))
+        .limit(limit)
+        .select(standing::member_id)
+        .load(conn)?)
+}
+
+/// Members whose standing the clock alone changes by `by`, after `after` by id.
+///
+/// # Errors
+/// As [`Error`].
+pub fn due_after(conn: &mut Connection, by: Instant, after: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, Error> {
+    Ok(standing::table
+        .filter(due_at().is_not_null())
+        .filter(due_at().le(by))
+        .filter(standing::member_id.gt(after.unwrap_or(Uuid::nil())))
+        .order(standing::member_id)
         .limit(limit)
         .select(standing::member_id)
         .load(conn)?)
@@ -202,11 +224,30 @@ pub fn due(conn: &mut Connection, at: Instant, limit: i64) -> Result<Vec<Uuid>, 
 /// As [`Error`].
 pub fn next_due(conn: &mut Connection) -> Result<Option<Instant>, Error> {
     use diesel::sql_types::{Nullable, Timestamptz};
-    let due_at = diesel::dsl::sql::<Nullable<Timestamptz>>("min(least(lots_due_at, tier_due_at))");
-    Ok(standing::table
-        .filter(standing::lots_due_at.is_not_null().or(standing::tier_due_at.is_not_null()))
-        .select(due_at)
-        .first(conn)?)
+    let earliest = diesel::dsl::sql::<Nullable<Timestamptz>>(&format!("min({DUE_AT})"));
+    Ok(standing::table.filter(due_at().is_not_null()).select(earliest).first(conn)?)
+}
+
+/// Members after `after` by id.
+///
+/// # Errors
+/// As [`Error`].
+pub fn ids(conn: &mut Connection, after: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, Error> {
+    let rest = standing::table.filter(standing::member_id.gt(after.unwrap_or(Uuid::nil())));
+    Ok(rest.order(standing::member_id).limit(limit).select(standing::member_id).load(conn)?)
+}
+
+/// The qualifying days of some members from a day on.
+///
+/// # Errors
+/// As [`Error`].
+pub fn days_from(conn: &mut Connection, members: &[Uuid], from: Day) -> Result<Vec<(Uuid, Day, DayTotals)>, Error> {
+    let rows: Vec<(Uuid, Day, i64, i64, i64, i64)> = qualifying_day::table
+        .filter(qualifying_day::member_id.eq_any(members).and(qualifying_day::day.ge(from)))
+        .load(conn)?;
+    let totals = |points, spend, visits, given| DayTotals { points, spend, visits, given };
+    let day = |(member, day, points, spend, visits, given)| (member, day, totals(points, spend, visits, given));
+    Ok(rows.into_iter().map(day).collect())
 }
 
 /// Members born on one of the given (month, day) pairs, after `after` by id.

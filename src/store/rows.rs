@@ -6,7 +6,7 @@ use diesel::deserialize::{self, FromSql};
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, Output, ToSql, WriteTuple};
 use diesel::sql_types::{
-    BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Record, SmallInt, Text, Timestamptz, Uuid as UuidType,
+    Array, BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Record, SmallInt, Text, Timestamptz, Uuid as UuidType,
 };
 use uuid::Uuid;
 
@@ -47,6 +47,17 @@ macro_rules! rows {
 }
 
 rows! {
+    /// Inactivity: from when it counts, after how many months the first open lot lapses by it, when.
+    InactivityRow = "inactivity" as InactivityType {
+        active_at: At => Timestamptz,
+        months: Option<i32> => Nullable<Integer>,
+        due_at: Option<At> => Nullable<Timestamptz>,
+    }
+    /// A placement by staff: the tier held without it, and its end.
+    PlacementRow = "placement" as PlacementType {
+        own: String => Text,
+        until: At => Timestamptz,
+    }
     /// A member's balances and standing.
     StandingRow = "standing" as StandingType {
         member_id: Uuid => UuidType,
@@ -77,6 +88,10 @@ rows! {
         boost_until: Option<At> => Nullable<Timestamptz>,
         otp_step: i64 => BigInt,
         version: i64 => BigInt,
+        holds_due_at: Option<At> => Nullable<Timestamptz>,
+        idle: InactivityRow => InactivityType,
+        tier_until: Option<At> => Nullable<Timestamptz>,
+        placement: Option<PlacementRow> => Nullable<PlacementType>,
     }
     /// A ledger entry.
     EntryRow = "entry" as EntryType {
@@ -105,6 +120,12 @@ rows! {
         occurred_at: At => Timestamptz,
         available_from: At => Timestamptz,
         expires_at: Option<At> => Nullable<Timestamptz>,
+        held: i64 => BigInt,
+        lapsed: i64 => BigInt,
+        pending: bool => Bool,
+        origin: Option<i64> => Nullable<BigInt>,
+        fixed: bool => Bool,
+        idle_months: Option<i32> => Nullable<Integer>,
     }
     /// A change of a lot.
     LotMovementRow = "lot_movement" as LotMovementType {
@@ -112,6 +133,8 @@ rows! {
         entry: i64 => BigInt,
         lot: i64 => BigInt,
         points: i64 => BigInt,
+        held: i64 => BigInt,
+        lapsed: i64 => BigInt,
     }
     /// A qualifying day; on its way in, what is added to it.
     DayRow = "qualifying_day" as DayType {
@@ -133,6 +156,7 @@ rows! {
         cause: String => Text,
         measure: i64 => BigInt,
         programme_version: i64 => BigInt,
+        reason: Option<String> => Nullable<Text>,
     }
     /// A granted perk.
     PerkGrantRow = "perk_grant" as PerkGrantType {
@@ -162,6 +186,7 @@ rows! {
         points: i64 => BigInt,
         micropoints: Option<i64> => Nullable<BigInt>,
         answer: String => Text,
+        redemption_id: Option<Uuid> => Nullable<UuidType>,
     }
     /// A redemption.
     RedemptionRow = "redemption" as RedemptionType {
@@ -176,6 +201,52 @@ rows! {
         actor_role: String => Text,
         actor_id: Option<Uuid> => Nullable<UuidType>,
         answer: String => Text,
+        purchase_id: Option<Uuid> => Nullable<UuidType>,
+        held_until: Option<At> => Nullable<Timestamptz>,
+        entry: Option<i64> => Nullable<BigInt>,
+        bite_lots: Vec<i64> => Array<BigInt>,
+        bite_points: Vec<i64> => Array<BigInt>,
+    }
+    /// A return of goods.
+    ReturnRow = "purchase_return" as ReturnType {
+        id: Uuid => UuidType,
+        member_id: Uuid => UuidType,
+        purchase_id: Uuid => UuidType,
+        store_id: Uuid => UuidType,
+        source: String => Text,
+        external_id: String => Text,
+        content: Bytes => Binary,
+        reason: String => Text,
+        recorded_at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        lines: String => Text,
+        amount: i64 => BigInt,
+        clawed: i64 => BigInt,
+        owed: i64 => BigInt,
+        forgiven: i64 => BigInt,
+        micropoints: i64 => BigInt,
+        given_back: i64 => BigInt,
+        answer: String => Text,
+    }
+    /// One use of an entitlement.
+    EntitlementUseRow = "entitlement_use" as EntitlementUseType {
+        member_id: Uuid => UuidType,
+        code: String => Text,
+        year: i32 => Integer,
+        number: i32 => Integer,
+        used_at: At => Timestamptz,
+        day: Option<Day> => Nullable<Date>,
+        multiplier: Option<i64> => Nullable<BigInt>,
+    }
+    /// A notice; its content as the rules write it.
+    NoticeRow = "notice" as NoticeType {
+        member_id: Uuid => UuidType,
+        kind: String => Text,
+        due_at: At => Timestamptz,
+        lead_days: i32 => Integer,
+        noticed_at: At => Timestamptz,
+        content: Json => Jsonb,
     }
     /// How many of a reward were handed out.
     RewardUsageRow = "reward_usage" as RewardUsageType {

@@ -111,6 +111,10 @@ diesel::table! {
         boost_until -> Nullable<Timestamptz>,
         otp_step -> Int8,
         version -> Int8,
+        holds_due_at -> Nullable<Timestamptz>,
+        idle -> crate::store::rows::InactivityType,
+        tier_until -> Nullable<Timestamptz>,
+        placement -> Nullable<crate::store::rows::PlacementType>,
     }
 }
 
@@ -143,6 +147,12 @@ diesel::table! {
         occurred_at -> Timestamptz,
         available_from -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
+        held -> Int8,
+        lapsed -> Int8,
+        pending -> Bool,
+        origin -> Nullable<Int8>,
+        fixed -> Bool,
+        idle_months -> Nullable<Int4>,
     }
 }
 
@@ -152,6 +162,8 @@ diesel::table! {
         entry -> Int8,
         lot -> Int8,
         points -> Int8,
+        held -> Int8,
+        lapsed -> Int8,
     }
 }
 
@@ -177,6 +189,7 @@ diesel::table! {
         cause -> Text,
         measure -> Int8,
         programme_version -> Int8,
+        reason -> Nullable<Text>,
     }
 }
 
@@ -210,6 +223,7 @@ diesel::table! {
         points -> Int8,
         micropoints -> Nullable<Int8>,
         answer -> Text,
+        redemption_id -> Nullable<Uuid>,
     }
 }
 
@@ -226,6 +240,58 @@ diesel::table! {
         actor_role -> Text,
         actor_id -> Nullable<Uuid>,
         answer -> Text,
+        purchase_id -> Nullable<Uuid>,
+        held_until -> Nullable<Timestamptz>,
+        entry -> Nullable<Int8>,
+        bite_lots -> Array<Int8>,
+        bite_points -> Array<Int8>,
+    }
+}
+
+diesel::table! {
+    purchase_return (id) {
+        id -> Uuid,
+        member_id -> Uuid,
+        purchase_id -> Uuid,
+        store_id -> Uuid,
+        source -> Text,
+        external_id -> Text,
+        content -> Bytea,
+        reason -> Text,
+        recorded_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        lines -> Text,
+        amount -> Int8,
+        clawed -> Int8,
+        owed -> Int8,
+        forgiven -> Int8,
+        micropoints -> Int8,
+        given_back -> Int8,
+        answer -> Text,
+    }
+}
+
+diesel::table! {
+    entitlement_use (member_id, code, year, number) {
+        member_id -> Uuid,
+        code -> Text,
+        year -> Int4,
+        number -> Int4,
+        used_at -> Timestamptz,
+        day -> Nullable<Date>,
+        multiplier -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    notice (member_id, kind, due_at, lead_days) {
+        member_id -> Uuid,
+        kind -> Text,
+        due_at -> Timestamptz,
+        lead_days -> Int4,
+        noticed_at -> Timestamptz,
+        content -> Jsonb,
     }
 }
 

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::ledger::{EntryView, PerkGrantView, TierChangeView};
+use super::rows::{InactivityRow, PlacementRow};
 use super::schema::{
-    entry, lot, lot_movement, member, perk_grant, programme_version, purchase, qualifying_day, redemption,
-    reward_usage, standing, store, tier_change,
+    entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version, purchase,
+    purchase_return, qualifying_day, redemption, reward_usage, standing, store, tier_change,
 };
 
 /// Rows of one table, each with its member, in the order of members and then of numbers.
@@ -47,6 +48,10 @@ pub struct StandingView {
     pub lots_due_at: Option<Instant>,
     pub tier_due_at: Option<Instant>,
     pub boost_until: Option<Instant>,
+    pub holds_due_at: Option<Instant>,
+    pub idle: InactivityRow,
+    pub tier_until: Option<Instant>,
+    pub placement: Option<PlacementRow>,
 }
 
 /// What the standing repeats of a person.
@@ -69,6 +74,12 @@ pub struct LotView {
     pub occurred_at: Instant,
     pub available_from: Instant,
     pub expires_at: Option<Instant>,
+    pub held: i64,
+    pub lapsed: i64,
+    pub pending: bool,
+    pub origin: Option<i64>,
+    pub fixed: bool,
+    pub idle_months: Option<i32>,
 }
 
 /// A change of a lot.
@@ -79,6 +90,8 @@ pub struct MovementView {
     pub entry: i64,
     pub lot: i64,
     pub points: i64,
+    pub held: i64,
+    pub lapsed: i64,
 }
 
 /// A qualifying day.
@@ -106,6 +119,50 @@ pub struct PurchaseView {
     pub points: i64,
     pub micropoints: Option<i64>,
     pub answer: String,
+    pub redemption_id: Option<Uuid>,
+}
+
+/// A return.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = purchase_return)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct ReturnView {
+    pub id: Uuid,
+    pub purchase_id: Uuid,
+    pub store_id: Uuid,
+    pub recorded_at: Instant,
+    pub lines: String,
+    pub amount: i64,
+    pub clawed: i64,
+    pub owed: i64,
+    pub forgiven: i64,
+    pub micropoints: i64,
+    pub given_back: i64,
+}
+
+/// A use of an entitlement.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = entitlement_use)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct UseView {
+    pub code: String,
+    pub year: i32,
+    pub number: i32,
+    pub used_at: Instant,
+    pub day: Option<Day>,
+    pub multiplier: Option<i64>,
+}
+
+/// A notice.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notice)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct NoticeView {
+    pub kind: String,
+    pub due_at: Instant,
+    pub lead_days: i32,
+    pub noticed_at: Instant,
+    pub content: Value,
 }
 
 /// A redemption.
@@ -117,7 +174,14 @@ pub struct RedemptionView {
     pub store_id: Option<Uuid>,
     pub reward: Option<String>,
     pub points: i64,
+    pub worth: Option<i64>,
+    pub status: String,
     pub recorded_at: Instant,
+    pub purchase_id: Option<Uuid>,
+    pub held_until: Option<Instant>,
+    pub entry: Option<i64>,
+    pub bite_lots: Vec<i64>,
+    pub bite_points: Vec<i64>,
 }
 
 /// Members with ids in one range, and what the ledger says of them.
@@ -140,6 +204,9 @@ pub struct History {
     pub grants: Rows<PerkGrantView>,
     pub purchases: Rows<PurchaseView>,
     pub redemptions: Rows<RedemptionView>,
+    pub returns: Rows<ReturnView>,
+    pub uses: Rows<UseView>,
+    pub notices: Rows<NoticeView>,
 }
 
 /// A range of member ids, both ends in it.
@@ -288,21 +355,34 @@ pub fn history(conn: &mut Connection, range: Range) -> Result<History, Error> {
         grants: rows!(conn, range, perk_grant.member_id, (perk, occasion), PerkGrantView::as_select()),
         purchases: rows!(conn, range, purchase.member_id, (id), PurchaseView::as_select()),
         redemptions: rows!(conn, range, redemption.member_id, (id), RedemptionView::as_select()),
+        returns: rows!(conn, range, purchase_return.member_id, (id), ReturnView::as_select()),
+        uses: rows!(conn, range, entitlement_use.member_id, (code, year, number), UseView::as_select()),
+        notices: rows!(conn, range, notice.member_id, (due_at, kind, lead_days), NoticeView::as_select()),
     })
 }
 
-/// A receipt number that is on record twice: its source and its number. The unique key forbids it;
-/// this finds a key that is broken or gone.
+/// A document number that is on record twice: its table, its source and its number. Unique keys
+/// forbid it; this finds a key that is broken or gone.
 ///
 /// # Errors
 /// As [`Error`].
-pub fn receipt_twice(conn: &mut Connection) -> Result<Option<(String, String)>, Error> {
-    Ok(purchase::table
+pub fn number_twice(conn: &mut Connection) -> Result<Option<(&'static str, String, String)>, Error> {
+    let receipt: Option<(String, String)> = purchase::table
         .group_by((purchase::source, purchase::external_id))
         .having(diesel::dsl::count_star().gt(1))
         .select((purchase::source, purchase::external_id))
         .first(conn)
-        .optional()?)
+        .optional()?;
+    if let Some((source, number)) = receipt {
+        return Ok(Some(("purchase", source, number)));
+    }
+    let returned: Option<(String, String)> = purchase_return::table
+        .group_by((purchase_return::source, purchase_return::external_id))
+        .having(diesel::dsl::count_star().gt(1))
+        .select((purchase_return::source, purchase_return::external_id))
+        .first(conn)
+        .optional()?;
+    Ok(returned.map(|(source, number)| ("purchase_return", source, number)))
 }
 
 /// An idempotency key that points to a document.
@@ -324,6 +404,7 @@ pub fn key_without_document(conn: &mut Connection) -> Result<Option<(Uuid, Strin
         "select i.member_id, i.key from idempotency i where i.document_id is not null \
          and not exists (select from purchase p where p.id = i.document_id) \
          and not exists (select from redemption r where r.id = i.document_id) \
+         and not exists (select from purchase_return r where r.id = i.document_id) \
          order by i.member_id, i.key limit 1",
     );
     Ok(found.get_result::<Key>(conn).optional()?.map(|found| (found.member_id, found.key)))

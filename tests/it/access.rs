@@ -378,9 +378,21 @@ fn a_cashier_sees_only_the_purchases_of_the_store() {
         assert_eq!(may(&cashier, action, &document(Some(here))), Verdict::Allow);
         assert_eq!(may(&cashier, action, &document(Some(there))), Verdict::NotFound);
         assert_eq!(may(&cashier, action, &document(None)), Verdict::NotFound);
-        for role in [StaffRole::Manager, StaffRole::Admin] {
-            assert_eq!(may(&staff(role, None), action, &document(Some(there))), Verdict::Allow);
+        let (manager, admin) = (staff(StaffRole::Manager, Some(here)), staff(StaffRole::Admin, None));
+        for store in [None, Some(here), Some(there)] {
+            assert_eq!(may(&admin, action, &document(store)), Verdict::Allow);
         }
+        assert_eq!(may(&manager, action, &document(None)), Verdict::Allow);
+        assert_eq!(may(&manager, action, &document(Some(here))), Verdict::Allow);
+    }
+    // A manager sees what other stores do, and leaves it alone.
+    let manager = staff(StaffRole::Manager, Some(here));
+    for action in [Action::ReadPurchase, Action::ReadRedemption] {
+        assert_eq!(may(&manager, action, &document(Some(there))), Verdict::Allow);
+    }
+    for action in [Action::ReturnPurchase, Action::SettleRedemption] {
+        assert_eq!(may(&manager, action, &document(Some(there))), Verdict::NotFound);
+        assert_eq!(may(&caller(Kind::Member(member), None), action, &document(Some(there))), Verdict::Forbidden);
     }
     assert_eq!(may(&cashier, Action::LookUpMember, &Resource::Member(member)), Verdict::Allow);
     assert_eq!(may(&cashier, Action::EnrolMember, &Resource::Programme), Verdict::Allow);
@@ -395,7 +407,8 @@ fn every_role_has_its_limit() {
         let staff = [StaffRole::Cashier, StaffRole::Manager, StaffRole::Admin].map(|role| staff(role, None));
         staff.map(|caller| may(&caller, action, &resource) == Verdict::Allow)
     };
-    let of_a_manager = [Action::AdjustPoints, Action::FreezeMember, Action::ReadLedger, Action::ReadMembers];
+    let of_a_manager =
+        [Action::AdjustPoints, Action::FreezeMember, Action::PlaceTier, Action::ReadLedger, Action::ReadMembers];
     for action in of_a_manager {
         assert_eq!(verdicts(action), [false, true, true], "{action:?}");
     }

@@ -38,9 +38,14 @@ fn rules_and_exclusions_line_by_line() {
     assert_eq!(
         whole["explanation"]["lines"],
         json!([
-            {"line": 1, "basis": 0, "excluded": {"category": "tobacco"}, "multiplier": "1", "points": 0},
-            {"line": 2, "basis": 0, "excluded": "sku", "multiplier": "1", "points": 0},
-            {"line": 3, "basis": 1000, "multiplier": "3", "rule": "house-blend", "points": 30},
+            {
+                "line": 1, "sold_for": 5000, "basis": 0, "excluded": {"category": "tobacco"}, "multiplier": "1",
+                "points": 0,
+            },
+            {"line": 2, "sold_for": 10_000, "basis": 0, "excluded": "sku", "multiplier": "1", "points": 0},
+            {
+                "line": 3, "quantity": "0.25", "basis": 1000, "multiplier": "3", "rule": "house-blend", "points": 30,
+            },
             {"line": 4, "basis": 1000, "multiplier": "1", "points": 10},
         ])
     );

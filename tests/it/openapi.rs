@@ -91,7 +91,8 @@ fn nothing_is_missing() {
 }
 
 fn moves_points(path: &str) -> bool {
-    path.ends_with("/purchases") || path.ends_with("/redemptions") || path.ends_with("/adjustments")
+    let moving = ["purchases", "redemptions", "adjustments", "returns", "capture", "void"];
+    path.rsplit('/').next().is_some_and(|last| moving.contains(&last))
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn first_answer() -> Value {
         "breakdown": [{"kind": "base", "points": 82}],
         "lots": [{
             "number": 1, "points": 82, "remaining": 82, "occurred_at": null, "available_from": null,
-            "expires_at": "2032-03-31T16:00:00Z",
+            "expires_at": "2032-03-31T16:00:00Z", "pending": false, "held": 0, "lapsed": 0, "origin": null,
         }],
         "balance": {"available": 82, "pending": 0, "held": 0, "debt": 0},
         "tier": {

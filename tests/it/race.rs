@@ -101,6 +101,36 @@ fn one_receipt_is_one_purchase() {
     assert_eq!(app.db.number("select available as value from standing"), 100);
 }
 
+/// Each process remembers what it wrote last; the other may have changed it since.
+#[test]
+fn what_one_process_remembers_another_may_change() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let (till, there, manager) = (app.cashier(), elsewhere.cashier(), elsewhere.manager());
+    let member = make::member(&till);
+    let buy = |till: &Caller| till.post("/v1/till/purchases", &receipt(&member, &[line(10_000)]));
+    for turn in 1..=4 {
+        let till = if turn % 2 == 0 { &there } else { &till };
+        assert_eq!(buy(till).expect(201)["balance"]["available"], 100 * turn);
+    }
+    let turn = |how: &str| {
+        let path = format!("/v1/admin/members/{}/{how}", member.id);
+        manager.post(&path, &json!({"reason": "a look at the account"})).expect(200)
+    };
+    // Granted on what is remembered, if nobody asked the database.
+    turn("freeze");
+    buy(&till).problem(422, "member_frozen");
+    // Refused on what is remembered, if nobody asked the database.
+    buy(&there).problem(422, "member_frozen");
+    turn("unfreeze");
+    assert_eq!(buy(&till).expect(201)["balance"]["available"], 500);
+    let all = |caller: &Caller| caller.post("/v1/member/redemptions", &json!({"points": 500}));
+    let own = app.member(&member);
+    assert_eq!(all(&own).expect(201)["balance"]["available"], 0);
+    assert_eq!(buy(&there).expect(201)["balance"]["available"], 100);
+    all(&own).problem(422, "insufficient_points");
+}
+
 /// Receipts and keys are claimed across members, whom different processes lock.
 #[test]
 fn one_number_is_one_document_for_whomever() {
@@ -151,4 +181,55 @@ fn the_last_three_of_a_reward_go_to_three() {
     }
     assert_eq!(app.db.number("select used as value from reward_usage"), 3);
     assert_eq!(app.db.number("select sum(available)::bigint as value from standing"), 30 * 100 - 3 * 50);
+}
+
+#[test]
+fn goods_come_back_once() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let member = make::member(&callers[0]);
+    let ten = json!({"quantity": 10, "amount": 10_005});
+    let sale = callers[0].post("/v1/till/purchases", &receipt(&member, &[ten, line(100)])).expect(201);
+    let path = format!("/v1/till/purchases/{}/returns", sale["id"].as_str().unwrap());
+    let piece =
+        |number: &str| json!({"external_id": number, "lines": [{"line": 1, "quantity": 1}], "reason": "damaged"});
+    let replies = all_at_once(13, &callers, |till, _| till.post(&path, &piece(&key())));
+    assert_eq!((count(&replies, 201), count(&replies, 422)), (10, 3));
+    for refused in replies.iter().filter(|reply| reply.status == 422) {
+        refused.problem(422, "more_than_left");
+    }
+    let amounts =
+        replies.iter().filter(|reply| reply.status == 201).map(|reply| reply.json()["amount"]["amount"].as_i64());
+    assert_eq!(amounts.map(Option::unwrap).sum::<i64>(), 10_005, "ten pieces are the line");
+    assert_eq!(app.db.number("select available as value from standing"), 1, "what is left earned 1");
+
+    // The rest, sent by many at once under one number.
+    let rest = json!({"external_id": "B-1", "all": true, "reason": "damaged"});
+    let replies = all_at_once(12, &callers, |till, _| till.post(&path, &rest));
+    assert_eq!((count(&replies, 201), count(&replies, 200)), (1, 11));
+    assert!(replies.iter().all(|reply| reply.text == replies[0].text));
+    assert_eq!(app.db.number("select count(*) as value from purchase_return"), 11);
+    assert_eq!(app.db.number("select available as value from standing"), 0);
+}
+
+#[test]
+fn a_hold_is_captured_once() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let member = make::member(&callers[0]);
+    earn(&callers[0], &member, 500);
+    let hold = json!({
+        "member_id": member.id, "points": 300, "mode": "hold", "authorisation": {"otp": app.otp(&member)},
+    });
+    let held = callers[0].post("/v1/till/redemptions", &hold).expect(201);
+    let path = format!("/v1/till/redemptions/{}/capture", held["id"].as_str().unwrap());
+    let replies = all_at_once(12, &callers, |till, _| till.post(&path, &json!({"points": 100})));
+    assert_eq!(count(&replies, 200), 1);
+    for refused in replies.iter().filter(|reply| reply.status != 200) {
+        assert_eq!(refused.problem(409, "not_held")["redemption_status"], "captured");
+    }
+    assert_eq!(app.db.number("select available as value from standing"), 400);
+    assert_eq!(app.db.number("select held as value from standing"), 0);
 }

@@ -47,7 +47,9 @@ fn a_code_from_the_card_spends_once() {
     assert_eq!((again.status, &again.text), (201, &first.text));
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     till.post(TILL, &with_otp(&member, 100, &otp)).problem(403, "code_used");
-    assert_eq!(till.get(&format!("{TILL}/{id}")).text, first.text);
+    let now = till.get(&format!("{TILL}/{id}")).expect(200);
+    assert_eq!((&now["id"], &now["status"], &now["points"]), (&json!(id), &json!("captured"), &json!(200)));
+    assert_eq!((&now["money_off"], &now["expires_at"]), (&json!({"amount": 200, "currency": "CNY"}), &Value::Null));
     assert_eq!(app.db.number("select available as value from standing"), 300);
 }
 

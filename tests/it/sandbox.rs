@@ -117,7 +117,7 @@ fn a_year_day_by_day() {
     set(&app, "2032-03-03T16:00:00Z");
     let fallen = tier();
     assert_eq!((&fallen["code"], &fallen["progress"]["value"]), (&json!("basic"), &json!(0)));
-    let change = json!({"from": "silver", "to": "basic", "at": kept, "cause": "review", "measure": 0});
+    let change = json!({"from": "silver", "to": "basic", "at": kept, "cause": "review", "reason": null, "measure": 0});
     assert_eq!(fallen["history"][0], change);
 
     for _ in 0..40 {

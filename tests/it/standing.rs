@@ -26,6 +26,7 @@ fn the_balance_tells_what_lapses_when() {
     assert!(balance["as_of"].take().as_str().unwrap().starts_with("2031-03-05T04:0"));
     let expected = json!({
         "available": 310, "pending": 0, "held": 0, "debt": 0, "lifetime_earned": 310, "as_of": null,
+        "activating": [],
         "expiring": [
             {"points": 200, "expires_at": "2031-03-08T16:00:00Z"},
             {"points": 10, "expires_at": "2032-02-29T16:00:00Z"},
@@ -126,6 +127,50 @@ fn lists_come_in_pages() {
 }
 
 #[test]
+fn what_is_foretold_is_what_happens() {
+    // Points wait three days; Silver's lapse by inactivity, and a fall of the tier gives them dates again.
+    let app = App::with(|programme| {
+        programme["earning"]["pending_days"] = json!(3);
+        programme["tiers"]["window"]["days"] = json!(30);
+        programme["tiers"]["lots_on_change"] = json!("take");
+        programme["tiers"]["levels"][1]["expiry"] = json!({"policy": "inactivity", "months": 2});
+    });
+    let till = app.cashier();
+    let member = make::enrol(&till, &json!({"name": "Lin", "birth_date": "1990-03-05"}));
+    earn(&till, &member, 900);
+    app.advance("P10D");
+    earn(&till, &member, 400);
+    let held =
+        json!({"member_id": member.id, "points": 150, "mode": "hold", "authorisation": {"otp": app.otp(&member)}});
+    till.post("/v1/till/redemptions", &held).expect(201);
+    let caller = app.member(&member);
+    let balance = caller.get("/v1/member/balance").expect(200);
+    assert_eq!([&balance["available"], &balance["pending"], &balance["held"]], [750, 400, 150]);
+    let foretold = balance["expiring"].as_array().unwrap();
+    let sum: i64 = foretold.iter().map(|one| one["points"].as_i64().unwrap()).sum();
+    assert_eq!(sum, 1_300, "{foretold:?}");
+
+    let before = caller.get("/v1/member/ledger?limit=1").expect(200)["data"][0]["number"].as_i64().unwrap();
+    app.advance("P14M");
+    let ledger = caller.get("/v1/member/ledger?limit=100").expect(200);
+    let mut happened = Vec::new();
+    for entry in ledger["data"].as_array().unwrap().iter().rev() {
+        // The perk of next birthday was still to come: its points are not among those of that day.
+        if entry["kind"] != "expiry" || entry["number"].as_i64().unwrap() <= before || entry["points"] == 200 {
+            continue;
+        }
+        let (points, at) = (entry["points"].as_i64().unwrap(), entry["effective_at"].clone());
+        match happened.last_mut() {
+            Some((last, sum)) if *last == at => *sum += points,
+            _ => happened.push((at, points)),
+        }
+    }
+    let foretold: Vec<_> =
+        foretold.iter().map(|one| (one["expires_at"].clone(), one["points"].as_i64().unwrap())).collect();
+    assert_eq!(happened, foretold);
+}
+
+#[test]
 fn the_tier_comes_with_its_history_and_the_way_on() {
     let app = App::start();
     let till = app.cashier();
@@ -144,7 +189,12 @@ fn the_tier_comes_with_its_history_and_the_way_on() {
             "measure": "points", "value": 1200, "next": "gold", "missing": 3800,
             "kept_until": "2032-03-03T16:00:00Z",
         },
-        "history": [{"from": "basic", "to": "silver", "at": null, "cause": "purchase", "measure": 1200}],
+        "fall": {"at": "2032-03-03T16:00:00Z", "to": "basic", "missing": 1000},
+        "placement": null,
+        "entitlements": [],
+        "history": [
+            {"from": "basic", "to": "silver", "at": null, "cause": "purchase", "reason": null, "measure": 1200},
+        ],
     });
     assert_eq!(tier, expected);
     // Two steps at once are one change.

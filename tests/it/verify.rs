@@ -1,5 +1,9 @@
 //! `tessera verify`: books that are right pass, and whoever changes a row is found out.
 
+mod anchor;
+mod eventful;
+mod shaken;
+
 use serde_json::{Value, json};
 
 use crate::support::App;

@@ -3,8 +3,12 @@
 
 #![expect(dead_code, reason = "these types only describe; nothing is made of them")]
 
+mod ladder;
+
 use chrono::NaiveDate;
 use utoipa::ToSchema;
+
+pub(super) use ladder::{TierLevel, TierLevelView, Tiers};
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -23,11 +27,20 @@ pub(super) struct Programme {
     /// When points lapse; `never` where nothing is said.
     #[schema(required = false)]
     expiry: Expiry,
+    /// What keeps points alive that lapse by inactivity; both where nothing is said.
+    #[schema(required = false)]
+    activities: Vec<Activity>,
+    /// What becomes of points when goods come back.
+    #[schema(required = false)]
+    returns: Returns,
     /// Points as money off; absent: not offered.
     redemption: Option<MoneyOff>,
     /// The tiers and what they measure; one tier for all where nothing is said.
     #[schema(required = false)]
     tiers: Tiers,
+    /// What members are warned of, and how many days ahead.
+    #[schema(required = false)]
+    notices: Notices,
     /// Promotions, in no particular order: priority decides.
     #[schema(required = false)]
     promotions: Vec<Promotion>,
@@ -51,6 +64,9 @@ pub(super) struct Earning {
     /// Whether the fraction of a point left by a sale is kept for the next one.
     #[schema(required = false, default = false)]
     carry_remainder: bool,
+    /// Days of 24 hours for which the points of a purchase are pending.
+    #[schema(required = false, maximum = 90, default = 0)]
+    pending_days: u32,
     /// Categories that earn nothing.
     #[schema(required = false, example = json!(["gift-cards"]))]
     excluded_categories: Vec<String>,
@@ -135,6 +151,65 @@ pub(super) enum Expiry {
         #[schema(required = false)]
         round: Period,
     },
+    /// Points lapse at the end of a fixed date of the year.
+    OnDate {
+        /// As `MM-DD`; 29 February is 28 February in common years.
+        #[schema(min_items = 1, example = json!(["06-30", "12-31"]))]
+        dates: Vec<String>,
+        /// The first of the dates that lies at least so many months after they became available.
+        #[schema(required = false, maximum = 120, default = 0)]
+        at_least_months: u32,
+    },
+    /// Points lapse when the member has not been active for so many months.
+    Inactivity {
+        /// 1 to 240.
+        #[schema(minimum = 1, maximum = 240)]
+        months: u32,
+    },
+}
+
+/// What keeps points alive that lapse by inactivity.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Activity {
+    /// A purchase.
+    Earning,
+    /// A redemption.
+    Redeeming,
+}
+
+/// What becomes of points when goods come back.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Returns {
+    /// What becomes of points that should be taken back and are not there; `debt` where nothing is said.
+    #[schema(required = false)]
+    shortfall: Shortfall,
+    /// How many days points live that are given back to a lot that has lapsed.
+    #[schema(required = false, maximum = 3660, default = 30)]
+    expired_return_grace_days: u32,
+}
+
+/// What becomes of points that should be taken back and are not there.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Shortfall {
+    /// The member owes them.
+    Debt,
+    /// They are forgiven, and the return says how many.
+    Forgive,
+}
+
+/// How many days ahead members are warned; nothing in a list: never.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Notices {
+    /// Before points lapse, each 1 to 366; 30, 7 and 1 where nothing is said.
+    #[schema(required = false, example = json!([30, 7, 1]))]
+    expiry_days: Vec<u32>,
+    /// Before a tier falls, each 1 to 366; 30 where nothing is said.
+    #[schema(required = false, example = json!([30]))]
+    tier_days: Vec<u32>,
 }
 
 /// A part of the calendar.
@@ -162,76 +237,9 @@ pub(super) struct MoneyOff {
     /// The largest share of a basket that points may pay: above 0, at most 1.
     #[schema(required = false)]
     largest_share: Multiplier,
-}
-
-/// The ladder of tiers.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Tiers {
-    /// What is measured.
-    measure: Measure,
-    /// Over which days.
-    window: Window,
-    /// From the lowest, whose threshold is 0, up.
-    #[schema(min_items = 1)]
-    levels: Vec<TierLevel>,
-}
-
-/// What a threshold is compared with.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum Measure {
-    /// Base points, before any multiplier.
-    Points,
-    /// The eligible amounts in minor units.
-    Spend,
-    /// Purchases.
-    Visits,
-}
-
-/// Over which days the measure is taken.
-#[derive(ToSchema)]
-#[schema(example = json!({"kind": "rolling", "days": 365}))]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum Window {
-    /// A purchase counts for so many days.
-    Rolling {
-        /// 1 to 3660.
-        #[schema(minimum = 1, maximum = 3660)]
-        days: u32,
-    },
-    /// The running calendar year.
-    CalendarYear,
-    /// For ever.
-    Lifetime,
-}
-
-/// One tier.
-#[derive(ToSchema)]
-pub(super) struct TierLevel {
-    /// Names the tier.
-    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "gold")]
-    code: String,
-    /// What members see.
-    name: Text,
-    /// The measure at which it is reached.
-    #[schema(minimum = 0, example = 5000)]
-    threshold: i64,
-    /// Multiplies what purchases earn: 0 to 1000.
-    #[schema(required = false)]
-    earn_multiplier: Multiplier,
-    /// Benefits in words.
-    #[schema(required = false)]
-    benefits: Vec<Text>,
-}
-
-/// A tier as it is shown.
-#[derive(ToSchema)]
-pub(super) struct TierLevelView {
-    /// The code.
-    id: String,
-    #[serde(flatten)]
-    level: TierLevel,
+    /// Minutes after which a hold ends by itself.
+    #[schema(required = false, minimum = 1, maximum = 43_200, default = 15)]
+    hold_minutes: u32,
 }
 
 /// A promotion on purchases.
@@ -250,6 +258,9 @@ pub(super) struct Promotion {
     /// The most it may add to one purchase.
     #[schema(minimum = 1)]
     cap_per_purchase: Option<i64>,
+    /// When the points it adds lapse, where that is not as for the rest of the purchase; only for added
+    /// points, and not by inactivity.
+    expiry: Option<Expiry>,
     /// Lower comes first; equal priorities go by code.
     #[schema(required = false, default = 0)]
     priority: i32,

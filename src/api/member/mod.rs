@@ -1,6 +1,7 @@
 //! Routes under `/v1/member`: what a member asks about himself. Whose it is comes from the token,
 //! never from the request.
 
+mod entitlements;
 mod points;
 mod profile;
 mod redemptions;
@@ -23,6 +24,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::entries)
         .service(points::tier)
         .service(points::perks)
+        .service(points::notices)
+        .service(entitlements::create)
         .service(points::purchases)
         .service(redemptions::rewards)
         .service(redemptions::list)

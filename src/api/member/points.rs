@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::myself;
 use crate::access::{Action, Caller};
 use crate::api::Services;
+use crate::api::document::{Purchases, document_id, documents};
 use crate::api::error::{Code, Problem};
 use crate::api::extract::Query;
 use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
-use crate::api::problem::stored;
-use crate::api::views::{MemberBalance, TierView};
-use crate::store::ledger::{self, Document, EntryView, PerkGrantView, TierChangeView};
+use crate::api::views::{GivenNotice, MemberBalance, TierView};
+use crate::store::ledger::{self, EntryView, PerkGrantView, TierChangeView};
 
 /// Read one's own balance
 #[utoipa::path(
@@ -27,7 +27,7 @@ use crate::store::ledger::{self, Document, EntryView, PerkGrantView, TierChangeV
 pub(super) async fn balance(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ReadOwnBalance)?;
     let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
-    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)))
+    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)?))
 }
 
 /// A movement of points, as the member sees it.
@@ -35,7 +35,8 @@ pub(super) async fn balance(services: web::Data<Services>, caller: Caller) -> Re
 struct Movement {
     /// 1, 2, 3 … without a gap.
     number: i64,
-    /// `accrual`, `redemption`, `expiry`, `perk` or `adjustment`.
+    /// `accrual`, `redemption`, `expiry`, `perk`, `adjustment`, `activation`, `debt_payment`, `hold`,
+    /// `release`, `return` or `give_back`.
     kind: String,
     /// Where the points left.
     from: String,
@@ -47,15 +48,15 @@ struct Movement {
     effective_at: DateTime<Utc>,
     /// When it was recorded.
     recorded_at: DateTime<Utc>,
-    /// The purchase, redemption or adjustment it belongs to.
+    /// The purchase, return, redemption or adjustment it belongs to.
     document_id: Option<String>,
-    /// The perk's code or the adjustment's reason.
+    /// The perk's code, or the reason of the adjustment or the return.
     reason: Option<String>,
 }
 
 impl From<EntryView> for Movement {
     fn from(entry: EntryView) -> Self {
-        let document_id = entry.document_id.and_then(|id| document(&entry.kind, id));
+        let document_id = document_id(&entry);
         Self {
             number: entry.number,
             kind: entry.kind,
@@ -67,17 +68,6 @@ impl From<EntryView> for Movement {
             document_id,
             reason: entry.reason,
         }
-    }
-}
-
-/// The typed id of an entry's document.
-pub(crate) fn document(kind: &str, id: Uuid) -> Option<String> {
-    use tessera_rules::id::{AdjustmentId, PurchaseId, RedemptionId};
-    match kind {
-        "accrual" => Some(PurchaseId::new(id).to_string()),
-        "redemption" => Some(RedemptionId::new(id).to_string()),
-        "adjustment" => Some(AdjustmentId::new(id).to_string()),
-        _ => None,
     }
 }
 
@@ -118,16 +108,18 @@ struct TierMovement {
     to: String,
     /// When it took effect.
     at: DateTime<Utc>,
-    /// `purchase` or `review`.
+    /// `purchase`, `review`, `placement` or `placement_end`.
     cause: String,
+    /// What staff said about a placement.
+    reason: Option<String>,
     /// The measure at that moment.
     measure: i64,
 }
 
 impl From<TierChangeView> for TierMovement {
     fn from(change: TierChangeView) -> Self {
-        let TierChangeView { from_tier, to_tier, at, cause, measure, .. } = change;
-        Self { from: from_tier, to: to_tier, at, cause, measure }
+        let TierChangeView { from_tier, to_tier, at, cause, reason, measure, .. } = change;
+        Self { from: from_tier, to: to_tier, at, cause, reason, measure }
     }
 }
 
@@ -143,7 +135,7 @@ pub(super) async fn tier(services: web::Data<Services>, caller: Caller) -> Resul
     let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
     let history = services.pool.run(move |conn| ledger::tier_changes(conn, id)).await?;
     let history = history.into_iter().map(TierMovement::from).collect();
-    Ok(HttpResponse::Ok().json(OwnTier { tier: TierView::of(&settled), history }))
+    Ok(HttpResponse::Ok().json(OwnTier { tier: TierView::of(&settled)?, history }))
 }
 
 /// A perk that was granted.
@@ -180,11 +172,29 @@ pub(super) async fn perks(services: web::Data<Services>, caller: Caller) -> Resu
     Ok(HttpResponse::Ok().json(ListOf::whole(grants.into_iter().map(OwnPerk::from).collect())))
 }
 
+/// Read one's own notices
+///
+/// What the member was warned of: points that lapse, a tier that falls.
+#[utoipa::path(
+    operation_id = "own_notices",
+    responses((status = 200, description = "The latest hundred, newest first", body = ListOf<GivenNotice>))
+)]
+#[get("/notices")]
+pub(super) async fn notices(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let id = myself(&caller, Action::ReadOwnNotices)?;
+    let notices = services.pool.run(move |conn| ledger::notices(conn, id)).await?;
+    Ok(HttpResponse::Ok().json(ListOf::whole(notices.into_iter().map(GivenNotice::from).collect())))
+}
+
 /// Read one's own purchases
 #[utoipa::path(
     operation_id = "own_purchases",
     params(Page),
-    responses((status = 200, description = "Newest first, as they were answered first", body = ListOf<Object>))
+    responses((
+        status = 200,
+        description = "Newest first, as they were answered first, each with what came back of it",
+        body = ListOf<Object>,
+    ))
 )]
 #[get("/purchases")]
 pub(super) async fn purchases(
@@ -194,14 +204,9 @@ pub(super) async fn purchases(
 ) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ReadOwnPurchases)?;
     let before = page.cursor.as_ref().map(|cursor| cursor.open::<Uuid>("own_purchases")).transpose()?;
-    let rows = services.pool.run(move |conn| ledger::purchases(conn, id, before, page.limit.to_read())).await?;
-    documents("own_purchases", rows, page)
-}
-
-/// A page of documents as they were answered first: parsing them to write them again would gain
-/// nothing.
-pub(crate) fn documents(list: &str, rows: Vec<Document>, page: Page) -> Result<HttpResponse, Problem> {
-    let list = ListOf::new(list, rows, page.limit, |row| row.id, |row| row.answer);
-    let cursor = serde_json::to_string(&list.next_cursor).map_err(|_| Problem::new(Code::Internal))?;
-    Ok(stored(200, format!("{{\"data\":[{}],\"next_cursor\":{cursor}}}", list.data.join(",")), false))
+    let read = move |conn: &mut _| {
+        let rows = ledger::purchases(conn, id, before, page.limit.to_read())?;
+        Purchases::of(conn, rows)
+    };
+    documents("own_purchases", services.pool.run(read).await?.shown()?, page.limit)
 }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use tessera_rules::Command;
 use tessera_rules::amount::Points;
-use tessera_rules::command::Redeem;
+use tessera_rules::command::{Redeem, RedeemMode};
 use tessera_rules::id::RedemptionId;
 use tessera_rules::reward::Reward;
 use tessera_rules::text::Text;
@@ -15,14 +15,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::myself;
-use super::points::documents;
 use crate::access::{Action, Caller};
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
 use crate::api::extract::{IdempotencyKey, Json, Query, Reader};
 use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
-use crate::api::redeemed::{self, RedemptionView};
+use crate::api::redeemed::{self, RedemptionNow, RedemptionView};
 use crate::api::submit::{self, Request};
 use crate::clock::new_uuid;
 use crate::engine::Settled;
@@ -90,7 +89,8 @@ pub(super) async fn rewards(services: web::Data<Services>, caller: Caller) -> Re
 #[utoipa::path(
     operation_id = "own_redemptions",
     params(Page),
-    responses((status = 200, description = "Newest first, as they were answered first", body = ListOf<Object>))
+    responses((status = 200, description = "Newest first, as they stand now", body = ListOf<RedemptionNow>)),
+    extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
 )]
 #[get("/redemptions")]
 pub(super) async fn list(
@@ -101,7 +101,8 @@ pub(super) async fn list(
     let id = myself(&caller, Action::ReadOwnRedemptions)?;
     let before = page.cursor.as_ref().map(|cursor| cursor.open::<Uuid>("own_redemptions")).transpose()?;
     let rows = services.pool.run(move |conn| ledger::redemptions(conn, id, before, page.limit.to_read())).await?;
-    documents("own_redemptions", rows, page)
+    let ListOf { data, next_cursor } = ListOf::new("own_redemptions", rows, page.limit, |row| row.id, |row| row);
+    Ok(HttpResponse::Ok().json(ListOf { data: redeemed::now(&services, id, data).await?, next_cursor }))
 }
 
 /// What a member redeems.
@@ -135,7 +136,8 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, Problem> {
     let member = myself(&caller, Action::RedeemOwn)?;
     let what = redeemed::what(request.points, request.reward_id.as_deref())?;
-    let command = Command::Redeem(Redeem { id: RedemptionId::new(new_uuid()), store: None, what, otp_step: None });
+    let (id, mode) = (RedemptionId::new(new_uuid()), RedeemMode::Capture);
+    let command = Command::Redeem(Redeem { id, store: None, what, mode, otp_step: None });
     let submission = Request { caller: &caller, key, route: "POST /v1/member/redemptions", member, reader };
     submit::submit(&services, submission, &request, command, redeemed::show).await
 }

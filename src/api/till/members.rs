@@ -18,7 +18,7 @@ use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
 use crate::api::submit::{answer, render};
-use crate::api::views::MemberBalance;
+use crate::api::views::{MemberBalance, TierView};
 use crate::engine::{self, NewMember, Reply, Submission, Time};
 use crate::store::member::{self, Key, MemberRow};
 
@@ -259,5 +259,24 @@ pub(super) async fn balance(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
     let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
-    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)))
+    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)?))
+}
+
+/// Read a member's tier
+///
+/// With what it entitles to, and how much of that is left.
+#[utoipa::path(
+    operation_id = "till_member_tier",
+    responses((status = 200, description = "Settled to now", body = TierView)),
+    extensions(("x-problems" = json!(problems(&[Code::MemberUnknown, Code::NoProgramme]))))
+)]
+#[get("/members/{id}/tier")]
+pub(super) async fn tier(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<MemberId>,
+) -> Result<HttpResponse, Problem> {
+    permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
+    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    Ok(HttpResponse::Ok().json(TierView::of(&settled)?))
 }

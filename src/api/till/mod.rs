@@ -1,15 +1,18 @@
 //! Routes under `/v1/till`: what a till asks. A till serves every member, and sees the documents of
 //! its own store.
 
+mod authorisation;
+mod entitlements;
 pub mod members;
 pub mod purchases;
 pub mod redemptions;
-mod schemas;
+pub mod returns;
+pub(crate) mod schemas;
 
 use tessera_rules::id::StoreId;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::error::{Code, Problem};
+use super::error::{Code, Problem, both};
 use crate::access::Caller;
 
 /// Registers them.
@@ -19,15 +22,30 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(purchases::create)
         .service(purchases::find)
         .service(purchases::get)
+        .service(returns::create)
+        .service(returns::list)
         .service(redemptions::create)
         .service(redemptions::get)
+        .service(redemptions::capture)
+        .service(redemptions::void)
         .service(members::enrol)
         .service(members::find)
         .service(members::get)
-        .service(members::balance);
+        .service(members::balance)
+        .service(members::tier)
+        .service(entitlements::create);
 }
 
 /// The store a caller stands in; an admin stands in none and has no till.
 fn till_store(caller: &Caller) -> Result<StoreId, Problem> {
     caller.store.ok_or(Problem::new(Code::Forbidden))
+}
+
+/// Refuses a list that is too short or too long.
+fn within(pointer: &str, count: usize, least: usize, most: usize) -> Result<(), Problem> {
+    if (least..=most).contains(&count) {
+        return Ok(());
+    }
+    let detail = both(format!("Expected {least} to {most} of them."), format!("数量应为 {least} 到 {most}。"));
+    Err(Problem::field(Code::InvalidField, pointer, "count_invalid", detail))
 }

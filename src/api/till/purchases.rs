@@ -3,31 +3,33 @@
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tessera_rules::amount::{Currency, MAX_MAGNITUDE, Points};
-use tessera_rules::command::{Line, Purchase, Tender};
+use tessera_rules::amount::{Currency, MAX_MAGNITUDE, Minor, Points};
+use tessera_rules::command::{Line, PayWithPoints, Purchase, Tender};
 use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::explain::Explanation;
-use tessera_rules::id::{MemberId, PurchaseId};
+use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
 use tessera_rules::time::to_micros;
 use tessera_rules::{Command, Outcome};
 use utoipa::{IntoParams, ToSchema};
 
+use super::authorisation::{self, Authorisation};
 use super::schemas::{ExplanationSchema, LineSchema, TenderSchema};
-use super::till_store;
+use super::{till_store, within};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::contact;
+use crate::api::document::{Purchases, Returned, allowed, documents};
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::{Id, IdempotencyKey, Json, Query, Reader};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
-use crate::api::page::ListOf;
+use crate::api::page::{Limit, ListOf};
 use crate::api::problem::stored;
 use crate::api::submit::{self, Request};
 use crate::api::views::{BalanceView, LotView, ProgressView};
 use crate::clock::new_uuid;
 use crate::engine::{Answer, Render};
-use crate::store::ledger;
+use crate::store::ledger::{self, Document};
 
 /// A receipt.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -52,6 +54,21 @@ struct PurchaseRequest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<TenderSchema>)]
     tenders: Vec<Tender>,
+    /// Points that pay for a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redeem: Option<PayRequest>,
+}
+
+/// Points as money off a purchase.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PayRequest {
+    /// How many.
+    #[schema(value_type = i64, minimum = 1)]
+    points: Points,
+    /// What the member shows or types: his code or his PIN. A preview needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authorisation: Option<Authorisation>,
 }
 
 /// Lines a receipt may have.
@@ -93,13 +110,42 @@ impl PurchaseRequest {
                 return Err(Problem::field(Code::InvalidField, format!("/tenders/{i}/amount"), "too_small", detail));
             }
         }
+        if self.redeem.as_ref().is_some_and(|pay| !pay.points.is_positive()) {
+            let detail = both("Must be at least 1.", "必须至少为 1。");
+            return Err(Problem::field(Code::InvalidField, "/redeem/points", "too_small", detail));
+        }
         Ok(())
     }
 
+    /// Asks the policy, also whether the caller may spend the member's points where they pay.
+    fn permit(&self, caller: &Caller, action: Action) -> Result<(), Problem> {
+        let member = Resource::Member(self.member_id);
+        permit(caller, action, &member)?;
+        if self.redeem.is_some() {
+            permit(caller, Action::RedeemForMember, &member)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the member's say-so, where points pay.
+    async fn authorise(
+        &self,
+        services: &Services,
+        caller: &Caller,
+        key: &IdempotencyKey,
+    ) -> Result<Option<i64>, Problem> {
+        let Some(pay) = &self.redeem else { return Ok(None) };
+        let proof = authorisation::proof(pay.authorisation.as_ref(), "/redeem/authorisation")?;
+        let source = services.engine.store_code(till_store(caller)?).await?;
+        let receipt = Some((source, self.external_id.clone()));
+        authorisation::check(services, caller, key, receipt, self.member_id, proof).await
+    }
+
     /// The command of this receipt at the caller's store.
-    async fn command(&self, services: &Services, caller: &Caller) -> Result<Command, Problem> {
+    async fn command(&self, services: &Services, caller: &Caller, otp_step: Option<i64>) -> Result<Command, Problem> {
         let store = till_store(caller)?;
         let code = services.engine.store_code(store).await?;
+        let paid = self.redeem.as_ref().map(|pay| pay.points);
         Ok(Command::Purchase(Purchase {
             id: PurchaseId::new(new_uuid()),
             store,
@@ -110,17 +156,10 @@ impl PurchaseRequest {
             currency: self.currency,
             lines: self.lines.clone(),
             tenders: self.tenders.clone(),
-            content: Purchase::content_of(self.member_id, self.currency, &self.lines, &self.tenders),
+            redeem: paid.map(|points| PayWithPoints { id: RedemptionId::new(new_uuid()), points, otp_step }),
+            content: Purchase::content_of(self.member_id, self.currency, &self.lines, &self.tenders, paid),
         }))
     }
-}
-
-fn within(pointer: &str, count: usize, least: usize, most: usize) -> Result<(), Problem> {
-    if (least..=most).contains(&count) {
-        return Ok(());
-    }
-    let detail = both(format!("Expected {least} to {most} of them."), format!("数量应为 {least} 到 {most}。"));
-    Err(Problem::field(Code::InvalidField, pointer, "count_invalid", detail))
 }
 
 /// What a purchase earned, and why.
@@ -135,6 +174,9 @@ struct PurchaseView<'a> {
     recorded_at: DateTime<Utc>,
     /// Points before and after caps, and how many of them are pending.
     points: PointsView,
+    /// Points that paid for a part of it; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redeemed: Option<PaidView>,
     /// Where the points come from; sums to the points given.
     breakdown: Vec<Part<'a>>,
     /// Lots that opened.
@@ -146,6 +188,20 @@ struct PurchaseView<'a> {
     /// Why, factor by factor; stored with the purchase and never recomputed.
     #[schema(value_type = ExplanationSchema)]
     explanation: &'a Explanation,
+    /// What came back of it so far; absent where nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    returned: Option<Returned>,
+}
+
+/// Points that paid for a part of a purchase.
+#[derive(Serialize, ToSchema)]
+struct PaidView {
+    /// How many.
+    #[schema(value_type = i64)]
+    points: Points,
+    /// What they were worth, in minor units of the purchase's currency.
+    #[schema(value_type = i64)]
+    worth: Minor,
 }
 
 /// Points of a purchase.
@@ -190,7 +246,8 @@ fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
         id: outcome.id,
         occurred_at: outcome.occurred_at,
         recorded_at: outcome.recorded_at,
-        points: PointsView { wanted: outcome.wanted, given: outcome.given, pending: Points::ZERO },
+        points: PointsView { wanted: outcome.wanted, given: outcome.given, pending: outcome.pending },
+        redeemed: outcome.redeemed.map(|(points, worth)| PaidView { points, worth }),
         breakdown: breakdown(outcome),
         lots: outcome.lots.iter().map(LotView::from).collect(),
         balance: outcome.balance.into(),
@@ -200,6 +257,7 @@ fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
             progress: outcome.progress.clone().into(),
         },
         explanation: &outcome.explanation,
+        returned: None,
     }
 }
 
@@ -234,7 +292,8 @@ pub fn render(reader: Option<Reader>) -> Render {
 
 /// Preview a purchase
 ///
-/// The answer a purchase would get now; nothing is written. The id is not kept.
+/// The answer a purchase would get now; nothing is written. The id is not kept. Points that pay need no
+/// authorisation here.
 #[utoipa::path(
     operation_id = "preview_purchase",
     responses((status = 200, description = "What it would earn", body = PurchaseView)),
@@ -246,9 +305,9 @@ pub(super) async fn preview(
     caller: Caller,
     Json(request): Json<PurchaseRequest>,
 ) -> Result<HttpResponse, Problem> {
-    permit(&caller, Action::PreviewPurchase, &Resource::Member(request.member_id))?;
+    request.permit(&caller, Action::PreviewPurchase)?;
     request.check()?;
-    let command = request.command(&services, &caller).await?;
+    let command = request.command(&services, &caller, None).await?;
     let decided = services.engine.preview(request.member_id, command, caller.actor()).await?;
     let outcome = decided.map_err(|refusal| Problem::from(&refusal))?;
     let Answer { status, body } = show(200, &outcome);
@@ -263,6 +322,11 @@ const PROBLEMS: &[Code] = &[
     Code::OccurredTooEarly,
     Code::OccurredTooLate,
     Code::TendersExceedTotal,
+    Code::MoneyOffNotOffered,
+    Code::BelowMinimum,
+    Code::NotAStep,
+    Code::InsufficientPoints,
+    Code::ShareTooLarge,
     Code::AmountOutOfRange,
     Code::NoProgramme,
 ];
@@ -270,7 +334,8 @@ const PROBLEMS: &[Code] = &[
 /// Record a purchase
 ///
 /// The same receipt again is answered with the first result: 201 under the same key, 200 under
-/// another. Another receipt under the same number is a conflict.
+/// another. Another receipt under the same number is a conflict. Points that pay for a part of it need
+/// the member's say-so, as any redemption does.
 #[utoipa::path(
     operation_id = "record_purchase",
     params(IdempotencyKey),
@@ -278,7 +343,9 @@ const PROBLEMS: &[Code] = &[
         (status = 201, description = "Recorded", body = PurchaseView),
         (status = 200, description = "Known under another key: the first answer", body = PurchaseView),
     ),
-    extensions(("x-problems" = json!(problems(&[PROBLEMS, &[Code::DuplicateExternalId]].concat()))))
+    extensions(("x-problems" = json!(
+        problems(&[PROBLEMS, authorisation::PROBLEMS, &[Code::DuplicateExternalId]].concat())
+    )))
 )]
 #[post("/purchases")]
 pub(super) async fn create(
@@ -288,9 +355,10 @@ pub(super) async fn create(
     reader: Reader,
     Json(request): Json<PurchaseRequest>,
 ) -> Result<HttpResponse, Problem> {
-    permit(&caller, Action::RecordPurchase, &Resource::Member(request.member_id))?;
+    request.permit(&caller, Action::RecordPurchase)?;
     request.check()?;
-    let command = request.command(&services, &caller).await?;
+    let otp_step = request.authorise(&services, &caller, &key).await?;
+    let command = request.command(&services, &caller, otp_step).await?;
     let member = request.member_id;
     let submission = Request { caller: &caller, key, route: "POST /v1/till/purchases", member, reader };
     submit::submit(&services, submission, &request, command, |outcome| show(201, outcome)).await
@@ -299,7 +367,7 @@ pub(super) async fn create(
 /// Read a purchase
 #[utoipa::path(
     operation_id = "read_purchase",
-    responses((status = 200, description = "As it was answered first", body = PurchaseView))
+    responses((status = 200, description = "As it was answered first, with what came back of it", body = PurchaseView))
 )]
 #[get("/purchases/{id}")]
 pub(super) async fn get(
@@ -307,15 +375,13 @@ pub(super) async fn get(
     caller: Caller,
     Id(id): Id<PurchaseId>,
 ) -> Result<HttpResponse, Problem> {
-    let found = services.pool.run(move |conn| ledger::purchase(conn, id)).await?;
-    let document = found.ok_or(Problem::new(Code::NotFound));
-    // Who may read no purchase at all learns nothing from a missing one.
-    let resource = match &document {
-        Ok(document) => document.resource(),
-        Err(_) => Resource::Programme,
+    let read = move |conn: &mut _| match ledger::purchase(conn, id)? {
+        Some(found) => Purchases::of(conn, vec![found]).map(Some),
+        None => Ok(None),
     };
-    permit(&caller, Action::ReadPurchase, &resource)?;
-    Ok(stored(200, document?.answer, false))
+    let found = services.pool.run(read).await?.map(Purchases::shown).transpose()?;
+    let document = allowed(&caller, Action::ReadPurchase, found.and_then(|mut all| all.pop()), Document::resource)?;
+    Ok(stored(200, document.answer, false))
 }
 
 /// Which receipt.
@@ -342,9 +408,10 @@ pub(super) async fn find(
     let store = till_store(&caller)?;
     permit(&caller, Action::ReadPurchase, &Resource::Store(store))?;
     let source = services.engine.store_code(store).await?;
-    let find = move |conn: &mut _| ledger::purchase_by_receipt(conn, &source, &query.external_id);
-    let found = services.pool.run(find).await?;
-    let data = found.iter().map(|document| document.answer.as_str()).collect::<Vec<_>>().join(",");
-    // The stored answers go out as they are: parsing them to write them again would gain nothing.
-    Ok(stored(200, format!("{{\"data\":[{data}],\"next_cursor\":null}}"), false))
+    let find = move |conn: &mut _| {
+        let found = ledger::purchase_by_receipt(conn, &source, &query.external_id)?;
+        Purchases::of(conn, Vec::from_iter(found))
+    };
+    let found = services.pool.run(find).await?.shown()?;
+    documents("receipts", found, Limit::default())
 }

@@ -1,25 +1,27 @@
-//! `/v1/till/redemptions`: spending a member's points at a till, with his say-so.
+//! `/v1/till/redemptions`: spending a member's points at a till or setting them aside, with his say-so;
+//! and what becomes of points set aside.
 
 use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use tessera_rules::Command;
 use tessera_rules::amount::Points;
-use tessera_rules::command::{Redeem, Redeemed};
+use tessera_rules::command::{Capture, Redeem, RedeemMode};
 use tessera_rules::id::{MemberId, RedemptionId};
 use utoipa::ToSchema;
 
+use super::authorisation::{self, Authorisation};
 use super::till_store;
-use crate::access::{Action, Caller, Proof, Resource};
+use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
-use crate::api::error::{Code, Problem, both};
+use crate::api::document::allowed;
+use crate::api::error::{Code, Problem};
 use crate::api::extract::{Id, IdempotencyKey, Json, Reader};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
-use crate::api::problem::stored;
-use crate::api::redeemed::{self, RedemptionView};
+use crate::api::redeemed::{self, RedemptionNow, RedemptionView};
 use crate::api::submit::{self, Request};
 use crate::clock::new_uuid;
-use crate::store::ledger;
+use crate::store::ledger::{self, RedemptionState};
 
 /// Points to be spent.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -35,7 +37,8 @@ struct RedemptionRequest {
     /// The reward's id. Either this or `points`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reward_id: Option<String>,
-    /// How; only `capture` (at once) is offered.
+    /// At once (`capture`), or set aside (`hold`) until they are captured or voided or the programme's
+    /// time-out ends it.
     #[serde(default)]
     mode: Mode,
     /// What the member shows or types: his code or his PIN.
@@ -50,49 +53,19 @@ enum Mode {
     /// At once.
     #[default]
     Capture,
+    /// When the hold is captured.
+    Hold,
 }
 
-/// The member's say-so: exactly one of the two.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Authorisation {
-    /// The six digits on the member's card now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "492817")]
-    otp: Option<String>,
-    /// The member's PIN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = Password)]
-    pin: Option<String>,
-}
-
-impl RedemptionRequest {
-    fn what(&self) -> Result<Redeemed, Problem> {
-        redeemed::what(self.points, self.reward_id.as_deref())
-    }
-
-    fn proof(&self) -> Result<Proof, Problem> {
-        match &self.authorisation {
-            None => Err(Code::AuthorisationMissing.into()),
-            Some(Authorisation { otp: Some(otp), pin: None }) => Ok(Proof::Otp(otp.clone())),
-            Some(Authorisation { otp: None, pin: Some(pin) }) => Ok(Proof::Pin(pin.clone())),
-            Some(_) => {
-                let detail = both("Give either otp or pin.", "otp 与 pin 必须且只能提供一个。");
-                Err(Problem::field(Code::InvalidField, "/authorisation", "one_of", detail))
-            }
-        }
-    }
-}
-
-/// Spend a member's points
+/// Spend a member's points, or set them aside
 ///
 /// Needs the code on the member's card (each code spends once) or the member's PIN. Five wrong ones
 /// in a row lock both for a quarter of an hour.
 #[utoipa::path(
     operation_id = "redeem_for_member",
     params(IdempotencyKey),
-    responses((status = 201, description = "Spent", body = RedemptionView)),
-    extensions(("x-problems" = json!(problems(&[redeemed::PROBLEMS, AUTHORISATION].concat()))))
+    responses((status = 201, description = "Spent, or set aside", body = RedemptionView)),
+    extensions(("x-problems" = json!(problems(&[redeemed::PROBLEMS, authorisation::PROBLEMS].concat()))))
 )]
 #[post("/redemptions")]
 pub(super) async fn create(
@@ -104,31 +77,37 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::RedeemForMember, &Resource::Member(request.member_id))?;
     let store = till_store(&caller)?;
-    let (what, proof, member) = (request.what()?, request.proof()?, request.member_id);
-    let (who, used) = (caller.principal().uuid(), key.0.clone());
-    // A repetition comes with a code that has gone stale: its key says that it was looked at.
-    let known = services.pool.run(move |conn| ledger::key_used(conn, who, &used)).await?;
-    let otp_step = if known { None } else { services.access.authorise(member, proof).await?.otp_step };
+    let what = redeemed::what(request.points, request.reward_id.as_deref())?;
+    let proof = authorisation::proof(request.authorisation.as_ref(), "/authorisation")?;
+    let member = request.member_id;
+    let otp_step = authorisation::check(&services, &caller, &key, None, member, proof).await?;
+    let mode = match request.mode {
+        Mode::Capture => RedeemMode::Capture,
+        Mode::Hold => RedeemMode::Hold,
+    };
     let id = RedemptionId::new(new_uuid());
-    let command = Command::Redeem(Redeem { id, store: Some(store), what, otp_step });
+    let command = Command::Redeem(Redeem { id, store: Some(store), what, mode, otp_step });
     let submission = Request { caller: &caller, key, route: "POST /v1/till/redemptions", member, reader };
     submit::submit(&services, submission, &request, command, redeemed::show).await
 }
 
-/// What the member's say-so may be refused for.
-const AUTHORISATION: &[Code] = &[
-    Code::AuthorisationMissing,
-    Code::AuthorisationLocked,
-    Code::CodeWrong,
-    Code::CodeUsed,
-    Code::PinWrong,
-    Code::TooManyRequests,
-];
+/// A redemption that the caller may do this to, and whose it is.
+async fn find(
+    services: &Services,
+    caller: &Caller,
+    action: Action,
+    id: RedemptionId,
+) -> Result<(MemberId, RedemptionState), Problem> {
+    let found = services.pool.run(move |conn| ledger::redemption(conn, id)).await?;
+    let row = allowed(caller, action, found, RedemptionState::resource)?;
+    Ok((MemberId::new(row.member_id), row))
+}
 
 /// Read a redemption
 #[utoipa::path(
     operation_id = "read_redemption",
-    responses((status = 200, description = "As it was answered first", body = RedemptionView))
+    responses((status = 200, description = "As it stands now", body = RedemptionNow)),
+    extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
 )]
 #[get("/redemptions/{id}")]
 pub(super) async fn get(
@@ -136,12 +115,87 @@ pub(super) async fn get(
     caller: Caller,
     Id(id): Id<RedemptionId>,
 ) -> Result<HttpResponse, Problem> {
-    let found = services.pool.run(move |conn| ledger::redemption(conn, id)).await?;
-    let document = found.ok_or(Problem::new(Code::NotFound));
-    let resource = match &document {
-        Ok(document) => document.resource(),
-        Err(_) => Resource::Programme,
-    };
-    permit(&caller, Action::ReadRedemption, &resource)?;
-    Ok(stored(200, document?.answer, false))
+    let (member, row) = find(&services, &caller, Action::ReadRedemption, id).await?;
+    let shown = redeemed::now(&services, member, vec![row]).await?.pop();
+    Ok(HttpResponse::Ok().json(shown.ok_or(Problem::new(Code::NotFound))?))
 }
+
+/// How much of a hold is spent.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CaptureRequest {
+    /// How many of its points; absent: all. The rest goes back to the lots it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    points: Option<Points>,
+}
+
+/// Spend points that were set aside
+///
+/// A reward is captured whole.
+#[utoipa::path(
+    operation_id = "capture_redemption",
+    params(IdempotencyKey),
+    responses((status = 200, description = "Spent", body = RedemptionView)),
+    extensions(("x-problems" = json!(problems(CAPTURE_PROBLEMS))))
+)]
+#[post("/redemptions/{id}/capture")]
+pub(super) async fn capture(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<RedemptionId>,
+    key: IdempotencyKey,
+    reader: Reader,
+    Json(request): Json<CaptureRequest>,
+) -> Result<HttpResponse, Problem> {
+    let (member, _) = find(&services, &caller, Action::SettleRedemption, id).await?;
+    let command = Command::Capture(Capture { redemption: id, points: request.points });
+    let route = "POST /v1/till/redemptions/{id}/capture";
+    let submission = Request { caller: &caller, key, route, member, reader };
+    submit::submit(&services, submission, &(id, &request), command, redeemed::show_settled).await
+}
+
+/// What a capture may be refused for.
+const CAPTURE_PROBLEMS: &[Code] = &[
+    Code::RedemptionUnknown,
+    Code::NotHeld,
+    Code::CaptureOutOfRange,
+    Code::RewardIsWhole,
+    Code::AmountOutOfRange,
+    Code::NoProgramme,
+];
+
+/// Nothing is to be said.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VoidRequest {}
+
+/// Take a redemption back
+///
+/// Points return to the lots they came from, with their old expiry; for a lot that has lapsed since they
+/// were spent a new one opens with the programme's days of grace, and points that were only set aside
+/// lapse. Points that paid for a purchase come back by a return of its goods instead.
+#[utoipa::path(
+    operation_id = "void_redemption",
+    params(IdempotencyKey),
+    responses((status = 200, description = "Taken back", body = RedemptionView)),
+    extensions(("x-problems" = json!(problems(VOID_PROBLEMS))))
+)]
+#[post("/redemptions/{id}/void")]
+pub(super) async fn void(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<RedemptionId>,
+    key: IdempotencyKey,
+    reader: Reader,
+    Json(request): Json<VoidRequest>,
+) -> Result<HttpResponse, Problem> {
+    let (member, _) = find(&services, &caller, Action::SettleRedemption, id).await?;
+    let route = "POST /v1/till/redemptions/{id}/void";
+    let submission = Request { caller: &caller, key, route, member, reader };
+    submit::submit(&services, submission, &(id, &request), Command::Void(id), redeemed::show_settled).await
+}
+
+/// What taking a redemption back may be refused for.
+const VOID_PROBLEMS: &[Code] =
+    &[Code::RedemptionUnknown, Code::VoidedBefore, Code::PaidForPurchase, Code::AmountOutOfRange, Code::NoProgramme];

@@ -46,6 +46,18 @@ pub(crate) struct TenderSchema {
     amount: i64,
 }
 
+/// What came back of a line of a receipt.
+#[derive(ToSchema)]
+#[schema(as = LineReturned)]
+pub(crate) struct LineReturnedSchema {
+    /// Position in the purchase, from 1.
+    line: u32,
+    /// How many pieces; 0 where a part of the line's amount came back and left something of it.
+    quantity: QuantitySchema,
+    /// What they were sold for, in minor units of the purchase's currency.
+    amount: i64,
+}
+
 /// Why a purchase earned what it earned.
 #[derive(ToSchema)]
 #[schema(as = Explanation)]
@@ -98,6 +110,10 @@ struct RateSchema {
 struct LineExplainedSchema {
     /// Position, from 1.
     line: u32,
+    /// How much of the article was sold; absent for one piece.
+    quantity: Option<QuantitySchema>,
+    /// What it was sold for in minor units, where that is not the basis.
+    sold_for: Option<i64>,
     /// What counted of it after excluded tenders, in minor units.
     basis: i64,
     /// Why it earned nothing: `"sku"` or `{"category": …}`.
@@ -114,7 +130,8 @@ struct LineExplainedSchema {
 /// One promotion.
 #[derive(ToSchema)]
 struct PromotionExplainedSchema {
-    /// Its code; `perk:` and a code for a multiplier that a perk granted.
+    /// Its code; `perk:` and a code for a multiplier that a perk granted, `entitlement:` and a code for
+    /// one of a day that the member chose.
     code: String,
     /// What it gives.
     #[schema(value_type = Object)]

@@ -154,7 +154,8 @@ impl Basket {
             external_id: format!("{}-{:05}", day.format("%Y%m%d"), self.number + 1),
             occurred_at: Some(self.occurred_at),
             currency,
-            content: Purchase::content_of(member, currency, &self.lines, &[]),
+            content: Purchase::content_of(member, currency, &self.lines, &[], None),
+            redeem: None,
             lines: self.lines,
             tenders: Vec::new(),
         }

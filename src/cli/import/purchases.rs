@@ -115,7 +115,8 @@ fn ready_of(member: Found, store: tessera_rules::id::StoreId, code: String, rece
         external_id: receipt.external_id,
         occurred_at: Some(receipt.occurred_at),
         currency: receipt.currency,
-        content: Purchase::content_of(id, receipt.currency, &receipt.lines, &[]),
+        content: Purchase::content_of(id, receipt.currency, &receipt.lines, &[], None),
+        redeem: None,
         lines: receipt.lines,
         tenders: Vec::new(),
     };

@@ -2,6 +2,7 @@
 //! both append a version of the same document through `engine::configure`.
 
 mod diff;
+mod moves;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use tessera_rules::Programme;
 use tessera_rules::programme::Problem;
 
+use self::moves::Moves;
 use super::desk::Desk;
 use super::output;
 use super::staff::OPERATOR;
@@ -31,7 +33,7 @@ pub(super) struct Args {
 enum Command {
     /// Print the programme in force as a TOML file
     Show,
-    /// Print what applying a file would change
+    /// Print what applying a file would change, and which members it would move
     Plan {
         /// A programme in TOML, such as `tessera programme show` prints
         file: PathBuf,
@@ -85,6 +87,10 @@ fn plan(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let problems = programme.problems();
     let desk = Desk::open()?;
     let current = desk.pool.blocking(configure::current)?;
+    let moves = match &current {
+        Some((_, current)) if problems.is_empty() => moves::between(&desk, current, &programme)?,
+        _ => Moves::default(),
+    };
     desk.close()?;
     let (version, before) = match current {
         Some((version, current)) => (Some(version), serde_json::to_value(current)?),
@@ -93,13 +99,17 @@ fn plan(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let changes = diff::between(&before, &serde_json::to_value(&programme)?);
     if json {
         let changes: Vec<Value> = changes.iter().map(diff::Change::to_json).collect();
-        output::result(json!({ "version": version, "changes": changes, "problems": listed(&problems) }))?;
+        let (moves, problems) = (moves.to_json(), listed(&problems));
+        output::result(json!({ "version": version, "changes": changes, "moves": moves, "problems": problems }))?;
     } else {
         changes.iter().try_for_each(output::result)?;
         let count = changes.len();
         match version {
             Some(version) if count == 0 => output::message(format_args!("no change to version {version}")),
-            Some(version) => output::message(format_args!("{count} changes to version {version}")),
+            Some(version) => {
+                output::message(format_args!("{count} changes to version {version}"));
+                output::result(&moves)?;
+            }
             None => output::message("this would be the first version"),
         }
         tell(file, &problems);

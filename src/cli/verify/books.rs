@@ -6,13 +6,13 @@ use std::fmt;
 use tessera_rules::Programme;
 use tessera_rules::id::MemberId;
 use tessera_rules::ledger::{Account, Entry};
-use tessera_rules::tier::Window;
-use tessera_rules::time::{Day, add_days};
+use tessera_rules::time::{Instant, Zone};
 use uuid::Uuid;
 
 use crate::store::ledger::{EntryView, PerkGrantView, TierChangeView};
 use crate::store::verify::{
-    DayView, Frame, LotView, MovementView, PersonView, PurchaseView, RedemptionView, StandingView,
+    DayView, Frame, LotView, MovementView, NoticeView, PersonView, PurchaseView, RedemptionView, ReturnView,
+    StandingView, UseView,
 };
 
 /// The first row that is wrong.
@@ -63,9 +63,30 @@ pub(super) struct Member<'p> {
     pub(super) grants: &'p [(Uuid, PerkGrantView)],
     pub(super) purchases: &'p [(Uuid, PurchaseView)],
     pub(super) redemptions: &'p [(Uuid, RedemptionView)],
+    pub(super) returns: &'p [(Uuid, ReturnView)],
+    pub(super) uses: &'p [(Uuid, UseView)],
+    pub(super) notices: &'p [(Uuid, NoticeView)],
 }
 
-impl Member<'_> {
+impl<'p> Member<'p> {
+    /// What an entry did to lots, in the order of lots.
+    pub(super) fn moved_by(&self, entry: i64) -> impl Iterator<Item = &'p MovementView> {
+        let start = self.movements.partition_point(|(_, row)| row.entry < entry);
+        self.movements[start..].iter().map(|(_, row)| row).take_while(move |row| row.entry == entry)
+    }
+
+    /// The lot that an entry opened.
+    pub(super) fn opened_by(&self, entry: i64) -> Option<&'p LotView> {
+        let at = self.lots.binary_search_by_key(&entry, |(_, row)| row.entry).ok()?;
+        self.lots.get(at).map(|(_, row)| row)
+    }
+
+    /// The lot whose points are in a lot: itself, or the one that had lapsed before they were given back.
+    pub(super) fn root(&self, lot: i64) -> i64 {
+        let at = self.lots.binary_search_by_key(&lot, |(_, row)| row.number).ok();
+        at.and_then(|at| self.lots[at].1.origin).unwrap_or(lot)
+    }
+
     /// A row of this member that is wrong.
     pub(super) fn bad(&self, table: &'static str, number: impl fmt::Display, what: impl Into<String>) -> Bad {
         Bad { table, member: Some(self.id), number: Some(number.to_string()), what: what.into() }
@@ -90,8 +111,12 @@ impl Member<'_> {
 pub(super) struct Books {
     programmes: BTreeMap<i64, Programme>,
     stores: HashSet<Uuid>,
-    /// The ladder of tiers, where every version has the same.
+    /// Whether every version has the same ladder of tiers.
     steady: bool,
+    /// The time zone, where every version has the same.
+    zone: Option<Zone>,
+    /// Whether under some version a change of tier may change when open lots lapse.
+    redates: bool,
 }
 
 impl Books {
@@ -106,7 +131,10 @@ impl Books {
         let mut ladders = programmes.values().map(|programme| (&programme.tiers, programme.time_zone));
         let first = ladders.next();
         let steady = ladders.all(|ladder| Some(ladder) == first);
-        Ok(Self { programmes, stores: frame.stores.drain(..).collect(), steady })
+        let mut zones = programmes.values().map(|programme| programme.time_zone);
+        let zone = zones.next().filter(|first| zones.all(|zone| zone == *first));
+        let redates = programmes.values().any(Programme::redates_lots);
+        Ok(Self { programmes, stores: frame.stores.drain(..).collect(), steady, zone, redates })
     }
 
     /// The programme at a version.
@@ -119,23 +147,36 @@ impl Books {
         self.programmes.is_empty() || self.programmes.values().any(passes)
     }
 
+    /// Under how many versions of the programme something holds, and how many there are.
+    pub(super) fn count(&self, mut holds: impl FnMut(&Programme) -> bool) -> (usize, usize) {
+        (self.programmes.values().filter(|programme| holds(programme)).count(), self.programmes.len())
+    }
+
     /// The latest programme, where every version has the same ladder of tiers.
     pub(super) fn steady_ladder(&self) -> Option<&Programme> {
         self.programmes.values().next_back().filter(|_| self.steady)
     }
 
+    /// The time zone, where it was always the same.
+    pub(super) fn zone(&self) -> Option<Zone> {
+        self.zone
+    }
+
+    /// Whether a change of tier may have changed when lots lapse that were open then. It overwrites
+    /// the lot's row: how the lot stood before is not known.
+    pub(super) fn redates(&self) -> bool {
+        self.redates
+    }
+
+    /// Whether, for all that is known, a member's lots may have lapsed otherwise at an instant than
+    /// their rows say now.
+    pub(super) fn redated_since(&self, member: &Member<'_>, at: Instant) -> bool {
+        self.redates && member.tier_changes.last().is_some_and(|(_, last)| last.recorded_at >= at)
+    }
+
     /// Whether there is such a store.
     pub(super) fn has_store(&self, id: Uuid) -> bool {
         self.stores.contains(&id)
-    }
-}
-
-/// The first day at whose midnight something leaves a window.
-pub(super) fn next_fall(window: Window, oldest: Option<Day>, to: Day) -> Option<Day> {
-    match window {
-        Window::Rolling { days } => oldest.map(|oldest| add_days(oldest, i64::from(days))),
-        Window::CalendarYear => Some(add_days(to, 1)).filter(|_| to < tessera_rules::tier::LAST_DAY),
-        Window::Lifetime => None,
     }
 }
 

@@ -4,14 +4,16 @@ use tessera_rules::amount::Points;
 use tessera_rules::ledger::{Account, Entry, EntryKind, GENESIS};
 use tessera_rules::{Actor, Role};
 
+use super::anchor::Mark;
 use super::books::{Bad, Member, Sums};
 use crate::store::ledger::EntryView;
 
 /// Every role.
 const ROLES: [Role; 6] = [Role::Member, Role::Cashier, Role::Manager, Role::Admin, Role::Import, Role::System];
 
-/// Checks the entries of a member; returns them with their balances.
-pub(super) fn check(member: &Member<'_>) -> Result<(Vec<Entry>, Sums), Bad> {
+/// Checks the entries of a member, against an earlier head where there is one; returns them with their
+/// balances.
+pub(super) fn check(member: &Member<'_>, mark: Option<&Mark>) -> Result<(Vec<Entry>, Sums), Bad> {
     let standing = member.standing;
     let (mut entries, mut sums) = (Vec::with_capacity(member.entries.len()), Sums::default());
     let (mut head, mut latest) = (GENESIS, None);
@@ -44,8 +46,22 @@ pub(super) fn check(member: &Member<'_>) -> Result<(Vec<Entry>, Sums), Bad> {
     if standing.head != head {
         return Err(member.wrong("head is not the hash of the last entry"));
     }
+    if let Some(mark) = mark {
+        anchored(member, &entries, mark)?;
+    }
     balances(member, &entries, &sums)?;
     Ok((entries, sums))
+}
+
+/// Whether the chain still goes through what was its head when the anchor was written.
+fn anchored(member: &Member<'_>, entries: &[Entry], mark: &Mark) -> Result<(), Bad> {
+    let Some(last) = mark.entries.checked_sub(1) else { return Ok(()) };
+    let number = format_args!("number {}", mark.entries);
+    match usize::try_from(last).ok().and_then(|last| entries.get(last)) {
+        Some(entry) if entry.hash == mark.head => Ok(()),
+        Some(_) => Err(member.bad("entry", number, "its hash is not the one in the anchor: the chain was rewritten")),
+        None => Err(member.bad("entry", number, "is missing, but the anchor has it")),
+    }
 }
 
 fn balances(member: &Member<'_>, entries: &[Entry], sums: &Sums) -> Result<(), Bad> {
@@ -96,16 +112,21 @@ fn actor(member: &Member<'_>, entry: &Entry) -> Result<(), &'static str> {
 
 /// The accounts between which each kind moves points.
 fn accounts(entry: &Entry) -> Result<(), &'static str> {
+    use Account::{Adjusted, Available, Debt, Expired, Held, Issued, Pending, Redeemed, Returned};
     let fits = match entry.kind {
-        EntryKind::Accrual | EntryKind::Perk => {
-            entry.from == Account::Issued && matches!(entry.to, Account::Available | Account::Debt)
+        EntryKind::Accrual => entry.from == Issued && matches!(entry.to, Pending | Available | Debt),
+        EntryKind::Perk => entry.from == Issued && matches!(entry.to, Available | Debt),
+        EntryKind::Activation => (entry.from, entry.to) == (Pending, Available),
+        EntryKind::DebtPayment => (entry.from, entry.to) == (Available, Debt),
+        EntryKind::Redemption => matches!(entry.from, Available | Held) && entry.to == Redeemed,
+        EntryKind::Hold => (entry.from, entry.to) == (Available, Held),
+        EntryKind::Release => (entry.from, entry.to) == (Held, Available),
+        EntryKind::GiveBack => entry.from == Redeemed && matches!(entry.to, Available | Debt),
+        EntryKind::Return => matches!(entry.from, Pending | Available | Debt) && entry.to == Returned,
+        EntryKind::Expiry => matches!(entry.from, Pending | Available | Held) && entry.to == Expired,
+        EntryKind::Adjustment => {
+            matches!((entry.from, entry.to), (Adjusted, Available | Debt) | (Available, Adjusted))
         }
-        EntryKind::Redemption => (entry.from, entry.to) == (Account::Available, Account::Redeemed),
-        EntryKind::Expiry => (entry.from, entry.to) == (Account::Available, Account::Expired),
-        EntryKind::Adjustment => matches!(
-            (entry.from, entry.to),
-            (Account::Adjusted, Account::Available | Account::Debt) | (Account::Available, Account::Adjusted)
-        ),
     };
     if fits { Ok(()) } else { Err("its accounts do not fit its kind") }
 }

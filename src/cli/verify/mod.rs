@@ -5,12 +5,20 @@
 //! and tiers must follow from them and from the documents. Nothing is changed, and nothing is put
 //! right: whoever changed the rows must be asked first.
 
+mod anchor;
 mod books;
 mod chain;
 mod history;
+mod idle;
+mod life;
 mod lots;
+mod moved;
+mod redemptions;
+mod sales;
+mod tier;
 mod walk;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
@@ -24,21 +32,32 @@ use walk::Totals;
 /// What `tessera verify` is told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 0: everything follows. 1: something does not, and the first such row is named. \
-    heads_hash is SHA-256 over member id and last hash of every member in id order: kept elsewhere, it shows \
-    whether a ledger was rewritten as a whole.")]
+    heads_hash is SHA-256 over member id and last hash of every member in id order. Who may change every row can \
+    compute a chain anew: keep a file of --write-anchor where he cannot reach it, and --anchor finds him out.")]
 pub struct Args {
     /// One JSON line: {"ok","members","entries","sums":{account: points},"heads_hash"}
     #[arg(long)]
     json: bool,
+
+    /// Compare with heads of chains that were kept in this file: the chains must still go through them
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
+
+    /// Keep the heads of all chains in this file, once everything has turned out right
+    #[arg(long, value_name = "FILE")]
+    write_anchor: Option<PathBuf>,
 }
 
 /// Verifies the whole books.
 ///
 /// # Errors
-/// The database is away. What is wrong in the books is no error but the result.
+/// The database is away, or a file of heads cannot be read or written. What is wrong in the books is no
+/// error but the result.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let marks = args.anchor.as_deref().map(anchor::read).transpose()?.unwrap_or_default();
+    let writer = args.write_anchor.as_deref().map(anchor::Writer::new).transpose()?;
     let desk = Desk::open()?;
-    let walked = walk::walk(&desk.pool);
+    let walked = walk::walk(&desk.pool, marks, writer);
     desk.close()?;
     let totals = walked?;
     if let Some(bad) = &totals.first_bad {

@@ -6,10 +6,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use sha2::{Digest, Sha256};
 use tessera_rules::id::MemberId;
 use tessera_rules::ledger::Account;
+use tessera_rules::redemption::RedemptionStatus;
 use uuid::Uuid;
 
+use super::anchor::{Marks, Writer};
 use super::books::{Bad, Books, Member, Sums};
-use super::{chain, history, lots};
+use super::{chain, history, idle, lots, moved, sales};
 use crate::cli::output;
 use crate::store::db::{Connection, Error, Pool};
 use crate::store::verify::{self, Frame, History, Ledger, Range};
@@ -32,12 +34,28 @@ pub(super) struct Totals {
     pub(super) bad: u64,
     heads: Sha256,
     redeemed: BTreeMap<String, i64>,
+    /// Earlier heads of members who were not met yet.
+    marks: Marks,
+    /// Where the heads are written to, and why that has failed.
+    writer: Option<Writer>,
+    unwritten: Option<std::io::Error>,
 }
 
 impl Totals {
     /// SHA-256 over member id and last hash of every member, in id order, in hexadecimal.
     pub(super) fn heads_hash(&self) -> String {
         self.heads.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Notes a member's head.
+    fn head(&mut self, member: Uuid, entries: i64, head: &[u8]) {
+        self.heads.update(member.as_bytes());
+        self.heads.update(head);
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = writer.add(member, entries, head)
+        {
+            self.unwritten.get_or_insert(error);
+        }
     }
 
     fn note(&mut self, checked: Result<(), Bad>) {
@@ -58,13 +76,14 @@ enum Part {
 /// Checks everything. Two connections read the two halves of each page from one snapshot, so that
 /// reading does not wait for reading, while this thread checks the page before. A part that finds
 /// another gone stops in silence: the other has the reason.
-pub(super) fn walk(pool: &Pool) -> anyhow::Result<Totals> {
+pub(super) fn walk(pool: &Pool, marks: Marks, writer: Option<Writer>) -> anyhow::Result<Totals> {
+    let totals = Totals { marks, writer, ..Totals::default() };
     let (parts, checked) = sync_channel(AHEAD);
     let (ranges, wanted) = sync_channel(AHEAD + 1);
     let (histories, told) = sync_channel(AHEAD);
     let (names, name) = sync_channel(1);
     let (joined, ready) = sync_channel(1);
-    let (totals, ledgers, histories) = std::thread::scope(|scope| {
+    let (mut totals, ledgers, histories) = std::thread::scope(|scope| {
         let ledgers = scope.spawn(move || {
             pool.blocking(|conn| {
                 verify::snapshot(conn, |conn, snapshot: String| {
@@ -83,7 +102,7 @@ pub(super) fn walk(pool: &Pool) -> anyhow::Result<Totals> {
                 })
             })
         });
-        let totals = check(&checked, &told);
+        let totals = check(totals, &checked, &told);
         drop((checked, told));
         (totals, ledgers.join(), histories.join())
     });
@@ -92,6 +111,12 @@ pub(super) fn walk(pool: &Pool) -> anyhow::Result<Totals> {
             Ok(read) => read?,
             Err(panic) => std::panic::resume_unwind(panic),
         }
+    }
+    if let Some(error) = totals.unwritten.take() {
+        return Err(error.into());
+    }
+    if let Some(writer) = totals.writer.take() {
+        writer.finish(totals.first_bad.is_none())?;
     }
     Ok(totals)
 }
@@ -127,8 +152,8 @@ fn read_histories(
 
 /// What concerns tables as a whole.
 fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
-    if let Some((source, number)) = verify::receipt_twice(conn)? {
-        return Ok(Err(Bad::overall("purchase", Some(format!("{source} {number}")), "the receipt is on record twice")));
+    if let Some((table, source, number)) = verify::number_twice(conn)? {
+        return Ok(Err(Bad::overall(table, Some(format!("{source} {number}")), "the number is on record twice")));
     }
     if let Some((member, key)) = verify::key_without_document(conn)? {
         let number = format!("{} {key}", MemberId::new(member));
@@ -137,8 +162,7 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     Ok(Ok(()))
 }
 
-fn check(parts: &Receiver<Part>, histories: &Receiver<History>) -> Totals {
-    let mut totals = Totals::default();
+fn check(mut totals: Totals, parts: &Receiver<Part>, histories: &Receiver<History>) -> Totals {
     let Ok(Part::Frame(mut frame)) = parts.recv() else { return totals };
     let bar = output::progress(frame.members.unsigned_abs(), "members");
     let books = match Books::new(&mut frame) {
@@ -160,6 +184,10 @@ fn check(parts: &Receiver<Part>, histories: &Receiver<History>) -> Totals {
         }
     }
     rewards(&mut totals, &frame);
+    // The least id, so that the same row is named each time.
+    if let Some(gone) = totals.marks.keys().min().copied() {
+        totals.note(Err(Bad::stray("anchor", gone)));
+    }
     let overall = totals.sums;
     if overall.missing() != 0 {
         totals.note(Err(Bad::overall("entry", None, "the accounts do not sum to what was issued")));
@@ -224,6 +252,9 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
     let mut grants = Cursor::new("perk_grant", &history.grants);
     let mut purchases = Cursor::new("purchase", &history.purchases);
     let mut redemptions = Cursor::new("redemption", &history.redemptions);
+    let mut returns = Cursor::new("purchase_return", &history.returns);
+    let mut uses = Cursor::new("entitlement_use", &history.uses);
+    let mut notices = Cursor::new("notice", &history.notices);
     for standing in &ledger.standings {
         let id = standing.member_id;
         let mut gather = || {
@@ -239,11 +270,13 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
                 grants: grants.take(id)?,
                 purchases: purchases.take(id)?,
                 redemptions: redemptions.take(id)?,
+                returns: returns.take(id)?,
+                uses: uses.take(id)?,
+                notices: notices.take(id)?,
             })
         };
         totals.members += 1;
-        totals.heads.update(id.as_bytes());
-        totals.heads.update(&standing.head);
+        totals.head(id, standing.entries, &standing.head);
         let checked = gather().and_then(|gathered| member(totals, books, &gathered));
         totals.note(checked);
     }
@@ -257,6 +290,9 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
         grants.end(),
         purchases.end(),
         redemptions.end(),
+        returns.end(),
+        uses.end(),
+        notices.end(),
     ];
     ends.into_iter().for_each(|end| totals.note(end));
 }
@@ -264,11 +300,17 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
 /// Checks one member.
 fn member(totals: &mut Totals, books: &Books, member: &Member<'_>) -> Result<(), Bad> {
     totals.entries += member.entries.len() as u64;
-    for reward in member.redemptions.iter().filter_map(|(_, row)| row.reward.as_ref()) {
+    let handed_out = member.redemptions.iter().filter(|(_, row)| row.status != RedemptionStatus::Voided.as_str());
+    for reward in handed_out.filter_map(|(_, row)| row.reward.as_ref()) {
         *totals.redeemed.entry(reward.clone()).or_default() += 1;
     }
-    let (entries, sums) = chain::check(member)?;
+    let mark = totals.marks.remove(&member.id.uuid());
+    let (entries, sums) = chain::check(member, mark.as_ref())?;
     totals.sums.add(&sums);
-    lots::check(member, books, &entries)?;
-    history::check(member, books, &entries)
+    let told = sales::read(member)?;
+    moved::documents(member, &entries, &told)?;
+    let active = idle::Active::of(member, books);
+    let months = lots::check(member, books, &entries, &told, &active)?;
+    history::check(member, books, &entries, &told)?;
+    active.check(member, books, months)
 }

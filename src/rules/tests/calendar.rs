@@ -3,8 +3,8 @@
 
 use tessera_rules::expiry::Expiry;
 use tessera_rules::perk::{Occasion, OccasionKind, Perk, PerkGift, PerkWindow};
-use tessera_rules::tier::{FIRST_DAY, LAST_DAY, Span, Window};
-use tessera_rules::time::{BirthDate, LeapDay, Period, Weekday, add_days, add_months, to_micros};
+use tessera_rules::tier::{FIRST_DAY, LAST_DAY, Span, Validity, Window};
+use tessera_rules::time::{BirthDate, LeapDay, MonthDay, Period, Weekday, add_days, add_months, to_micros};
 
 use crate::support::{after, at, day, points, zone};
 
@@ -105,10 +105,86 @@ fn points_lapse_at_a_midnight() {
 fn windows_span_days() {
     let span = |from, to| Span { from, to };
     let today = day("2025-03-05");
-    assert_eq!(Window::Rolling { days: 1 }.span(today), span(today, LAST_DAY));
-    assert_eq!(Window::Rolling { days: 365 }.span(today), span(day("2024-03-06"), LAST_DAY));
-    assert_eq!(Window::CalendarYear.span(today), span(day("2025-01-01"), day("2025-12-31")));
-    assert_eq!(Window::Lifetime.span(today), span(FIRST_DAY, LAST_DAY));
+    let enrolled = day("2024-01-01");
+    assert_eq!(Window::Rolling { days: 1 }.span(today, enrolled), span(today, LAST_DAY));
+    assert_eq!(Window::Rolling { days: 365 }.span(today, enrolled), span(day("2024-03-06"), LAST_DAY));
+    assert_eq!(Window::CalendarYear.span(today, enrolled), span(day("2025-01-01"), day("2025-12-31")));
+    assert_eq!(Window::Lifetime.span(today, enrolled), span(FIRST_DAY, LAST_DAY));
+}
+
+#[test]
+fn a_year_of_membership_runs_from_anniversary_to_anniversary() {
+    let known = [
+        ("2024-07-10", "2024-07-10", "2024-07-10 2025-07-09"),
+        ("2024-07-10", "2025-07-09", "2024-07-10 2025-07-09"),
+        ("2024-07-10", "2025-07-10", "2025-07-10 2026-07-09"),
+        ("2024-01-01", "2025-12-31", "2025-01-01 2025-12-31"),
+        ("2024-12-31", "2025-12-30", "2024-12-31 2025-12-30"),
+        // Who joined on 29 February keeps 28 February, but for leap years.
+        ("2024-02-29", "2025-02-27", "2024-02-29 2025-02-27"),
+        ("2024-02-29", "2025-02-28", "2025-02-28 2026-02-27"),
+        ("2024-02-29", "2028-02-28", "2027-02-28 2028-02-28"),
+        ("2024-02-29", "2028-02-29", "2028-02-29 2029-02-27"),
+        // A receipt from before the member joined counts in the year before.
+        ("2024-07-10", "2024-07-09", "2023-07-10 2024-07-09"),
+    ];
+    for (enrolled, today, expected) in known {
+        let span = Window::Anniversary.span(day(today), day(enrolled));
+        assert_eq!(format!("{} {}", span.from, span.to), expected, "{enrolled} {today}");
+    }
+}
+
+#[test]
+fn validity_ends_at_a_midnight() {
+    let months = |months| Validity::Months { months };
+    let known = [
+        ("UTC", Validity::EndOfNextYear, "2025-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+        ("UTC", Validity::EndOfNextYear, "2025-12-31T23:59:59Z", "2027-01-01T00:00:00Z"),
+        // New Year's Eve in UTC is New Year's Day in Shanghai.
+        ("Asia/Shanghai", Validity::EndOfNextYear, "2025-12-31T16:00:00Z", "2027-12-31T16:00:00Z"),
+        ("UTC", Validity::EndOfNextYear, "2024-02-29T12:00:00Z", "2026-01-01T00:00:00Z"),
+        ("UTC", months(12), "2027-02-28T12:00:00Z", "2028-02-29T00:00:00Z"),
+        ("UTC", months(12), "2028-02-29T12:00:00Z", "2029-03-01T00:00:00Z"),
+        ("UTC", months(1), "2025-01-31T12:00:00Z", "2025-03-01T00:00:00Z"),
+        // Clocks went back, and forward over midnight, in the night before.
+        ("Europe/Berlin", months(1), "2025-09-26T12:00:00Z", "2025-10-26T23:00:00Z"),
+        ("Africa/Cairo", months(1), "2025-03-24T12:00:00Z", "2025-04-24T22:00:00Z"),
+    ];
+    for (name, validity, from, ends) in known {
+        assert_eq!(validity.ends(zone(name), at(from)), Some(at(ends)), "{name} {validity:?} {from}");
+    }
+    assert_eq!(Validity::Measured.ends(zone("UTC"), at("2025-01-01T00:00:00Z")), None);
+}
+
+#[test]
+fn points_lapse_on_fixed_dates() {
+    let on = |dates: &[&str], at_least_months| {
+        let date = |text: &&str| MonthDay::try_from((*text).to_owned()).expect("a date of every year");
+        Expiry::OnDate { dates: dates.iter().map(date).collect(), at_least_months }
+    };
+    let halves = ["09-30", "03-31"];
+    let known = [
+        ("UTC", on(&halves, 0), "2025-01-01T12:00:00Z", "2025-04-01T00:00:00Z"),
+        ("UTC", on(&halves, 0), "2025-03-31T23:59:59Z", "2025-04-01T00:00:00Z"),
+        ("UTC", on(&halves, 0), "2025-04-01T00:00:00Z", "2025-10-01T00:00:00Z"),
+        ("UTC", on(&halves, 0), "2025-10-01T00:00:00Z", "2026-04-01T00:00:00Z"),
+        ("UTC", on(&halves, 6), "2025-03-30T12:00:00Z", "2025-10-01T00:00:00Z"),
+        ("UTC", on(&halves, 6), "2025-04-01T12:00:00Z", "2026-04-01T00:00:00Z"),
+        ("UTC", on(&["12-31"], 12), "2025-12-31T12:00:00Z", "2027-01-01T00:00:00Z"),
+        ("UTC", on(&["02-29"], 0), "2025-02-01T12:00:00Z", "2025-03-01T00:00:00Z"),
+        ("UTC", on(&["02-29"], 0), "2028-02-28T12:00:00Z", "2028-03-01T00:00:00Z"),
+        ("UTC", on(&["02-29"], 0), "2025-03-01T12:00:00Z", "2026-03-01T00:00:00Z"),
+        // Summer time begins in the night after 30 March 2025 in Berlin.
+        ("Europe/Berlin", on(&["03-29", "03-30"], 0), "2025-03-29T22:59:59Z", "2025-03-29T23:00:00Z"),
+        ("Europe/Berlin", on(&["03-29", "03-30"], 0), "2025-03-29T23:00:00Z", "2025-03-30T22:00:00Z"),
+    ];
+    for (name, rule, from, gone) in known {
+        assert_eq!(rule.expires_at(zone(name), at(from)), Some(at(gone)), "{name} {from}");
+    }
+    for wrong in ["2-29", "02-30", "13-01", "--02-01", "02-1", ""] {
+        assert!(MonthDay::try_from(wrong.to_owned()).is_err(), "{wrong}");
+    }
+    assert_eq!(String::from(MonthDay { month: 3, day: 9 }), "03-09");
 }
 
 #[test]

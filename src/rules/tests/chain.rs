@@ -106,7 +106,10 @@ fn the_words_are_fixed_and_read_back() {
     let accounts = Account::ALL.map(Account::as_str).join(" ");
     assert_eq!(accounts, "pending available held debt issued redeemed expired returned adjusted transferred");
     let kinds = EntryKind::ALL.map(EntryKind::as_str).join(" ");
-    assert_eq!(kinds, "accrual redemption expiry perk adjustment");
+    assert_eq!(
+        kinds,
+        "accrual redemption expiry perk adjustment activation debt_payment hold release return give_back"
+    );
     assert!(Account::ALL.into_iter().all(|account| Account::parse(account.as_str()) == Some(account)));
     assert!(EntryKind::ALL.into_iter().all(|kind| EntryKind::parse(kind.as_str()) == Some(kind)));
     assert_eq!((Account::parse("cash"), EntryKind::parse("gift")), (None, None));

@@ -2,12 +2,14 @@
 
 use tessera_rules::Programme;
 use tessera_rules::amount::{MAX_MAGNITUDE, Points, Rate};
+use tessera_rules::entitlement::{Entitlement, EntitlementKind};
+use tessera_rules::expiry::Expiry;
 use tessera_rules::perk::{OccasionKind, Perk, PerkGift, PerkWindow};
 use tessera_rules::programme::{EarningRule, MoneyOff, is_code};
 use tessera_rules::promotion::PromotionEffect;
 use tessera_rules::reward::Reward;
-use tessera_rules::tier::Window;
-use tessera_rules::time::{LeapDay, Period};
+use tessera_rules::tier::{Validity, Window};
+use tessera_rules::time::{LeapDay, MonthDay, Period};
 
 use crate::support::{after, day, level, points, programme, promotion, times};
 
@@ -20,9 +22,17 @@ fn whole() -> Programme {
     programme.promotions[1].effect = PromotionEffect::Add { points: points(5) };
     programme.tiers.levels = vec![level("base", 0, "1"), level("gold", 100, "1")];
     programme.tiers.window = Window::Rolling { days: 365 };
+    let entitlement = |code: &str| Entitlement {
+        code: code.to_owned(),
+        name: code.into(),
+        per_year: 2,
+        kind: EntitlementKind::Counted,
+    };
+    programme.tiers.levels[1].entitlements = vec![entitlement("delivery"), entitlement("double-day")];
     programme.expiry = after(12, Period::Day);
     let rate = Rate { points: 1, per: 1 };
-    programme.redemption = Some(MoneyOff { rate, minimum: points(1), step: points(1), largest_share: times("1") });
+    programme.redemption =
+        Some(MoneyOff { rate, minimum: points(1), step: points(1), largest_share: times("1"), hold_minutes: 15 });
     programme.earning.rules = vec![EarningRule {
         code: "food".to_owned(),
         category: Some("food".to_owned()),
@@ -51,7 +61,7 @@ fn whole() -> Programme {
     programme
 }
 
-const BREAKS: [(Break, &str); 33] = [
+const BREAKS: [(Break, &str); 37] = [
     (|p| p.earning.rate.points = 0, "/earning/rate out_of_range"),
     (|p| p.earning.rate.per = 1_000_000_001, "/earning/rate out_of_range"),
     (|p| p.earning.rules[0].code = "Food".into(), "/earning/rules/0/code code_invalid"),
@@ -60,6 +70,8 @@ const BREAKS: [(Break, &str); 33] = [
     (|p| p.earning.rules[0].multiplier = times("-1"), "/earning/rules/0/multiplier out_of_range"),
     (|p| p.earning.cap_per_purchase = Some(Points::ZERO), "/earning/cap_per_purchase too_small"),
     (|p| p.earning.cap_per_day = Some(points(-1)), "/earning/cap_per_day too_small"),
+    (|p| p.earning.pending_days = 91, "/earning/pending_days out_of_range"),
+    (|p| p.returns.expired_return_grace_days = 3_661, "/returns/expired_return_grace_days out_of_range"),
     (|p| p.tiers.levels.clear(), "/tiers/levels empty"),
     (|p| p.tiers.levels[0].threshold = 1, "/tiers/levels/0/threshold not_zero"),
     (|p| p.tiers.levels[1].threshold = 0, "/tiers/levels/1/threshold not_ascending"),
@@ -74,6 +86,8 @@ const BREAKS: [(Break, &str); 33] = [
     (|p| off(p).minimum = Points::ZERO, "/redemption/minimum too_small"),
     (|p| off(p).step = Points::ZERO, "/redemption/step too_small"),
     (|p| off(p).largest_share = times("1.0001"), "/redemption/largest_share out_of_range"),
+    (|p| off(p).hold_minutes = 0, "/redemption/hold_minutes out_of_range"),
+    (|p| off(p).hold_minutes = 43_201, "/redemption/hold_minutes out_of_range"),
     (
         |p| p.promotions[0].effect = PromotionEffect::Multiply { by: times("0.9") },
         "/promotions/0/effect/by out_of_range",
@@ -96,6 +110,36 @@ const BREAKS: [(Break, &str); 33] = [
     ),
 ];
 
+/// What the clock goes by.
+const CLOCK_BREAKS: [(Break, &str); 16] = [
+    (|p| p.expiry = Expiry::Inactivity { months: 0 }, "/expiry/months out_of_range"),
+    (|p| p.expiry = Expiry::OnDate { dates: Vec::new(), at_least_months: 0 }, "/expiry/dates empty"),
+    (
+        |p| p.expiry = Expiry::OnDate { dates: vec![MonthDay { month: 3, day: 31 }], at_least_months: 121 },
+        "/expiry/at_least_months out_of_range",
+    ),
+    (|p| p.tiers.levels[1].expiry = Some(after(0, Period::Day)), "/tiers/levels/1/expiry/months out_of_range"),
+    (|p| p.promotions[0].expiry = Some(Expiry::Never), "/promotions/0/expiry not_told_apart"),
+    (|p| p.promotions[1].expiry = Some(Expiry::Inactivity { months: 1 }), "/promotions/1/expiry not_told_apart"),
+    (|p| p.tiers.validity = Validity::Months { months: 0 }, "/tiers/validity/months out_of_range"),
+    (|p| p.tiers.validity = Validity::Months { months: 241 }, "/tiers/validity/months out_of_range"),
+    (|p| p.tiers.grace_days = 30, "/tiers/grace_days no_validity"),
+    (|p| (p.tiers.grace_days, p.tiers.validity) = (367, Validity::EndOfNextYear), "/tiers/grace_days out_of_range"),
+    (|p| p.notices.expiry_days = vec![30, 0], "/notices/expiry_days/1 out_of_range"),
+    (|p| p.notices.tier_days = vec![367], "/notices/tier_days/0 out_of_range"),
+    (|p| entitlements(p)[0].per_year = 0, "/tiers/levels/1/entitlements/0/per_year out_of_range"),
+    (|p| entitlements(p)[0].code = "Two".into(), "/tiers/levels/1/entitlements/0/code code_invalid"),
+    (|p| entitlements(p)[1].code = "delivery".into(), "/tiers/levels/1/entitlements/1/code code_taken"),
+    (
+        |p| entitlements(p)[1].kind = EntitlementKind::MultiplierDay { multiplier: times("0.5") },
+        "/tiers/levels/1/entitlements/1/kind/multiplier out_of_range",
+    ),
+];
+
+fn entitlements(programme: &mut Programme) -> &mut Vec<Entitlement> {
+    &mut programme.tiers.levels[1].entitlements
+}
+
 fn off(programme: &mut Programme) -> &mut MoneyOff {
     programme.redemption.as_mut().expect("offered")
 }
@@ -107,10 +151,10 @@ fn found(programme: &Programme) -> Vec<String> {
 #[test]
 fn each_bound_is_checked() {
     assert_eq!(found(&whole()), Vec::<String>::new());
-    for (break_it, expected) in BREAKS {
+    for (break_it, expected) in BREAKS.iter().chain(&CLOCK_BREAKS) {
         let mut programme = whole();
         break_it(&mut programme);
-        assert_eq!(found(&programme), [expected]);
+        assert_eq!(found(&programme), [*expected]);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use tessera_rules::amount::Points;
 use tessera_rules::ledger::EntryKind;
-use tessera_rules::lot::{Lot, consume};
+use tessera_rules::lot::{Bite, Lapse, Lot, consume};
 use tessera_rules::programme::MoneyOff;
 use tessera_rules::time::Period;
 use tessera_rules::{Command, MemberState, Outcome, Programme, Refusal};
@@ -16,6 +16,7 @@ fn expiring(months: u32, round: Period) -> Programme {
         minimum: points(1),
         step: points(1),
         largest_share: tessera_rules::amount::Multiplier::ONE,
+        hold_minutes: 15,
     };
     Programme { expiry: after(months, round), redemption: Some(money_off), ..programme() }
 }
@@ -66,14 +67,19 @@ fn a_lot_is_spendable_from_its_first_instant_and_before_its_last() {
         entry: 1,
         points: points(10),
         remaining: points(10),
+        held: Points::ZERO,
+        lapsed: Points::ZERO,
+        pending: false,
+        origin: None,
         occurred_at: at("2025-03-01T00:00:00Z"),
         available_from: at("2025-03-02T00:00:00Z"),
         expires_at: Some(at("2025-04-01T00:00:00Z")),
+        lapse: Lapse::Dated,
     };
     let known = [
         ("2025-03-01T23:59:59.999999Z", None),
-        ("2025-03-02T00:00:00Z", Some(vec![(1, points(10))])),
-        ("2025-03-31T23:59:59.999999Z", Some(vec![(1, points(10))])),
+        ("2025-03-02T00:00:00Z", Some(vec![Bite { lot: 1, points: points(10) }])),
+        ("2025-03-31T23:59:59.999999Z", Some(vec![Bite { lot: 1, points: points(10) }])),
         ("2025-04-01T00:00:00Z", None),
     ];
     for (time, bites) in known {

@@ -39,7 +39,7 @@ fn double() -> PerkGift {
 /// A member born on 10 June.
 fn desk(perks: Vec<Perk>) -> Desk {
     let levels = vec![level("base", 0, "1"), level("gold", 100, "1")];
-    let tiers = Tiers { measure: Measure::Points, window: Window::Lifetime, levels };
+    let tiers = Tiers { measure: Measure::Points, window: Window::Lifetime, levels, ..Tiers::default() };
     let mut desk = Desk::new(Programme { perks, tiers, ..programme() });
     desk.member().birth_date = Some("1990-06-10".parse().expect("a birth date"));
     desk

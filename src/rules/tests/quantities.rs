@@ -133,21 +133,21 @@ fn receipts_are_told_apart_by_their_content() {
     let plain = line(100);
     let food = with(|line| line.categories = vec!["food".to_owned()]);
     let contents = [
-        Purchase::content_of(member(1), cny, &[], &[]),
-        Purchase::content_of(member(2), cny, &[], &[]),
-        Purchase::content_of(member(1), "EUR".parse().expect("a currency"), &[], &[]),
-        Purchase::content_of(member(1), cny, std::slice::from_ref(&plain), &[]),
-        Purchase::content_of(member(1), cny, &[plain.clone(), plain.clone()], &[]),
-        Purchase::content_of(member(1), cny, &[line(101)], &[]),
-        Purchase::content_of(member(1), cny, &[with(|line| line.sku = Some("food".to_owned()))], &[]),
-        Purchase::content_of(member(1), cny, &[food], &[]),
-        Purchase::content_of(member(1), cny, &[with(|line| line.quantity = Quantity::from_units(2_000))], &[]),
-        Purchase::content_of(member(1), cny, &[], &[cash("food", 100)]),
-        Purchase::content_of(member(1), cny, &[], &[cash("food", 101)]),
+        Purchase::content_of(member(1), cny, &[], &[], None),
+        Purchase::content_of(member(2), cny, &[], &[], None),
+        Purchase::content_of(member(1), "EUR".parse().expect("a currency"), &[], &[], None),
+        Purchase::content_of(member(1), cny, std::slice::from_ref(&plain), &[], None),
+        Purchase::content_of(member(1), cny, &[plain.clone(), plain.clone()], &[], None),
+        Purchase::content_of(member(1), cny, &[line(101)], &[], None),
+        Purchase::content_of(member(1), cny, &[with(|line| line.sku = Some("food".to_owned()))], &[], None),
+        Purchase::content_of(member(1), cny, &[food], &[], None),
+        Purchase::content_of(member(1), cny, &[with(|line| line.quantity = Quantity::from_units(2_000))], &[], None),
+        Purchase::content_of(member(1), cny, &[], &[cash("food", 100)], None),
+        Purchase::content_of(member(1), cny, &[], &[cash("food", 101)], None),
     ];
     let different: BTreeSet<[u8; 32]> = contents.into_iter().collect();
     assert_eq!(different.len(), contents.len());
-    let again = Purchase::content_of(member(1), cny, &[plain], &[]);
+    let again = Purchase::content_of(member(1), cny, &[plain], &[], None);
     assert_eq!(again, contents[3], "the same receipt has the same content");
 }
 

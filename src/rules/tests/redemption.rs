@@ -24,13 +24,19 @@ fn mug() -> Reward {
 }
 
 fn money_off() -> MoneyOff {
-    MoneyOff { rate: Rate { points: 3, per: 10 }, minimum: points(20), step: points(10), largest_share: times("0.5") }
+    MoneyOff {
+        rate: Rate { points: 3, per: 10 },
+        minimum: points(20),
+        step: points(10),
+        largest_share: times("0.5"),
+        hold_minutes: 15,
+    }
 }
 
 /// A gold member with 100 points on 10 March 2025, and a mug for 40.
 fn desk() -> Desk {
     let levels = vec![level("base", 0, "1"), level("gold", 100, "1")];
-    let tiers = Tiers { measure: Measure::Points, window: Window::Lifetime, levels };
+    let tiers = Tiers { measure: Measure::Points, window: Window::Lifetime, levels, ..Tiers::default() };
     let mut desk = Desk::new(Programme { rewards: vec![mug()], redemption: Some(money_off()), tiers, ..programme() });
     desk.at("2025-03-10T10:00:00Z").buy(10_000);
     desk

@@ -4,14 +4,20 @@
 use std::collections::BTreeMap;
 
 use tessera_rules::amount::{Minor, Money, Multiplier, Points, Quantity, Rate};
-use tessera_rules::command::{Adjust, Line, Purchase, Redeem, Redeemed, Tender};
-use tessera_rules::decision::{Effect, PurchaseOutcome, RedemptionOutcome};
-use tessera_rules::expiry::Expiry;
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, StoreId};
+use tessera_rules::command::{
+    Adjust, Capture, Line, Purchase, Redeem, RedeemMode, Redeemed, Return, ReturnedGoods, Tender,
+};
+use tessera_rules::decision::{Effect, PurchaseOutcome, RedemptionOutcome, ReturnOutcome};
+use tessera_rules::expiry::{Activity, Expiry};
+use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId};
 use tessera_rules::ledger::{Account, Entry};
-use tessera_rules::programme::{Earning, Tiers};
+use tessera_rules::lot::Lot;
+use tessera_rules::notice::Notices;
+use tessera_rules::programme::{Earning, Returns, Tiers};
 use tessera_rules::promotion::{Combine, Promotion, PromotionEffect, Schedule};
-use tessera_rules::tier::{TierChange, TierLevel};
+use tessera_rules::redemption::{Redemption, RedemptionStatus};
+use tessera_rules::returns::Sold;
+use tessera_rules::tier::{LotsOnChange, TierChange, TierLevel};
 use tessera_rules::time::{Instant, Period, Zone};
 use tessera_rules::{Actor, Command, Context, Decision, MemberState, Outcome, Programme, Refusal, Standing, State};
 use uuid::Uuid;
@@ -47,6 +53,7 @@ pub(crate) fn programme() -> Programme {
             rate: Rate { points: 1, per: 100 },
             combine: Combine::Best,
             carry_remainder: false,
+            pending_days: 0,
             excluded_categories: Vec::new(),
             excluded_skus: Vec::new(),
             excluded_tenders: Vec::new(),
@@ -55,8 +62,11 @@ pub(crate) fn programme() -> Programme {
             rules: Vec::new(),
         },
         expiry: Expiry::Never,
+        activities: vec![Activity::Earning, Activity::Redeeming],
+        returns: Returns::default(),
         redemption: None,
         tiers: Tiers::default(),
+        notices: Notices::default(),
         promotions: Vec::new(),
         rewards: Vec::new(),
         perks: Vec::new(),
@@ -78,6 +88,7 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
         schedule: Schedule::default(),
         effect,
         cap_per_purchase: None,
+        expiry: None,
         priority,
         stores: Vec::new(),
         tiers: Vec::new(),
@@ -131,11 +142,51 @@ impl Desk {
         tessera_rules::decide(&self.programme, &self.state, self.member, command, &self.context())
     }
 
+    /// Decides on the whole state and on one that holds no more redemptions, sales and lots than the
+    /// command needs: both must come to the same.
     pub(crate) fn run(&mut self, command: &Command) -> Result<Outcome, Refusal> {
-        let decision = self.decide(command)?;
+        let mut loaded = self.loaded(command);
+        let decided = self.decide(command);
+        let context = self.context();
+        assert_eq!(tessera_rules::decide(&self.programme, &loaded, self.member, command, &context), decided);
+        let decision = decided?;
         self.state.apply(self.member, &decision.effects).expect("what was decided can be applied");
+        loaded.apply(self.member, &decision.effects).expect("what was decided can be applied");
+        assert_eq!(loaded.members[&self.member].standing, *self.standing());
         self.effects.extend(decision.effects);
         Ok(decision.outcome)
+    }
+
+    fn loaded(&self, command: &Command) -> State {
+        let mut state = self.state.clone();
+        let member = state.members.get_mut(&self.member).expect("the member");
+        let now = self.now.max(member.standing.recorded_at);
+        let mut named = Vec::new();
+        let mut sale = None;
+        let mut holds = member.standing.holds_due_at.is_some_and(|due| due <= now);
+        match command {
+            Command::Capture(capture) => named.push(capture.redemption),
+            Command::Void(redemption) => named.push(*redemption),
+            Command::Return(goods) => sale = Some(goods.purchase),
+            Command::Redeem(redeem) => holds |= redeem.mode == RedeemMode::Hold,
+            _ => {}
+        }
+        holds |= !named.is_empty();
+        member.sales.retain(|id, _| Some(*id) == sale);
+        named.extend(member.sales.values().filter_map(|sold| sold.redemption));
+        let held = |redemption: &Redemption| holds && redemption.status == RedemptionStatus::Held;
+        member.redemptions.retain(|id, redemption| named.contains(id) || held(redemption));
+        let plain = matches!(command, Command::Purchase(purchase) if purchase.redeem.is_none());
+        let due = member.standing.due_at().is_some_and(|due| due <= now);
+        let own = |lot: &Lot| member.sales.values().any(|sold| sold.lots.contains(&lot.origin.unwrap_or(lot.number)));
+        let bitten = |lot: &Lot| member.redemptions.values().flat_map(|r| &r.bites).any(|bite| bite.lot == lot.number);
+        if plain && !due && self.programme.tiers.lots_on_change == LotsOnChange::Keep {
+            member.lots.clear();
+        } else {
+            let kept = |lot: &Lot| lot.remaining.is_positive() || own(lot) || bitten(lot);
+            member.lots = member.lots.iter().filter(|(_, lot)| kept(lot)).map(|(n, lot)| (*n, *lot)).collect();
+        }
+        state
     }
 
     pub(crate) fn id(&mut self) -> Uuid {
@@ -154,6 +205,7 @@ impl Desk {
             currency: self.programme.currency,
             lines: vec![line(amount)],
             tenders: Vec::<Tender>::new(),
+            redeem: None,
             content: [0; 32],
         }
     }
@@ -170,18 +222,62 @@ impl Desk {
     }
 
     pub(crate) fn purchase(&mut self, receipt: Purchase) -> Result<PurchaseOutcome, Refusal> {
-        match self.run(&Command::Purchase(receipt))? {
-            Outcome::Purchase(outcome) => Ok(*outcome),
+        let first = self.effects.len();
+        let outcome = match self.run(&Command::Purchase(receipt))? {
+            Outcome::Purchase(outcome) => *outcome,
             other => panic!("not a purchase: {other:?}"),
+        };
+        let record = self.effects[first..].iter().find_map(|effect| match effect {
+            Effect::Purchase(record) => Some(record.clone()),
+            _ => None,
+        });
+        let lots = outcome.lots.iter().map(|lot| lot.number).collect();
+        let sold = Sold::new(&record.expect("a purchase is on record"), outcome.explanation.clone(), lots);
+        self.member().sales.insert(outcome.id, sold);
+        Ok(outcome)
+    }
+
+    /// Goods of a purchase come back.
+    pub(crate) fn take_back(&mut self, purchase: PurchaseId, goods: ReturnedGoods) -> Result<ReturnOutcome, Refusal> {
+        let content = Return::content_of(purchase, &goods);
+        let goods = Return {
+            id: ReturnId::new(self.id()),
+            purchase,
+            source: "s1".to_owned(),
+            external_id: self.ids.to_string(),
+            goods,
+            reason: "unwanted".to_owned(),
+            content,
+        };
+        match self.run(&Command::Return(goods))? {
+            Outcome::Return(outcome) => Ok(*outcome),
+            other => panic!("not a return: {other:?}"),
         }
     }
 
     pub(crate) fn redeem(&mut self, what: Redeemed, otp_step: Option<i64>) -> Result<RedemptionOutcome, Refusal> {
-        let redeem = Redeem { id: RedemptionId::new(self.id()), store: None, what, otp_step };
-        match self.run(&Command::Redeem(redeem))? {
+        let id = RedemptionId::new(self.id());
+        self.redemption(&Command::Redeem(Redeem { id, store: None, what, mode: RedeemMode::Capture, otp_step }))
+    }
+
+    fn redemption(&mut self, command: &Command) -> Result<RedemptionOutcome, Refusal> {
+        match self.run(command)? {
             Outcome::Redemption(outcome) => Ok(outcome),
             other => panic!("not a redemption: {other:?}"),
         }
+    }
+
+    pub(crate) fn hold(&mut self, what: Redeemed) -> Result<RedemptionOutcome, Refusal> {
+        let id = RedemptionId::new(self.id());
+        self.redemption(&Command::Redeem(Redeem { id, store: None, what, mode: RedeemMode::Hold, otp_step: None }))
+    }
+
+    pub(crate) fn capture(&mut self, id: RedemptionId, value: Option<i64>) -> Result<RedemptionOutcome, Refusal> {
+        self.redemption(&Command::Capture(Capture { redemption: id, points: value.map(points) }))
+    }
+
+    pub(crate) fn void(&mut self, id: RedemptionId) -> Result<RedemptionOutcome, Refusal> {
+        self.redemption(&Command::Void(id))
     }
 
     pub(crate) fn spend(&mut self, value: i64) -> Result<RedemptionOutcome, Refusal> {

@@ -3,8 +3,8 @@
 
 use tessera_rules::amount::MAX_MAGNITUDE;
 use tessera_rules::decision::Effect;
+use tessera_rules::ladder::progress;
 use tessera_rules::programme::Tiers;
-use tessera_rules::settle::progress;
 use tessera_rules::tier::{Measure, TierCause, Window};
 use tessera_rules::time::Period;
 use tessera_rules::{MemberState, Programme};
@@ -14,7 +14,7 @@ use crate::support::{Desk, after, at, day, level, points, programme, zone};
 fn ladder(measure: Measure, window: Window) -> Programme {
     let (silver, gold) = if measure == Measure::Visits { (2, 4) } else { (100, 200) };
     let levels = vec![level("base", 0, "1"), level("silver", silver, "2"), level("gold", gold, "3")];
-    Programme { tiers: Tiers { measure, window, levels }, ..programme() }
+    Programme { tiers: Tiers { measure, window, levels, ..Tiers::default() }, ..programme() }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::api::extract::Id;
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
-use crate::api::views::{LotView, MemberBalance, TierView};
+use crate::api::views::{GivenNotice, LotView, MemberBalance, TierView};
 use crate::api::work::run;
 use crate::store::ledger::{self, PerkGrantView, TierChangeView};
 
@@ -30,7 +30,7 @@ pub(super) async fn member_balance(
     id: Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
-    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled(&services, id.0).await?)))
+    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled(&services, id.0).await?)?))
 }
 
 /// A member's open lots
@@ -75,9 +75,11 @@ struct TierChanged {
     at: DateTime<Utc>,
     /// When it was decided.
     recorded_at: DateTime<Utc>,
-    /// `purchase` or `review`.
+    /// `purchase`, `review`, `placement` or `placement_end`.
     #[schema(example = "purchase")]
     cause: String,
+    /// What staff said about a placement.
+    reason: Option<String>,
     /// The measure at that moment.
     measure: i64,
     /// The programme version that decided it.
@@ -86,8 +88,9 @@ struct TierChanged {
 
 impl From<TierChangeView> for TierChanged {
     fn from(row: TierChangeView) -> Self {
-        let TierChangeView { number, from_tier, to_tier, at, recorded_at, cause, measure, programme_version } = row;
-        Self { number, from: from_tier, to: to_tier, at, recorded_at, cause, measure, programme_version }
+        let TierChangeView { number, from_tier, to_tier, at, recorded_at, cause, reason, measure, programme_version } =
+            row;
+        Self { number, from: from_tier, to: to_tier, at, recorded_at, cause, reason, measure, programme_version }
     }
 }
 
@@ -103,7 +106,7 @@ pub(super) async fn member_tier(
     id: Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
-    let tier = TierView::of(&settled(&services, id.0).await?);
+    let tier = TierView::of(&settled(&services, id.0).await?)?;
     let history = services.pool.run(move |conn| ledger::tier_changes(conn, id.0)).await?;
     let history = history.into_iter().map(TierChanged::from).collect();
     Ok(HttpResponse::Ok().json(MemberTier { tier, history }))
@@ -154,4 +157,26 @@ pub(super) async fn member_perks(
     };
     let grants = run(&services, read).await?;
     Ok(HttpResponse::Ok().json(ListOf::whole(grants.into_iter().map(GrantedPerk::from).collect())))
+}
+
+/// A member's notices
+///
+/// What the member was warned of: points that lapse, a tier that falls.
+#[utoipa::path(
+    responses((status = 200, description = "The latest hundred, newest first.", body = ListOf<GivenNotice>)),
+    extensions(("x-problems" = json!(problems(&[Code::MemberUnknown]))))
+)]
+#[get("/members/{id}/notices")]
+pub(super) async fn member_notices(
+    services: web::Data<Services>,
+    caller: Caller,
+    id: Id<MemberId>,
+) -> Result<HttpResponse, Problem> {
+    permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
+    let read = move |conn: &mut _| {
+        known(conn, id.0)?;
+        Ok(ledger::notices(conn, id.0)?)
+    };
+    let notices = run(&services, read).await?;
+    Ok(HttpResponse::Ok().json(ListOf::whole(notices.into_iter().map(GivenNotice::from).collect())))
 }

@@ -3,32 +3,30 @@
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId};
-use tessera_rules::ledger::EntryKind;
+use tessera_rules::id::MemberId;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::known;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
+use crate::api::document::{Purchases, document_id, documents};
 use crate::api::error::{Code, Problem};
 use crate::api::extract::{Id, Query};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::{Cursor, Limit, ListOf, Page};
-use crate::api::problem::stored;
-use crate::api::redeemed::RedemptionView;
+use crate::api::redeemed::{self, RedemptionNow};
 use crate::api::work::{ActorView, run};
-use crate::store::Error;
-use crate::store::db::Connection;
-use crate::store::ledger::{self, Document, EntryView};
+use crate::store::ledger::{self, EntryView};
 
 /// A movement of points, with all that the chain of hashes covers but the member.
 #[derive(Serialize, ToSchema)]
 struct LedgerEntry {
     /// 1, 2, 3 … per member, without a gap.
     number: i64,
-    /// `accrual`, `redemption`, `expiry`, `perk` or `adjustment`.
+    /// `accrual`, `redemption`, `expiry`, `perk`, `adjustment`, `activation`, `debt_payment`, `hold`,
+    /// `release`, `return` or `give_back`.
     #[schema(example = "accrual")]
     kind: String,
     /// The account the points left.
@@ -46,10 +44,10 @@ struct LedgerEntry {
     recorded_at: DateTime<Utc>,
     /// Who.
     actor: ActorView,
-    /// The purchase, redemption or adjustment it belongs to.
+    /// The purchase, return, redemption or adjustment it belongs to.
     #[schema(example = "pur_01kapm5q0tf3wavd1k9m2x8z7c")]
     document_id: Option<String>,
-    /// The perk's code or the adjustment's reason.
+    /// The perk's code, or the reason of the adjustment or the return.
     reason: Option<String>,
     /// The entry it takes back.
     reverses: Option<i64>,
@@ -60,7 +58,7 @@ struct LedgerEntry {
 
 impl From<EntryView> for LedgerEntry {
     fn from(row: EntryView) -> Self {
-        let document = row.document_id.and_then(|id| document(&row.kind, id));
+        let document = document_id(&row);
         Self {
             number: row.number,
             kind: row.kind,
@@ -75,16 +73,6 @@ impl From<EntryView> for LedgerEntry {
             reverses: row.reverses,
             hash: row.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
-    }
-}
-
-/// The typed id of an entry's document.
-fn document(kind: &str, id: Uuid) -> Option<String> {
-    match EntryKind::parse(kind)? {
-        EntryKind::Accrual => Some(PurchaseId::new(id).to_string()),
-        EntryKind::Redemption => Some(RedemptionId::new(id).to_string()),
-        EntryKind::Adjustment => Some(AdjustmentId::new(id).to_string()),
-        EntryKind::Expiry | EntryKind::Perk => None,
     }
 }
 
@@ -152,31 +140,9 @@ pub(super) async fn find_ledger(
     entries(&services, member_id, Page { limit, cursor }).await
 }
 
-/// How a page of a member's documents is read.
-type Read = fn(&mut Connection, MemberId, Option<Uuid>, i64) -> Result<Vec<Document>, Error>;
-
-/// A page of documents, each as it was answered first: parsing one to write it again gains nothing.
-async fn documents(
-    services: &Services,
-    list: &'static str,
-    member: MemberId,
-    page: Page,
-    read: Read,
-) -> Result<HttpResponse, Problem> {
-    let Page { limit, cursor } = page;
-    let before: Option<Uuid> = cursor.map(|cursor| cursor.open(list)).transpose()?;
-    let rows = run(services, move |conn| {
-        known(conn, member)?;
-        Ok(read(conn, member, before, limit.to_read())?)
-    });
-    let shown = ListOf::new(list, rows.await?, limit, |row| row.id, |row| row.answer);
-    let next = serde_json::to_string(&shown.next_cursor).map_err(|_| Problem::new(Code::Internal))?;
-    Ok(stored(200, format!(r#"{{"data":[{}],"next_cursor":{next}}}"#, shown.data.join(",")), false))
-}
-
 /// A member's purchases
 ///
-/// Each as it was answered first, with what it earned and why.
+/// Each as it was answered first, with what it earned and why, and with what came back of it.
 #[utoipa::path(
     params(Page),
     responses((status = 200, description = "A page of purchases.", body = ListOf<Object>)),
@@ -190,16 +156,23 @@ pub(super) async fn member_purchases(
     page: Query<Page>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
-    documents(&services, "purchases", id.0, page.0, ledger::purchases).await
+    let Page { limit, cursor } = page.0;
+    let before: Option<Uuid> = cursor.map(|cursor| cursor.open("purchases")).transpose()?;
+    let read = run(&services, move |conn| {
+        known(conn, id.0)?;
+        let rows = ledger::purchases(conn, id.0, before, limit.to_read())?;
+        Ok(Purchases::of(conn, rows)?)
+    });
+    documents("purchases", read.await?.shown()?, limit)
 }
 
 /// A member's redemptions
 ///
-/// Each as it was answered first.
+/// Each as it stands now.
 #[utoipa::path(
     params(Page),
-    responses((status = 200, description = "A page of redemptions.", body = ListOf<RedemptionView>)),
-    extensions(("x-problems" = json!(problems(&[Code::MemberUnknown]))))
+    responses((status = 200, description = "A page of redemptions.", body = ListOf<RedemptionNow>)),
+    extensions(("x-problems" = json!(problems(&[Code::MemberUnknown, Code::NoProgramme]))))
 )]
 #[get("/members/{id}/redemptions")]
 pub(super) async fn member_redemptions(
@@ -209,5 +182,12 @@ pub(super) async fn member_redemptions(
     page: Query<Page>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
-    documents(&services, "redemptions", id.0, page.0, ledger::redemptions).await
+    let Page { limit, cursor } = page.0;
+    let before: Option<Uuid> = cursor.map(|cursor| cursor.open("redemptions")).transpose()?;
+    let rows = run(&services, move |conn| {
+        known(conn, id.0)?;
+        Ok(ledger::redemptions(conn, id.0, before, limit.to_read())?)
+    });
+    let ListOf { data, next_cursor } = ListOf::new("redemptions", rows.await?, limit, |row| row.id, |row| row);
+    Ok(HttpResponse::Ok().json(ListOf { data: redeemed::now(&services, id.0, data).await?, next_cursor }))
 }

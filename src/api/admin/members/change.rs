@@ -26,7 +26,7 @@ use crate::store::member::{self, MemberRow};
 use crate::store::secret;
 
 /// The longest reason, in characters.
-const REASON_MAX: usize = 200;
+pub(super) const REASON_MAX: usize = 200;
 
 /// What may be changed of a profile; what is absent stays, null takes away.
 #[derive(Deserialize, ToSchema)]

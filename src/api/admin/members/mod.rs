@@ -1,9 +1,10 @@
-//! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`]), and what they
-//! own ([`account`], [`books`]). Here staff see the whole person, unlike at the till.
+//! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`], [`placement`]),
+//! and what they own ([`account`], [`books`]). Here staff see the whole person, unlike at the till.
 
 mod account;
 mod books;
 mod change;
+mod placement;
 mod profile;
 
 use tessera_rules::id::MemberId;
@@ -29,6 +30,8 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(account::member_lots)
         .service(account::member_tier)
         .service(account::member_perks)
+        .service(account::member_notices)
+        .service(placement::place_member)
         .service(books::member_ledger)
         .service(books::find_ledger)
         .service(books::member_purchases)

@@ -121,6 +121,7 @@ impl Books {
         self.unexplained -= movement.points.get();
         let lot = self.lots.get_mut(&movement.lot).expect("a known lot");
         lot.remaining = lot.remaining.plus(movement.points).expect("in range");
+        lot.lapsed = lot.lapsed.plus(movement.lapsed).expect("in range");
         assert!((0..=lot.points.get()).contains(&lot.remaining.get()), "{lot:?}");
     }
 
@@ -143,5 +144,11 @@ impl Books {
 }
 
 fn bite(entry: &Entry, lot: &Lot, points: i64) -> LotMovement {
-    LotMovement { entry: entry.number, lot: lot.number, points: crate::support::points(-points) }
+    LotMovement {
+        entry: entry.number,
+        lot: lot.number,
+        points: crate::support::points(-points),
+        lapsed: crate::support::points(if entry.to == Account::Expired { points } else { 0 }),
+        ..LotMovement::default()
+    }
 }

@@ -2,6 +2,8 @@
 
 mod almanac;
 mod books;
+mod clockwork;
+mod goods;
 mod naive;
 mod partial;
 mod run;
@@ -121,6 +123,57 @@ proptest! {
             prop_assert_eq!(sum, i128::from(earned.given.get()));
             prop_assert!(earned.given >= points(0) && earned.given <= earned.wanted);
             prop_assert!(earned.explanation.basis >= Minor::ZERO);
+        }
+    }
+
+    /// Purchases, holds and returns keep the invariants, whatever their order.
+    #[test]
+    fn goods_come_and_go(
+        document in goods::document(),
+        acts in prop::collection::vec(goods::act(), 1..30),
+    ) {
+        let mut shop = goods::shop(&document, &[]);
+        for act in &acts {
+            shop.act(act);
+            shop.check();
+        }
+    }
+
+    /// Any sequence of partial returns takes and gives what one full return does.
+    #[test]
+    fn partial_returns_add_up_to_the_full_one(
+        mut document in goods::document(),
+        acts in prop::collection::vec(goods::act(), 1..16),
+        sale in 0_usize..9,
+        parts in prop::collection::vec(goods::goods(), 0..6),
+    ) {
+        // What is forgiven depends on what was there when it was asked for.
+        document.returns.shortfall = tessera_rules::programme::Shortfall::Debt;
+        let (mut once, mut often) = (goods::shop(&document, &acts), goods::shop(&document, &acts));
+        let Some(&sale) = once.sales.get(sale % once.sales.len().max(1)) else { return Ok(()) };
+        let all = tessera_rules::command::ReturnedGoods::All;
+        drop(once.desk.take_back(sale, all.clone()));
+        for part in parts {
+            drop(often.desk.take_back(sale, part));
+            often.check();
+        }
+        drop(often.desk.take_back(sale, all));
+        let sums = |shop: &goods::Shop| {
+            let member = &shop.desk.state.members[&shop.desk.member];
+            let sold = &member.sales[&sale];
+            let standing = &member.standing;
+            (
+                [sold.clawed, sold.given_back, standing.pending, standing.available, standing.held, standing.debt],
+                (sold.micropoints_taken, standing.carry, standing.purchases, standing.window, member.days.clone()),
+            )
+        };
+        prop_assert_eq!(sums(&once), sums(&often));
+        let member = &once.desk.state.members[&once.desk.member];
+        let (sold, lots) = (&member.sales[&sale], member.lots.values());
+        let own = lots.filter(|lot| sold.lots.contains(&lot.origin.unwrap_or(lot.number)));
+        let lapsed: i64 = own.map(|lot| lot.lapsed.get()).sum();
+        if sold.micropoints.is_none() {
+            prop_assert!(sold.clawed.get() + lapsed >= sold.points.get(), "nothing of the sale is left to the member");
         }
     }
 }

@@ -51,6 +51,7 @@ pub(crate) enum No {
 pub(crate) struct Naive {
     rules: Rules,
     now: i64,
+    enrolled: i64,
     points: Vec<Point>,
     pub(crate) lots: i64,
     sales: Vec<Sale>,
@@ -72,6 +73,7 @@ impl Naive {
         Self {
             rules: rules.clone(),
             now,
+            enrolled: now,
             points: Vec::new(),
             lots: 0,
             sales: Vec::new(),
@@ -120,8 +122,20 @@ impl Naive {
         match self.rules.window {
             Window::Rolling { days } => day > today - i64::from(days),
             Window::CalendarYear => almanac::date(day).0 == almanac::date(today).0,
+            Window::Anniversary => self.membership_year(day) == self.membership_year(today),
             Window::Lifetime => true,
         }
+    }
+
+    fn anniversary(&self, year: i64) -> i64 {
+        let (_, month, day) = almanac::date(self.day(self.enrolled));
+        almanac::birthday(year, (month, day), false)
+    }
+
+    /// The year in which the year of membership began.
+    fn membership_year(&self, day: i64) -> i64 {
+        let year = almanac::date(day).0;
+        if self.anniversary(year) <= day { year } else { year - 1 }
     }
 
     fn measure_on(&self, today: i64) -> i64 {
@@ -149,6 +163,7 @@ impl Naive {
         let leaves = match self.rules.window {
             Window::Rolling { days } => counting.min().map(|day| day + i64::from(days)),
             Window::CalendarYear => Some(almanac::day(almanac::date(today).0 + 1, 1, 1)),
+            Window::Anniversary => Some(self.anniversary(self.membership_year(today) + 1)),
             Window::Lifetime => None,
         };
         leaves.filter(|_| self.tier() > 0).map(|day| self.midnight(day))

@@ -47,7 +47,8 @@ fn days(
 ) -> BTreeMap<Day, tessera_rules::member::DayTotals> {
     let zone = programme.time_zone;
     let local = |minute: i64| zone.day_of(instant(minute));
-    let span = |timed: &Timed| programme.tiers.window.span(local(timed.minute));
+    let span =
+        |timed: &Timed| programme.tiers.window.span(local(timed.minute), zone.day_of(member.standing.enrolled_at));
     let old = Span { from: member.standing.window_from, to: member.standing.window_to };
     let (first, last) = (span(&batch[0]), span(batch.last().expect("a command")));
     let from = old.from.max(last.from);

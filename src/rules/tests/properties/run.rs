@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use tessera_rules::amount::Minor;
-use tessera_rules::command::{Adjust, Line, Purchase, Redeem, Redeemed, Role, Tender};
+use tessera_rules::command::{Adjust, Line, Purchase, Redeem, RedeemMode, Redeemed, Role, Tender};
 use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, StoreId};
 use tessera_rules::ledger::Account;
@@ -81,7 +81,15 @@ impl Run {
         };
         self.ids += 1;
         let id = Uuid::from_u128(self.ids);
-        let redeem = |what| Command::Redeem(Redeem { id: RedemptionId::new(id), store: None, what, otp_step: None });
+        let redeem = |what| {
+            Command::Redeem(Redeem {
+                id: RedemptionId::new(id),
+                store: None,
+                what,
+                mode: RedeemMode::Capture,
+                otp_step: None,
+            })
+        };
         let command = match &step.action {
             Action::Buy(receipt) => Command::Purchase(self.purchase(PurchaseId::new(id), receipt)),
             Action::Spend(value) => redeem(Redeemed::MoneyOff(points(*value))),
@@ -116,6 +124,7 @@ impl Run {
             currency: self.programme.currency,
             lines: lines.collect(),
             tenders: vec![Tender { kind: "gift_card".to_owned(), amount: card }],
+            redeem: None,
             content: [0; 32],
         }
     }
@@ -177,7 +186,7 @@ impl Run {
             Outcome::Purchase(outcome) => Some(outcome.balance),
             Outcome::Redemption(outcome) => Some(outcome.balance),
             Outcome::Adjustment(balance) => Some(*balance),
-            Outcome::Perks(_) | Outcome::Settled => None,
+            _ => None,
         };
         assert!(told.is_none_or(|balance| balance == (&member.standing).into()), "the answer says what is applied");
         self.same();

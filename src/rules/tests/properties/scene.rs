@@ -149,6 +149,7 @@ fn ladder() -> impl Strategy<Value = (Measure, Window, [i64; 2])> {
     let window = prop_oneof![
         3 => prop_oneof![1_u32..10, 10_u32..100].prop_map(|days| Window::Rolling { days }),
         2 => Just(Window::CalendarYear),
+        1 => Just(Window::Anniversary),
         1 => Just(Window::Lifetime),
     ];
     let measure = prop_oneof![
@@ -251,8 +252,13 @@ impl Rules {
         earning.rules = vec![EarningRule { code: "food".to_owned(), category, sku: None, multiplier }];
         document.expiry = self.expiry.map_or(Expiry::Never, |(months, round)| Expiry::After { months, round });
         let rate = Rate { points: 1, per: 1 };
-        document.redemption =
-            Some(MoneyOff { rate, minimum: points(1), step: points(1), largest_share: Multiplier::ONE });
+        document.redemption = Some(MoneyOff {
+            rate,
+            minimum: points(1),
+            step: points(1),
+            largest_share: Multiplier::ONE,
+            hold_minutes: 15,
+        });
         document.promotions = self.promos.iter().enumerate().rev().map(|(i, promo)| promo.document(i)).collect();
         document.tiers = self.tiers();
         document.rewards = vec![Reward {
@@ -275,7 +281,7 @@ impl Rules {
             tier.earn_multiplier = Multiplier::from_units(self.earns[i]);
             tier
         });
-        Tiers { measure: self.measure, window: self.window, levels: levels.collect() }
+        Tiers { measure: self.measure, window: self.window, levels: levels.collect(), ..Tiers::default() }
     }
 }
 

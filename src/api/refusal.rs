@@ -1,0 +1,97 @@
+//! A refusal of the rules as it is answered: which line of the table in `error.rs`, and what is said
+//! beyond its title.
+
+use tessera_rules::Refusal;
+
+use super::error::{Code, Problem, both};
+
+/// The line of a refusal. Without `_`, so that a new refusal does not compile before it has one.
+const fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::MemberUnknown => Code::MemberUnknown,
+        Refusal::MemberFrozen => Code::MemberFrozen,
+        Refusal::CurrencyMismatch { .. } => Code::CurrencyMismatch,
+        Refusal::OccurredTooEarly => Code::OccurredTooEarly,
+        Refusal::OccurredTooLate => Code::OccurredTooLate,
+        Refusal::TendersExceedTotal => Code::TendersExceedTotal,
+        Refusal::CodeUsed => Code::CodeUsed,
+        Refusal::RewardUnknown => Code::RewardUnknown,
+        Refusal::RewardNotOffered => Code::RewardNotOffered,
+        Refusal::TierTooLow(_) => Code::TierTooLow,
+        Refusal::OutOfStock => Code::OutOfStock,
+        Refusal::MoneyOffNotOffered => Code::MoneyOffNotOffered,
+        Refusal::BelowMinimum(_) => Code::BelowMinimum,
+        Refusal::NotAStep(_) => Code::NotAStep,
+        Refusal::InsufficientPoints { .. } => Code::InsufficientPoints,
+        Refusal::ShareTooLarge(_) => Code::ShareTooLarge,
+        Refusal::RedemptionUnknown => Code::RedemptionUnknown,
+        Refusal::NotHeld(_) => Code::NotHeld,
+        Refusal::VoidedBefore => Code::VoidedBefore,
+        Refusal::PaidForPurchase(_) => Code::PaidForPurchase,
+        Refusal::CaptureOutOfRange(_) => Code::CaptureOutOfRange,
+        Refusal::RewardIsWhole => Code::RewardIsWhole,
+        Refusal::PurchaseUnknown => Code::PurchaseUnknown,
+        Refusal::LineUnknown(_) => Code::LineUnknown,
+        Refusal::NotAPart(_) => Code::NotAPart,
+        Refusal::MoreThanLeft(_) => Code::MoreThanLeft,
+        Refusal::NothingToReturn => Code::NothingToReturn,
+        Refusal::TierUnknown(_) => Code::TierUnknown,
+        Refusal::PlacementOver => Code::PlacementOver,
+        Refusal::EntitlementUnknown => Code::EntitlementUnknown,
+        Refusal::EntitlementDay => Code::EntitlementDay,
+        Refusal::EntitlementUsedUp => Code::EntitlementUsedUp,
+        Refusal::AmountOutOfRange => Code::AmountOutOfRange,
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let problem = Self::new(code(refusal));
+        match refusal {
+            Refusal::CurrencyMismatch { wanted, given } => problem
+                .with_detail(both(
+                    format!("The currency is {given}; the programme's is {wanted}."),
+                    format!("单据币种为 {given}，积分计划币种为 {wanted}。"),
+                ))
+                .with_member("required", wanted.code()),
+            Refusal::TierTooLow(tier) => problem
+                .with_detail(both(format!("The reward needs tier {tier}."), format!("该奖品需要等级 {tier}。")))
+                .with_member("required", tier.as_str()),
+            Refusal::BelowMinimum(least) => problem
+                .with_detail(both(format!("Redeem at least {least} points."), format!("至少需要兑换 {least} 积分。")))
+                .with_member("minimum", least.get()),
+            Refusal::NotAStep(step) => problem
+                .with_detail(both(
+                    format!("Redeem in steps of {step} points."),
+                    format!("兑换积分必须是 {step} 的倍数。"),
+                ))
+                .with_member("step", step.get()),
+            Refusal::InsufficientPoints { available, required } => problem
+                .with_detail(both(
+                    format!("{available} points are available; {required} are needed."),
+                    format!("可用积分 {available}，本次需要 {required}。"),
+                ))
+                .with_member("available", available.get())
+                .with_member("required", required.get()),
+            Refusal::ShareTooLarge(most) => problem
+                .with_detail(both(
+                    format!("Points may pay at most {most} minor units of this purchase."),
+                    format!("本次消费最多可用积分抵扣 {most}（最小货币单位）。"),
+                ))
+                .with_member("most", most.get()),
+            Refusal::NotHeld(status) => problem.with_member("redemption_status", status.as_str()),
+            Refusal::PaidForPurchase(purchase) => problem.with_member("purchase_id", purchase.to_string()),
+            Refusal::CaptureOutOfRange(held) => problem
+                .with_detail(both(
+                    format!("1 to {held} points can be captured."),
+                    format!("可确认的积分为 1 到 {held}。"),
+                ))
+                .with_member("held", held.get()),
+            Refusal::LineUnknown(line) | Refusal::NotAPart(line) | Refusal::MoreThanLeft(line) => {
+                problem.with_member("line", *line)
+            }
+            Refusal::TierUnknown(tier) => problem.with_member("tier", tier.as_str()),
+            _ => problem,
+        }
+    }
+}

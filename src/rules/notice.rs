@@ -1,0 +1,130 @@
+//! Notices: what members are warned of before it happens (PROGRAMME.md §5 and §6). A job asks at each
+//! midnight; how late it runs and how often makes no difference to what members are told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::Points;
+use crate::decision::{Effect, Outcome, Refusal};
+use crate::draft::Draft;
+use crate::forecast::forecast;
+use crate::programme::Problems;
+use crate::time::{Instant, add_days};
+
+/// How many days ahead members are warned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// Before points lapse; each 1 to 366.
+    #[serde(default = "expiry_days")]
+    pub expiry_days: Vec<u32>,
+    /// Before a tier falls; each 1 to 366.
+    #[serde(default = "tier_days")]
+    pub tier_days: Vec<u32>,
+}
+
+fn expiry_days() -> Vec<u32> {
+    vec![30, 7, 1]
+}
+
+fn tier_days() -> Vec<u32> {
+    vec![30]
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self { expiry_days: expiry_days(), tier_days: tier_days() }
+    }
+}
+
+impl Notices {
+    /// The furthest ahead anybody is warned, in days.
+    pub fn furthest(&self) -> u32 {
+        self.expiry_days.iter().chain(&self.tier_days).copied().max().unwrap_or(0)
+    }
+
+    pub(crate) fn check(&self, found: &mut Problems) {
+        for (list, days) in [("expiry_days", &self.expiry_days), ("tier_days", &self.tier_days)] {
+            for (i, lead) in days.iter().enumerate() {
+                let wrong = !(1..=366).contains(lead);
+                found.refuse(wrong, &format!("/notices/{list}/{i}"), "out_of_range", "must be 1 to 366");
+            }
+        }
+    }
+}
+
+/// A warning, given once for each member, matter, instant and lead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Of what.
+    pub matter: Matter,
+    /// When it happens unless the member does something.
+    pub due_at: Instant,
+    /// The lead it was given for, in days.
+    pub lead_days: u32,
+    /// When it was given.
+    pub noticed_at: Instant,
+}
+
+/// What a notice warns of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Matter {
+    /// Points lapse: the sum over all lots of that instant.
+    Expiry {
+        /// How many.
+        points: Points,
+    },
+    /// The tier falls.
+    Tier {
+        /// Code of the tier held.
+        from: String,
+        /// Code of the tier it falls to.
+        to: String,
+        /// What the measure lacks for keeping it.
+        missing: i64,
+    },
+}
+
+impl Matter {
+    /// The word in rows and JSON; with the instant and the lead it makes a notice unique.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Expiry { .. } => "expiry",
+            Self::Tier { .. } => "tier",
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// Gives every notice that is due and was not given yet.
+    pub(crate) fn notify(&mut self) -> Result<Outcome, Refusal> {
+        self.settle()?;
+        let notices = &self.programme.notices;
+        let horizon = self.zone().midnight(add_days(self.today(), i64::from(notices.furthest()) + 1));
+        let ahead = forecast(self.programme, &self.member, self.context, horizon)?;
+        let mut given = Vec::new();
+        for expiring in ahead.expiring {
+            let matter = Matter::Expiry { points: expiring.points };
+            given.extend(self.due_notice(matter, expiring.expires_at, &notices.expiry_days));
+        }
+        if let Some(fall) = ahead.fall {
+            let matter = Matter::Tier { from: fall.from, to: fall.to, missing: fall.missing };
+            given.extend(self.due_notice(matter, fall.at, &notices.tier_days));
+        }
+        for notice in &given {
+            self.record(Effect::Notice(notice.clone()))?;
+        }
+        Ok(Outcome::Notices(given))
+    }
+
+    /// The notice of the shortest lead that has begun. Longer ones are then told too late, and it is
+    /// told once: a notice of that lead, or of a shorter one, is enough.
+    fn due_notice(&self, matter: Matter, due_at: Instant, leads: &[u32]) -> Option<Notice> {
+        let day = self.zone().day_of(due_at);
+        let begun = |lead: &u32| add_days(day, -i64::from(*lead)) <= self.today();
+        let lead_days = leads.iter().copied().filter(begun).min()?;
+        let same = |old: &Notice| old.matter.as_str() == matter.as_str() && old.due_at == due_at;
+        let told = self.member.notices.iter().any(|old| same(old) && old.lead_days <= lead_days);
+        (!told).then_some(Notice { matter, due_at, lead_days, noticed_at: self.at })
+    }
+}

@@ -1,0 +1,142 @@
+//! What remains of a purchase after returns, and what that is worth by the purchase's own stored
+//! rules (PROGRAMME.md §4). It depends on what was returned in all and not on the order of it, which
+//! is why any sequence of partial returns ends where one full return does.
+
+use crate::amount::{OutOfRange, Points};
+use crate::command::{ReturnLine, ReturnPart, ReturnedGoods};
+use crate::decision::Refusal;
+use crate::earning::Formula;
+use crate::explain::LineExplained;
+use crate::member::DayTotals;
+use crate::returns::{LineReturned, Sold};
+
+/// What remains of a purchase.
+#[derive(Debug, Clone, Copy)]
+pub struct Remainder {
+    /// What it earns, at most what was given.
+    pub points: Points,
+    /// The same in micropoints, for a purchase that adds to the carry; at most what it added.
+    pub micropoints: i64,
+    /// What it counts for on its day, at most what the whole counted for.
+    pub counted: DayTotals,
+    /// Value in minor units of all that was returned.
+    pub returned: i128,
+    /// Nothing of value remains: such a remainder earns nothing.
+    pub empty: bool,
+}
+
+/// A line and what is left of it.
+struct LineLeft<'a> {
+    line: &'a LineExplained,
+    /// Thousandths of a piece.
+    quantity: i64,
+    /// Minor units, with the sign of the line.
+    amount: i64,
+}
+
+impl LineLeft<'_> {
+    fn gone(&self) -> bool {
+        self.quantity == 0 || self.line.amount().get() != 0 && self.amount == 0
+    }
+
+    /// What still counts of the line: its basis in proportion, rounded down.
+    fn basis(&self) -> i128 {
+        let wide = i128::from(self.line.basis.get()) * i128::from(self.amount);
+        wide.checked_div_euclid(i128::from(self.line.amount().get())).unwrap_or(0)
+    }
+
+    /// What a part of the line comes to, cumulatively rounded: the last piece is worth the rest.
+    fn take(&self, part: ReturnPart) -> Result<LineReturned, Refusal> {
+        let line = self.line.line;
+        let (quantity, amount) = match part {
+            ReturnPart::Rest => (self.quantity, self.amount),
+            ReturnPart::Quantity(pieces) => (pieces.units(), self.amount_of(pieces.units())),
+            ReturnPart::Amount(amount) if amount.get() == self.amount => (self.quantity, self.amount),
+            ReturnPart::Amount(amount) => (0, amount.get()),
+        };
+        let nothing = quantity == 0 && amount == 0;
+        if quantity < 0 || nothing && !matches!(part, ReturnPart::Rest) || amount.signum() * self.amount.signum() < 0 {
+            return Err(Refusal::NotAPart(line));
+        }
+        if self.gone() || quantity > self.quantity || amount.unsigned_abs() > self.amount.unsigned_abs() {
+            return Err(Refusal::MoreThanLeft(line));
+        }
+        let quantity = crate::amount::Quantity::from_units(quantity);
+        Ok(LineReturned { line, quantity, amount: crate::amount::Minor::new(amount)? })
+    }
+
+    fn amount_of(&self, pieces: i64) -> i64 {
+        let (whole, sold) = (self.line.quantity.units(), i128::from(self.line.amount().get()));
+        if pieces >= self.quantity {
+            return self.amount;
+        }
+        let gone = whole - self.quantity;
+        let up_to = |pieces: i64| (sold * i128::from(pieces)).div_euclid(i128::from(whole));
+        let step = (up_to(gone + pieces) - up_to(gone)) as i64;
+        // Where part of the line was returned by amount, its pieces are worth no more than is left.
+        if self.amount < 0 { step.max(self.amount) } else { step.min(self.amount) }
+    }
+}
+
+impl Sold {
+    fn left<'a>(&'a self, line: &'a LineExplained) -> LineLeft<'a> {
+        let gone = || self.returned.iter().filter(|gone| gone.line == line.line);
+        let quantity = line.quantity.units() - gone().map(|gone| gone.quantity.units()).sum::<i64>();
+        let amount = line.amount().get() - gone().map(|gone| gone.amount.get()).sum::<i64>();
+        LineLeft { line, quantity, amount }
+    }
+
+    /// Notes goods as returned, line by line.
+    pub(crate) fn send_back(&mut self, goods: &ReturnedGoods) -> Result<(), Refusal> {
+        let rest = |line: &LineExplained| ReturnLine { line: line.line, part: ReturnPart::Rest };
+        let open = self.explanation.lines.iter().filter(|line| !self.left(line).gone());
+        let lines = match goods {
+            ReturnedGoods::All => open.map(rest).collect(),
+            ReturnedGoods::Lines(lines) => lines.clone(),
+        };
+        if lines.is_empty() {
+            return Err(Refusal::NothingToReturn);
+        }
+        for wanted in lines {
+            let line = self.explanation.lines.iter().find(|line| line.line == wanted.line);
+            let part = self.left(line.ok_or(Refusal::LineUnknown(wanted.line))?).take(wanted.part)?;
+            self.returned.push(part);
+        }
+        Ok(())
+    }
+
+    /// What the lines were sold for in all, in minor units.
+    pub fn total(&self) -> i128 {
+        self.explanation.lines.iter().map(|line| i128::from(line.amount().get())).sum()
+    }
+
+    /// What remains, and what it is worth: the stored multipliers and fixed points apply.
+    ///
+    /// # Errors
+    /// A sum leaves its range.
+    pub fn remainder(&self) -> Result<Remainder, OutOfRange> {
+        let why = &self.explanation;
+        let lines: Vec<LineLeft<'_>> = why.lines.iter().map(|line| self.left(line)).collect();
+        // A free article that is kept is no reason to keep the points of what it came with.
+        let priced = why.lines.iter().any(|line| line.amount().get() != 0);
+        let empty = lines.iter().all(|left| if priced { left.amount == 0 } else { left.gone() });
+        let basis = lines.iter().map(LineLeft::basis).sum::<i128>().max(0);
+        let weight = |left: &LineLeft<'_>| left.basis() * i128::from(left.line.multiplier.units());
+        let weighted_sum = lines.iter().map(weight).sum::<i128>().max(0);
+        let formula = Formula { rate: why.rate, tier: why.tier_multiplier, weighted_sum };
+        let exact = formula.exact(why.promotion_multiplier, why.fixed_points.get())?;
+        let earns = |points: i64| if empty { 0 } else { points };
+        Ok(Remainder {
+            points: Points::new(earns(exact.whole()?))?.min(self.points),
+            micropoints: earns(exact.micropoints()?).min(self.micropoints.unwrap_or(0)),
+            counted: DayTotals {
+                points: formula.base_points(basis)?.min(why.base_points).get(),
+                spend: basis.min(i128::from(why.basis.get())) as i64,
+                visits: earns(1),
+                given: earns(self.points.get()),
+            },
+            returned: self.total() - lines.iter().map(|left| i128::from(left.amount)).sum::<i128>(),
+            empty,
+        })
+    }
+}
