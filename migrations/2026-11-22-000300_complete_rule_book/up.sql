@@ -13,7 +13,7 @@ alter table standing
     add column placement placement;
 update standing s set version = version + 1, idle = row(
     greatest(s.enrolled_at,
-        (select max(p.recorded_at) from purchase p where p.member_id = s.member_id),
+        (select max(least(p.occurred_at, p.recorded_at)) from purchase p where p.member_id = s.member_id),
         (select max(r.recorded_at) from redemption r where r.member_id = s.member_id)),
     null, null)::inactivity;
 alter table standing alter column idle set not null;
@@ -30,6 +30,8 @@ alter table lot
     add column idle_months integer constraint lot_idle_months_check check (idle_months between 1 and 240),
     drop constraint lot_remaining_check,
     add constraint lot_remaining_check check (remaining >= 0 and remaining + held + lapsed <= points);
+update lot l set fixed = true from entry e
+where e.member_id = l.member_id and e.number = l.entry and e.kind = 'perk';
 comment on column lot.held is 'Points set aside by holds: they left remaining and may come back.';
 comment on column lot.lapsed is 'Points that lapsed unspent.';
 comment on column lot.origin is 'The lot whose points these are, given back after it had lapsed.';
@@ -103,6 +105,7 @@ create table purchase_return (
 );
 comment on table purchase_return is 'Goods of one purchase that came back. What was returned of it is the sum of these. Append-only.';
 create index purchase_return_purchase on purchase_return (purchase_id, id);
+create index purchase_return_member on purchase_return (member_id, id);
 
 create table entitlement_use (
     member_id uuid not null,
@@ -151,7 +154,7 @@ drop function store_batch;
 --   p_at        the latest time of a command
 --   p_since     the earliest instant a command looks at
 --   p_from_min, p_from_max, p_to_min  bounds of the tier window over the commands' days; null where
---               every member has a window of his own
+--               every member has a year of his own: then a year back from p_since is loaded
 --   p_today     the day of p_at
 --   p_day_members, p_days  pairs whose totals the cap per day asks for
 --   p_rewards   codes of rewards
@@ -185,7 +188,7 @@ begin
     select array_agg(s.member_id) filter (where s.member_id = any(p_debit)
                or least(s.lots_due_at, s.holds_due_at, (s.idle).due_at, s.tier_due_at, (s.placement).until) <= p_at),
            array_agg(s.member_id) filter (where s.window_from <> p_from_min or s.window_from <> p_from_max
-               or s.window_to <> p_to_min or p_to_min is null and s.window_to < p_today or s.member_id = any(p_notices)),
+               or s.window_to <> p_to_min or p_to_min is null or s.member_id = any(p_notices)),
            array_agg(s.member_id) filter (where s.boost_until > p_since or s.member_id = any(p_perks)),
            array_agg(s.member_id) filter (where s.held > 0 and (s.member_id = any(p_debit) or s.holds_due_at <= p_at))
     into v_due, v_moved, v_granted, v_held from unnest(standings) s;
@@ -221,8 +224,8 @@ begin
         from unnest(standings) s,
         lateral (
             select * from qualifying_day q
-            where q.member_id = s.member_id and q.day >= least(s.window_from, p_from_min)
-              and (p_to_min is null or s.member_id = any(p_notices))
+            where q.member_id = s.member_id and (p_to_min is null or s.member_id = any(p_notices))
+              and q.day >= least(s.window_from, coalesce(p_from_min, (p_since at time zone 'UTC')::date - 367))
             union all
             select * from qualifying_day q
             where q.member_id = s.member_id and s.member_id <> all(p_notices) and q.day >= least(s.window_from, p_from_min)

@@ -127,23 +127,32 @@ impl Time {
 }
 
 /// Leaves out the members whose remembered standing is all that their commands need, and names them.
-pub(super) fn leave_out<'m>(load: &mut Load, remembered: impl Fn(MemberId) -> Option<&'m Standing>) -> Vec<MemberId> {
+pub(super) fn leave_out<'m>(
+    load: &mut Load,
+    programme: &Programme,
+    remembered: impl Fn(MemberId) -> Option<&'m Standing>,
+) -> Vec<MemberId> {
     let beside: HashSet<Uuid> =
         [&load.debit, &load.late, &load.perks, &load.notices, &load.days.0].into_iter().flatten().copied().collect();
     let (left_out, members) = std::mem::take(&mut load.members).into_iter().partition(|&member| {
-        !beside.contains(&member) && remembered(MemberId::new(member)).is_some_and(|standing| suffices(load, standing))
+        !beside.contains(&member)
+            && remembered(MemberId::new(member)).is_some_and(|standing| suffices(load, programme, standing))
     });
     load.members = members;
     Vec::into_iter(left_out).map(MemberId::new).collect()
 }
 
-/// Whether nothing beside the standing is loaded: as `load_batch` decides it.
-fn suffices(load: &Load, standing: &Standing) -> bool {
+/// Whether nothing beside the standing is needed: no less than `load_batch` would load.
+fn suffices(load: &Load, programme: &Programme, standing: &Standing) -> bool {
     let stands = match load.window {
         WindowBounds { from_min: Some(from_min), from_max: Some(from_max), to_min: Some(to_min) } => {
             (standing.window_from, standing.window_from, standing.window_to) == (from_min, from_max, to_min)
         }
-        _ => load.today <= standing.window_to,
+        _ => {
+            let enrolled = programme.time_zone.day_of(standing.enrolled_at);
+            let span = programme.tiers.window.span(load.today, enrolled);
+            (standing.window_from, standing.window_to) == (span.from, span.to)
+        }
     };
     stands
         && standing.due_at().is_none_or(|due| due > load.at)

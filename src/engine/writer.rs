@@ -13,7 +13,7 @@ use super::deciding::Deciding;
 use super::memory::Memory;
 use super::plan::{leave_out, plan};
 use super::storer::{Draft, Handed, Landed};
-use super::{Failure, Job, Programmes};
+use super::{Failure, Job, Programmes, Versioned};
 
 /// For so many batches after a repetition the next is expected: retries and imports done again come
 /// in rows.
@@ -97,7 +97,7 @@ impl Writer {
         // Rewards are counted under their lock.
         let mut loaded = None;
         if load.rewards.is_empty() {
-            loaded = self.load(load, &mut connection, versioned.version)?;
+            loaded = self.load(load, &mut connection, &versioned)?;
         }
         self.connection = Some(connection);
         let Some((loaded, remembered)) = loaded else { return Ok(None) };
@@ -132,11 +132,11 @@ impl Writer {
         &mut self,
         mut load: Load,
         connection: &mut Connection,
-        programme: i64,
+        in_force: &Versioned,
     ) -> Result<Option<(Loaded, Vec<MemberId>)>, Failure> {
         let standing = |member| self.memory.recall(member).map(|known| &known.standing);
         let everyone = load.members.clone();
-        let mut remembered = leave_out(&mut load, standing);
+        let mut remembered = leave_out(&mut load, &in_force.programme, standing);
         if !load.members.is_empty() {
             let mut wanted: Vec<MemberId> = load.members.iter().copied().map(MemberId::new).collect();
             wanted.sort_unstable();
@@ -144,7 +144,7 @@ impl Writer {
             if self.wait_for(&wanted) {
                 load.members = everyone;
                 let standing = |member| self.memory.recall(member).map(|known| &known.standing);
-                remembered = leave_out(&mut load, standing);
+                remembered = leave_out(&mut load, &in_force.programme, standing);
             }
         }
         if load.members.is_empty()
@@ -153,7 +153,7 @@ impl Writer {
             return Ok(Some((Loaded::default(), remembered)));
         }
         let loaded = load.run(connection)?;
-        if loaded.programme == Some(programme) {
+        if loaded.programme == Some(in_force.version) {
             return Ok(Some((loaded, remembered)));
         }
         self.programmes.reload(connection)?;

@@ -149,7 +149,7 @@ impl Draft<'_> {
     fn give_back_paid(&mut self, note: Note<'_>, sold: &Sold, left: &Remainder) -> Result<(Points, Minor), Refusal> {
         let paid = sold.redemption.and_then(|id| Some((id, self.member.redemptions.get(&id).cloned()?)));
         let Some((id, mut paid)) = paid else { return Ok((Points::ZERO, Minor::ZERO)) };
-        let returned = left.returned.clamp(0, sold.total());
+        let returned = left.returned.clamp(0, sold.total().max(0));
         let due = i128::from(paid.points.get()) * returned;
         let due = Points::from_wide(due.checked_div(sold.total()).unwrap_or(0))?;
         let now = due.max(sold.given_back).minus(sold.given_back)?;

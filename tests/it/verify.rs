@@ -210,6 +210,7 @@ const TAMPERINGS: &[Tampering] = &[
 fn whoever_changes_a_row_is_found_out() {
     let (mut app, him) = furnished();
     app.verified = false;
+    app.stop();
     for table in ["entry", "lot_movement", "tier_change", "perk_grant"] {
         app.db.execute(&format!("alter table {table} disable trigger user"));
     }

@@ -193,6 +193,11 @@ impl App {
         apply(&mut self.db.connect(), &document);
     }
 
+    /// Stops the server before the test ends: its jobs would act on rows that a test has changed.
+    pub(crate) fn stop(&mut self) {
+        self.running.take().map_or(Ok(()), Running::stop).expect("the server stops");
+    }
+
     /// Moves the sandbox clock on.
     pub(crate) fn advance(&self, by: &str) -> Value {
         self.admin().post("/v1/sandbox/clock/advance", &json!({"by": by})).expect(200)

@@ -304,6 +304,7 @@ fn whatever_is_changed_in_books_of_every_kind_is_found() {
     let (code, _, err) = verify(&app);
     assert_eq!((code, err.as_str()), (0, ""));
     app.verified = false;
+    app.stop();
     let triggers = app.db.texts(
         "select distinct tgrelid::regclass::text as value from pg_trigger \
          where not tgisinternal and tgname like '%keep%'",

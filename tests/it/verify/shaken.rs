@@ -165,12 +165,7 @@ fn shake(seed: u64) {
     let (mut dice, mut sales, mut redeemed) = (Dice(seed), Vec::new(), Vec::new());
     for step in 1..=120 {
         if step == 60 && seed.is_multiple_of(2) {
-            app.reconfigure(|programme| {
-                shape(seed + 1_000)(programme);
-                if programme["tiers"]["window"]["kind"] == "anniversary" {
-                    programme["tiers"]["window"] = json!({"kind": "lifetime"});
-                }
-            });
+            app.reconfigure(shape(seed + 1_000));
         }
         act(&app, &mut dice, &members, &mut sales, &mut redeemed);
         if step % 20 == 0 {
