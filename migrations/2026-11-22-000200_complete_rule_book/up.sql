@@ -1,4 +1,16 @@
--- Returns, holds, pending points, every expiry and every tier rule, notices and entitlements.
+-- Returns, holds, pending points, every expiry and every tier rule, notices and entitlements; and a
+-- write path that decides on what it remembers: storing proves that nothing has changed since.
+
+-- Another number after every change of the row, whoever makes it: the write path draws one at random,
+-- so that none comes to stand for two states.
+alter table standing add column version bigint not null default 1;
+alter table standing alter column version drop default;
+
+-- Rows are pruned once a page has this little room left: rarely, and never without room for an update.
+alter table standing set (fillfactor = 85);
+
+-- A member's lots are few: those that are open are found among them without an index of their own.
+drop index lot_open;
 
 -- From when inactivity is counted, after how many months the first open lot lapses by it, and when
 -- that is.
@@ -11,7 +23,7 @@ alter table standing
     add column idle inactivity,
     add column tier_until timestamptz,
     add column placement placement;
-update standing s set version = version + 1, idle = row(
+update standing s set idle = row(
     greatest(s.enrolled_at,
         (select max(least(p.occurred_at, p.recorded_at)) from purchase p where p.member_id = s.member_id),
         (select max(r.recorded_at) from redemption r where r.member_id = s.member_id)),
@@ -142,6 +154,19 @@ end $$;
 
 drop function load_batch;
 drop function store_batch;
+
+-- THE WRITE PATH, locks: the members of a batch in id order, then the rewards it counts in code order.
+-- Only for a batch that could not be decided without.
+--   p_members   members of the batch
+--   p_rewards   codes of rewards
+create function lock_batch(p_members uuid[], p_rewards text[]) returns void language plpgsql as $$
+begin
+    perform from standing s where s.member_id = any(p_members) order by s.member_id for no key update;
+    if cardinality(p_rewards) > 0 then
+        insert into reward_usage select r, 0 from unnest(p_rewards) r order by r on conflict do nothing;
+        perform from reward_usage u where u.reward = any(p_rewards) order by u.reward for update;
+    end if;
+end $$;
 
 -- THE WRITE PATH, load: returns one row with what the rules need to decide a batch, as arrays of
 -- table rows. Stable, so that all of it is seen at one moment.

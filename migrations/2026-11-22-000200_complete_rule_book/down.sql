@@ -1,3 +1,4 @@
+drop function lock_batch;
 drop function load_batch;
 drop function store_batch;
 drop table notice, entitlement_use, purchase_return;
@@ -23,10 +24,13 @@ alter table standing
 create index standing_due on standing (least(lots_due_at, tier_due_at)) where lots_due_at is not null or tier_due_at is not null;
 drop type placement;
 drop type inactivity;
+alter table standing drop column version;
+alter table standing set (fillfactor = 70);
+create index lot_open on lot (member_id) where remaining > 0;
 
--- THE WRITE PATH, load: returns one row with what the rules need to decide a batch, as arrays of
--- table rows. Stable, so that all of it is seen at one moment.
---   p_members   members to load
+-- THE WRITE PATH, first call: locks the members of a batch in id order, then the shared rows, and
+-- returns one row with what the rules need to decide, as arrays of table rows.
+--   p_members   members of the batch, sorted
 --   p_debit     those of them whose open lots are needed
 --   p_late      those of them whose tier history is needed
 --   p_perks     those of them whose grants and birth dates are needed
@@ -34,25 +38,37 @@ drop type inactivity;
 --   p_since     the earliest instant a command looks at
 --   p_from_min, p_from_max, p_to_min  bounds of the tier window over the commands' days
 --   p_day_members, p_days  pairs whose totals the cap per day asks for
---   p_rewards   codes of rewards
+--   p_rewards   codes of rewards, sorted
 --   p_callers, p_keys      pairs of the idempotency keys
 --   p_sources, p_receipts  pairs of the receipts
+--   p_lock      false for a preview: nothing is locked
 create function load_batch(
     p_members uuid[], p_debit uuid[], p_late uuid[], p_perks uuid[], p_at timestamptz, p_since timestamptz,
     p_from_min date, p_from_max date, p_to_min date, p_day_members uuid[], p_days date[], p_rewards text[],
-    p_callers uuid[], p_keys text[], p_sources text[], p_receipts text[],
+    p_callers uuid[], p_keys text[], p_sources text[], p_receipts text[], p_lock boolean,
     out programme bigint, out standings standing[], out lots lot[], out days qualifying_day[],
     out tier_changes tier_change[], out grants perk_grant[], out birthdays jsonb, out usages reward_usage[],
     out keys idempotency[], out receipts purchase[], out answers jsonb
-) stable language plpgsql as $$
+) language plpgsql as $$
 declare
     v_due uuid[];
     v_moved uuid[];
     v_granted uuid[];
 begin
-    select array_agg(s) into standings from standing s where s.member_id = any(p_members);
-    if cardinality(p_rewards) > 0 then
-        select array_agg(u) into usages from reward_usage u where u.reward = any(p_rewards);
+    if p_lock then
+        -- Whole rows are selected as such: those of a subquery would be cast through text.
+        select array_agg(l.s) into standings
+        from (select s from standing s where member_id = any(p_members) order by member_id for no key update) l;
+        if cardinality(p_rewards) > 0 then
+            insert into reward_usage select r, 0 from unnest(p_rewards) r order by r on conflict do nothing;
+            select array_agg(l.u) into usages
+            from (select u from reward_usage u where reward = any(p_rewards) order by reward for update) l;
+        end if;
+    else
+        select array_agg(s) into standings from standing s where member_id = any(p_members);
+        if cardinality(p_rewards) > 0 then
+            select array_agg(u) into usages from reward_usage u where reward = any(p_rewards);
+        end if;
     end if;
 
     select max(version) into programme from programme_version;
@@ -114,34 +130,14 @@ begin
     end if;
 end $$;
 
--- THE WRITE PATH, store: writes everything a batch decided, if the programme and every member it was
--- decided on are still as they were; else nothing is written and SQLSTATE 40001 says so. Standings
--- are locked first, in the order given: sorted by id.
---   p_programme  the programme version it was decided under
---   p_version    the version of the standings from now on
---   p_standings  new standings, each with the version it was decided on
+-- THE WRITE PATH, second call: writes everything a batch decided. The rows of one member were
+-- locked by load_batch in the same transaction.
 create function store_batch(
-    p_programme bigint, p_version bigint, p_standings standing[], p_entries entry[], p_lots lot[], p_touched lot[],
-    p_movements lot_movement[],
+    p_standings standing[], p_entries entry[], p_lots lot[], p_touched lot[], p_movements lot_movement[],
     p_days qualifying_day[], p_tiers tier_change[], p_grants perk_grant[], p_purchases purchase[],
     p_redemptions redemption[], p_usages reward_usage[], p_keys idempotency[], p_events outbox[]
 ) returns void language plpgsql as $$
-declare
-    v_kept bigint;
 begin
-    update standing s set
-        recorded_at = n.recorded_at, pending = n.pending, available = n.available, held = n.held, debt = n.debt,
-        lifetime_earned = n.lifetime_earned, entries = n.entries, head = n.head, lots = n.lots,
-        purchases = n.purchases, carry = n.carry, tier = n.tier, tier_since = n.tier_since,
-        tier_changes = n.tier_changes, window_from = n.window_from, window_to = n.window_to,
-        window_points = n.window_points, window_spend = n.window_spend, window_visits = n.window_visits,
-        window_oldest = n.window_oldest, lots_due_at = n.lots_due_at, tier_due_at = n.tier_due_at,
-        boost_until = n.boost_until, otp_step = n.otp_step, version = p_version
-    from unnest(p_standings) n where s.member_id = n.member_id and s.version = n.version;
-    get diagnostics v_kept = row_count;
-    if v_kept <> cardinality(p_standings) or p_programme <> (select max(version) from programme_version) then
-        raise exception 'a batch was decided on what has moved on' using errcode = 'serialization_failure';
-    end if;
     insert into idempotency select * from unnest(p_keys);
     if cardinality(p_purchases) > 0 then
         insert into purchase select * from unnest(p_purchases);
@@ -176,4 +172,13 @@ begin
     if cardinality(p_events) > 0 then
         insert into outbox select * from unnest(p_events);
     end if;
+    update standing s set
+        recorded_at = n.recorded_at, pending = n.pending, available = n.available, held = n.held, debt = n.debt,
+        lifetime_earned = n.lifetime_earned, entries = n.entries, head = n.head, lots = n.lots,
+        purchases = n.purchases, carry = n.carry, tier = n.tier, tier_since = n.tier_since,
+        tier_changes = n.tier_changes, window_from = n.window_from, window_to = n.window_to,
+        window_points = n.window_points, window_spend = n.window_spend, window_visits = n.window_visits,
+        window_oldest = n.window_oldest, lots_due_at = n.lots_due_at, tier_due_at = n.tier_due_at,
+        boost_until = n.boost_until, otp_step = n.otp_step
+    from unnest(p_standings) n where s.member_id = n.member_id;
 end $$;
