@@ -9,6 +9,7 @@ use super::deciding::state;
 use super::plan::plan;
 use super::{Answer, Engine, Failure, Submission, Time, Versioned};
 use crate::store;
+use crate::store::batch::Load;
 
 /// A member as he stands now: everything due by now applied, nothing written.
 pub struct Settled {
@@ -31,7 +32,7 @@ impl Engine {
         command: Command,
         actor: Actor,
     ) -> Result<Result<Outcome, Refusal>, Failure> {
-        let decided = self.on_current_state(member, command, actor).await?;
+        let decided = self.on_current_state(member, command, actor, |_| {}).await?;
         Ok(decided.map(|(_, _, outcome)| outcome))
     }
 
@@ -40,7 +41,13 @@ impl Engine {
     /// # Errors
     /// The outer: the database; the inner: there is no such member.
     pub async fn member(&self, member: MemberId) -> Result<Result<Settled, Refusal>, Failure> {
-        let decided = self.on_current_state(member, Command::Settle, Actor::SYSTEM).await?;
+        // Every open lot is shown, and who looks ahead needs every day of the window and the days chosen.
+        let everything = |load: &mut Load| {
+            load.debit.clone_from(&load.members);
+            load.notices.clone_from(&load.members);
+            load.perks.clone_from(&load.members);
+        };
+        let decided = self.on_current_state(member, Command::Settle, Actor::SYSTEM, everything).await?;
         Ok(decided.map(|(programme, member, _)| Settled { programme, member }))
     }
 
@@ -49,6 +56,7 @@ impl Engine {
         member: MemberId,
         command: Command,
         actor: Actor,
+        widen: fn(&mut Load),
     ) -> Result<Result<(Arc<Versioned>, MemberState, Outcome), Refusal>, Failure> {
         let (now, programmes) = (self.clock().now(), self.0.programmes.clone());
         let decided = self.pool().run(move |conn| {
@@ -60,11 +68,7 @@ impl Engine {
             let submission = Submission { member, command, actor, time: Time::Live, claim: None, render };
             let mut loaded = loop {
                 let mut load = plan(&versioned.programme, now, std::iter::once(&submission));
-                // Every open lot is shown, not only those a debit would need; and who looks ahead needs
-                // every day of the window and the days chosen.
-                load.debit = vec![member.uuid()];
-                load.notices = vec![member.uuid()];
-                load.perks = vec![member.uuid()];
+                widen(&mut load);
                 let loaded = load.run(conn)?;
                 if loaded.programme == Some(versioned.version) {
                     break loaded;

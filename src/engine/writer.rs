@@ -135,14 +135,13 @@ impl Writer {
         in_force: &Versioned,
     ) -> Result<Option<(Loaded, Vec<MemberId>)>, Failure> {
         let standing = |member| self.memory.recall(member).map(|known| &known.standing);
-        let everyone = load.members.clone();
         let mut remembered = leave_out(&mut load, &in_force.programme, standing);
         if !load.members.is_empty() {
             let mut wanted: Vec<MemberId> = load.members.iter().copied().map(MemberId::new).collect();
             wanted.sort_unstable();
             // What a storer is about to write is not there yet.
             if self.wait_for(&wanted) {
-                load.members = everyone;
+                load.members.extend(remembered.into_iter().map(MemberId::uuid));
                 let standing = |member| self.memory.recall(member).map(|known| &known.standing);
                 remembered = leave_out(&mut load, &in_force.programme, standing);
             }

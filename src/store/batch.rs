@@ -15,11 +15,11 @@ use super::db::Error;
 use super::rows::*;
 use super::schema::outbox;
 
-/// What a batch needs to know before it can be decided. Every list is sorted as the function
-/// expects it, for locks are taken in that order.
+/// What a batch needs to know before it can be decided. The functions that lock take
+/// their own order.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// Members of the batch, sorted.
+    /// Members of the batch.
     pub members: Vec<Uuid>,
     /// Those whose open lots and open holds are needed.
     pub debit: Vec<Uuid>,
@@ -367,7 +367,6 @@ impl Writes {
 /// key: a plan cached while a table was small must not scan it when it has grown.
 const SESSION: &str = "set timezone = 'UTC'; set application_name = 'tessera writer'; set lock_timeout = '5s'; \
     set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'; \
-    set plan_cache_mode = force_generic_plan; \
     set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off";
 
 /// Connects for the writer.
