@@ -63,6 +63,9 @@ pub(super) fn standing(row: StandingRow) -> Result<Standing, Failure> {
         placement: row.placement.map(|placement| Placement { own: placement.own, until: placement.until }),
         boost_until: row.boost_until,
         otp_step: row.otp_step,
+        purchased_at: None,
+        link: None,
+        sent: None,
     })
 }
 

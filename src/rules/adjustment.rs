@@ -2,9 +2,10 @@
 
 use crate::amount::Points;
 use crate::command::Adjust;
-use crate::decision::{Balance, Outcome, Refusal};
+use crate::decision::{Balance, Outcome};
 use crate::draft::{Draft, Note};
 use crate::ledger::{Account, EntryKind};
+use crate::refusal::Refusal;
 
 impl Draft<'_> {
     pub(crate) fn adjust(&mut self, adjust: &Adjust) -> Result<Outcome, Refusal> {

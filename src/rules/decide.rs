@@ -1,11 +1,12 @@
 //! The one entry to the rules: a command, the state it meets, and what comes of it.
 
 use crate::command::{Command, Context};
-use crate::decision::{Decision, Outcome, Refusal};
+use crate::decision::{Decision, Outcome};
 use crate::draft::Draft;
 use crate::id::MemberId;
 use crate::member::State;
 use crate::programme::Programme;
+use crate::refusal::Refusal;
 
 /// Decides a command for a member. The state is not changed: apply the decision with
 /// [`State::apply`], and store it.

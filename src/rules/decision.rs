@@ -97,6 +97,8 @@ pub struct StandingPatch {
     pub earned: Points,
     /// Purchases added.
     pub purchases: i64,
+    /// When one happened.
+    pub purchased_at: Option<Instant>,
     /// The carry in micropoints.
     pub carry: Option<i64>,
     /// From when inactivity counts, and when the first points lapse by it.
@@ -148,6 +150,7 @@ impl StandingPatch {
         }
         standing.lifetime_earned = standing.lifetime_earned.plus(self.earned)?;
         standing.purchases += self.purchases;
+        standing.purchased_at = standing.purchased_at.max(self.purchased_at);
         if let Some(carry) = self.carry {
             standing.carry = carry;
         }
@@ -366,125 +369,4 @@ pub struct EntitlementOutcome {
     pub left: u32,
     /// The day chosen, where the entitlement is for a day.
     pub day: Option<Day>,
-}
-
-/// Why the rules refuse a command, in order of precedence: of several reasons the first counts.
-/// Every refusal has one line in the table of `api/error.rs`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No such member.
-    #[error("there is no such member")]
-    MemberUnknown,
-    /// The member is frozen.
-    #[error("the member is frozen")]
-    MemberFrozen,
-    /// A document in another currency.
-    #[error("the currency is {given}, the programme's is {wanted}")]
-    CurrencyMismatch {
-        /// The programme's.
-        wanted: Currency,
-        /// The document's.
-        given: Currency,
-    },
-    /// `occurred_at` lies more than 30 days back.
-    #[error("the purchase is older than 30 days")]
-    OccurredTooEarly,
-    /// `occurred_at` lies more than 5 minutes ahead.
-    #[error("the purchase lies in the future")]
-    OccurredTooLate,
-    /// An excluded tender pays more than the sale's total.
-    #[error("the tenders exceed the total")]
-    TendersExceedTotal,
-    /// This step of the rotating code was used before.
-    #[error("the code was used before")]
-    CodeUsed,
-    /// No such reward.
-    #[error("there is no such reward")]
-    RewardUnknown,
-    /// The reward is not offered today.
-    #[error("the reward is not offered today")]
-    RewardNotOffered,
-    /// The member's tier is below the reward's.
-    #[error("the reward needs tier {0}")]
-    TierTooLow(String),
-    /// None of the reward is left.
-    #[error("the reward is out of stock")]
-    OutOfStock,
-    /// The programme gives no money off for points.
-    #[error("points cannot be redeemed for money off")]
-    MoneyOffNotOffered,
-    /// Fewer points than the minimum.
-    #[error("at least {0} points must be redeemed")]
-    BelowMinimum(Points),
-    /// Not a multiple of the step.
-    #[error("points are redeemed in steps of {0}")]
-    NotAStep(Points),
-    /// More points than are available.
-    #[error("{available} points are available, {required} are needed")]
-    InsufficientPoints {
-        /// Spendable now.
-        available: Points,
-        /// Asked for.
-        required: Points,
-    },
-    /// Points may not pay that large a share of the basket.
-    #[error("points may pay at most {0} minor units of this purchase")]
-    ShareTooLarge(Minor),
-    /// No such redemption of this member.
-    #[error("there is no such redemption")]
-    RedemptionUnknown,
-    /// Only what is held can be captured.
-    #[error("the redemption is {}, not held", .0.as_str())]
-    NotHeld(RedemptionStatus),
-    /// A voided redemption stays voided.
-    #[error("the redemption was voided before")]
-    VoidedBefore,
-    /// Points that paid for a purchase come back by a return of its goods.
-    #[error("the points paid for a purchase: return its goods instead")]
-    PaidForPurchase(PurchaseId),
-    /// A capture takes 1 to all of the held points.
-    #[error("1 to {0} points can be captured")]
-    CaptureOutOfRange(Points),
-    /// A reward is captured whole.
-    #[error("a reward cannot be captured in part")]
-    RewardIsWhole,
-    /// No such purchase of this member.
-    #[error("there is no such purchase")]
-    PurchaseUnknown,
-    /// The purchase has no such line.
-    #[error("the purchase has no line {0}")]
-    LineUnknown(u32),
-    /// A quantity or amount to return is not above nothing, or has not the sign of the line's.
-    #[error("what is to be returned of line {0} is not a part of it")]
-    NotAPart(u32),
-    /// More of a line than is left of it.
-    #[error("less than that is left of line {0}")]
-    MoreThanLeft(u32),
-    /// Nothing is left to return.
-    #[error("nothing is left to return")]
-    NothingToReturn,
-    /// No tier has this code.
-    #[error("there is no tier {0}")]
-    TierUnknown(String),
-    /// A placement must end in the future.
-    #[error("the placement would be over already")]
-    PlacementOver,
-    /// The member's tier has no such entitlement.
-    #[error("the member's tier has no such entitlement")]
-    EntitlementUnknown,
-    /// The day chosen is missing, past, too far ahead or taken; or the entitlement is not for a day.
-    #[error("the day cannot be chosen")]
-    EntitlementDay,
-    /// The year's uses are used up.
-    #[error("the entitlement is used up for the year")]
-    EntitlementUsedUp,
-    /// A sum left ±(2^53 − 1).
-    #[error("an amount is out of range")]
-    AmountOutOfRange,
-}
-
-impl From<OutOfRange> for Refusal {
-    fn from(_: OutOfRange) -> Self {
-        Self::AmountOutOfRange
-    }
 }

@@ -5,11 +5,12 @@ use uuid::Uuid;
 
 use crate::amount::Points;
 use crate::command::{Actor, Context};
-use crate::decision::{Effect, Refusal, StandingPatch};
+use crate::decision::{Effect, StandingPatch};
 use crate::ledger::{Account, Entry, EntryKind};
 use crate::lot::{Bite, Lapse, Lot, LotMovement, consume};
 use crate::member::MemberState;
 use crate::programme::Programme;
+use crate::refusal::Refusal;
 use crate::time::{Day, Instant, Zone};
 
 pub(crate) struct Draft<'a> {

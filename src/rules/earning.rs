@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use crate::amount::{Minor, Multiplier, OutOfRange, Points, Rate};
 use crate::command::{Line, Tender};
-use crate::decision::Refusal;
+
 use crate::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained, PromotionExplained};
 use crate::programme::{Earning, Programme};
 use crate::promotion::{Combine, Miss, PromotionEffect};
+use crate::refusal::Refusal;
 use crate::share::{apportion, by_weight};
 use crate::tier::TierLevel;
 use crate::time::Day;

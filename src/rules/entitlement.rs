@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Multiplier;
 use crate::command::UseEntitlement;
-use crate::decision::{Effect, EntitlementOutcome, Outcome, Refusal, StandingPatch};
+use crate::decision::{Effect, EntitlementOutcome, Outcome, StandingPatch};
 use crate::draft::Draft;
 use crate::programme::Problems;
+use crate::refusal::Refusal;
 use crate::text::Text;
 use crate::time::{Day, Instant, add_days};
 

@@ -4,12 +4,13 @@ use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Points;
-use crate::decision::{Effect, IdlePatch, Refusal, StandingPatch};
+use crate::decision::{Effect, IdlePatch, StandingPatch};
 use crate::draft::{Draft, LotLife, Note};
 use crate::earning::Earned;
 use crate::ledger::{Account, EntryKind};
 use crate::lot::{Bite, Lapse, Lot};
 use crate::programme::{Problems, Programme};
+use crate::refusal::Refusal;
 use crate::settle::Due;
 use crate::tier::LotsOnChange;
 use crate::time::{Day, Instant, MonthDay, Period, Zone, add_days, add_months};

@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use crate::amount::Points;
 use crate::command::Context;
-use crate::decision::{Effect, Refusal};
+use crate::decision::Effect;
 use crate::draft::Draft;
 use crate::expiry::Expiring;
 use crate::ledger::EntryKind;
 use crate::member::MemberState;
 use crate::programme::Programme;
+use crate::refusal::Refusal;
 use crate::tier::TierCause;
 use crate::time::Instant;
 

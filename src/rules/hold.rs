@@ -4,12 +4,13 @@
 
 use crate::amount::{Minor, Points};
 use crate::command::{Actor, Capture};
-use crate::decision::{Effect, Outcome, Refusal};
+use crate::decision::{Effect, Outcome};
 use crate::draft::{Draft, LotLife, Note};
 use crate::id::RedemptionId;
 use crate::ledger::{Account, EntryKind};
 use crate::lot::{Bite, Lapse};
 use crate::redemption::{Redemption, RedemptionStatus};
+use crate::refusal::Refusal;
 use crate::settle::Due;
 use crate::time::{Instant, add_days};
 

@@ -7,10 +7,11 @@
 use chrono::Duration;
 
 use crate::command::PlaceTier;
-use crate::decision::{Effect, Outcome, Refusal, StandingPatch, WindowPatch};
+use crate::decision::{Effect, Outcome, StandingPatch, WindowPatch};
 use crate::draft::Draft;
 use crate::member::{DayTotals, Standing};
 use crate::programme::Programme;
+use crate::refusal::Refusal;
 use crate::settle::Due;
 use crate::tier::{Fall, LAST_DAY, Placement, Progress, Span, TierCause, TierChange, Validity, Window};
 use crate::time::{Day, Instant, add_days};

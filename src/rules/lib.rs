@@ -10,7 +10,7 @@
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
 //! 2. [`programme`] – what an admin configures, with [`promotion`], [`reward`] and [`perk`].
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
-//! 4. [`command`] and [`decision`] – what may be asked, and what comes of it.
+//! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
 //! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
 //!    hands over to [`earning`], [`redemption`] with [`hold`], [`returns`], [`adjustment`], [`perk`],
 //!    [`entitlement`] or [`notice`]. What moves by the clock: [`expiry`], and [`tier`] with [`ladder`].
@@ -32,6 +32,7 @@ pub mod hold;
 pub mod id;
 pub mod ladder;
 pub mod ledger;
+pub mod link;
 pub mod lot;
 pub mod member;
 pub mod notice;
@@ -41,6 +42,7 @@ pub mod programme;
 pub mod promotion;
 mod purchase;
 pub mod redemption;
+pub mod refusal;
 pub mod remainder;
 pub mod returns;
 pub mod reward;
@@ -52,6 +54,7 @@ pub mod time;
 
 pub use command::{Actor, Command, Context, Role};
 pub use decide::decide;
-pub use decision::{Decision, Outcome, Refusal};
+pub use decision::{Decision, Outcome};
 pub use member::{MemberState, Standing, State};
 pub use programme::Programme;
+pub use refusal::Refusal;

@@ -7,6 +7,7 @@ use crate::decision::Effect;
 use crate::entitlement::EntitlementUse;
 use crate::id::{MemberId, PurchaseId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
+use crate::link::{Link, Sent};
 use crate::lot::{Lapse, Lot, LotMovement};
 use crate::notice::Notice;
 use crate::perk::PerkGrant;
@@ -98,6 +99,8 @@ pub struct Standing {
     pub lots: i64,
     /// Purchases so far.
     pub purchases: i64,
+    /// When the latest of them happened; returns do not take it back.
+    pub purchased_at: Option<Instant>,
     /// Unawarded fraction of a point, in micropoints (PROGRAMME.md §1).
     pub carry: i64,
     /// Code of the current tier; empty: the lowest.
@@ -136,6 +139,10 @@ pub struct Standing {
     pub boost_until: Option<Instant>,
     /// The last step of the member's rotating code that was used; 0: none.
     pub otp_step: i64,
+    /// With whom the member's points are kept.
+    pub link: Option<Link>,
+    /// What the member passed on last: the day, and the points of that day.
+    pub sent: Option<Sent>,
 }
 
 /// What the purchases of one local day add up to.
@@ -186,6 +193,7 @@ impl Standing {
             head: GENESIS,
             lots: 0,
             purchases: 0,
+            purchased_at: None,
             carry: 0,
             tier: String::new(),
             tier_since: enrolled_at,
@@ -204,6 +212,8 @@ impl Standing {
             placement: None,
             boost_until: None,
             otp_step: 0,
+            link: None,
+            sent: None,
         }
     }
 

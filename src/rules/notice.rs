@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Points;
-use crate::decision::{Effect, Outcome, Refusal};
+use crate::decision::{Effect, Outcome};
 use crate::draft::Draft;
 use crate::forecast::forecast;
 use crate::programme::Problems;
+use crate::refusal::Refusal;
 use crate::time::{Instant, add_days};
 
 /// How many days ahead members are warned.

@@ -1,9 +1,10 @@
 //! Pending points: earned, not yet spendable, activated by the clock (PROGRAMME.md §3).
 
-use crate::decision::{Effect, Refusal};
+use crate::decision::Effect;
 use crate::draft::{Draft, Note};
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Bite;
+use crate::refusal::Refusal;
 use crate::settle::Due;
 use crate::time::Instant;
 

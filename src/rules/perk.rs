@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::{Multiplier, Points};
 use crate::command::Actor;
-use crate::decision::{Effect, Outcome, Refusal, StandingPatch};
+use crate::decision::{Effect, Outcome, StandingPatch};
 use crate::draft::{Draft, LotLife, Note};
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Lapse;
 use crate::programme::{Problems, Programme};
+use crate::refusal::Refusal;
 use crate::text::Text;
 use crate::time::{BirthDate, Day, Instant, LeapDay, Zone, add_days};
 

@@ -6,7 +6,7 @@ use chrono::Duration;
 
 use crate::amount::{Minor, Multiplier, Points};
 use crate::command::{Purchase, Tender};
-use crate::decision::{Balance, Effect, Outcome, PurchaseOutcome, PurchaseRecord, Refusal, StandingPatch};
+use crate::decision::{Balance, Effect, Outcome, PurchaseOutcome, PurchaseRecord, StandingPatch};
 use crate::draft::{Draft, Note};
 use crate::earning::{Earned, Sale, earn};
 use crate::expiry::Activity;
@@ -16,6 +16,7 @@ use crate::lot::Lot;
 use crate::member::DayTotals;
 use crate::perk::PerkGift;
 use crate::redemption::POINTS_TENDER;
+use crate::refusal::Refusal;
 use crate::time::Instant;
 
 /// How far back a till may report a purchase (PROGRAMME.md §1).
@@ -169,6 +170,7 @@ impl Draft<'_> {
         self.patch(StandingPatch {
             earned: earned.given,
             purchases: 1,
+            purchased_at: Some(occurred_at),
             carry: Some(earned.carry),
             ..StandingPatch::default()
         })

@@ -3,13 +3,14 @@
 
 use crate::amount::{Minor, Multiplier, Points};
 use crate::command::{PayWithPoints, Redeem, RedeemMode, Redeemed};
-use crate::decision::{Balance, Effect, Outcome, RedemptionOutcome, RedemptionRecord, Refusal, StandingPatch};
+use crate::decision::{Balance, Effect, Outcome, RedemptionOutcome, RedemptionRecord, StandingPatch};
 use crate::draft::{Draft, Note};
 use crate::expiry::Activity;
 use crate::id::{PurchaseId, RedemptionId, StoreId};
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Bite;
 use crate::member::Shared;
+use crate::refusal::Refusal;
 use crate::time::Instant;
 
 /// A redemption as it stands: one row, its bites as two arrays.

@@ -4,10 +4,11 @@
 
 use crate::amount::{OutOfRange, Points};
 use crate::command::{ReturnLine, ReturnPart, ReturnedGoods};
-use crate::decision::Refusal;
+
 use crate::earning::Formula;
 use crate::explain::LineExplained;
 use crate::member::DayTotals;
+use crate::refusal::Refusal;
 use crate::returns::{LineReturned, Sold};
 
 /// What remains of a purchase.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::{Minor, OutOfRange, Points, Quantity};
 use crate::command::Return;
-use crate::decision::{Balance, Effect, Outcome, PurchaseRecord, Refusal, ReturnOutcome, ReturnRecord, StandingPatch};
+use crate::decision::{Balance, Effect, Outcome, PurchaseRecord, ReturnOutcome, ReturnRecord, StandingPatch};
 use crate::draft::{Draft, Note};
 use crate::earning::MICRO;
 use crate::explain::Explanation;
@@ -17,6 +17,7 @@ use crate::ledger::{Account, EntryKind};
 use crate::lot::{Bite, Lot};
 use crate::member::DayTotals;
 use crate::programme::Shortfall;
+use crate::refusal::Refusal;
 use crate::remainder::Remainder;
 use crate::time::Instant;
 

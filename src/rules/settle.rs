@@ -2,9 +2,10 @@
 //! applied in the order it fell due (PROGRAMME.md §2). Each source of such events names the next
 //! instant at which it has something due; the earliest is applied, until nothing is left.
 
-use crate::decision::{Refusal, StandingPatch};
+use crate::decision::StandingPatch;
 use crate::draft::Draft;
 use crate::id::RedemptionId;
+use crate::refusal::Refusal;
 use crate::time::Instant;
 
 /// What the clock brings about, in the order in which things due at one instant come.
