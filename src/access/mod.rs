@@ -3,12 +3,14 @@
 //! - [`password`]: argon2id, a few at a time. [`throttle`]: guessing gets slower and slower.
 //! - [`keys`], [`tokens`]: signing keys and the access tokens they sign.
 //! - [`session`]: login, refresh, logout; a bearer token becomes a [`Caller`] here.
-//! - [`otp`], [`pin`]: how a member at a till agrees to spend points.
+//! - [`otp`], [`pin`]: how a member at a till agrees to spend points. [`invitation`]: how one is asked
+//!   into a household.
 //! - [`policy`]: `may(caller, action, resource)`, the only place that decides rights.
 //!
 //! Nothing here knows points. Nothing that is secret has `Debug` or reaches a log. All times are wall
 //! time, also in sandbox mode.
 
+pub mod invitation;
 pub mod keys;
 pub mod otp;
 pub mod password;
@@ -51,6 +53,9 @@ pub enum Error {
     /// not told.
     #[error("the identifier or the password is wrong")]
     InvalidCredentials,
+    /// The password is right, and the member was merged into another: that account is the one to use.
+    #[error("the member was merged into another")]
+    Merged,
     /// Too many wrong passwords: wait.
     #[error("too many failed attempts: wait {seconds} s")]
     Throttled {

@@ -108,6 +108,14 @@ pub enum Action {
     RedeemOwn,
     /// Set one's own PIN.
     SetOwnPin,
+    /// Read what one gave to other members and was given.
+    ReadOwnTransfers,
+    /// Give one's own points to another member.
+    TransferOwn,
+    /// Read one's own household pool.
+    ReadOwnPool,
+    /// Invite to one's own pool, join one or leave it, and say as its head who is of it.
+    ChangeOwnPool,
     // anybody who signed in
     /// End the sign-in, change the password.
     ManageOwnSession,
@@ -128,13 +136,17 @@ pub enum Action {
     ReturnPurchase,
     /// Spend a member's points with his authorisation.
     RedeemForMember,
+    /// Give a member's points to another with his authorisation.
+    TransferForMember,
+    /// Move a purchase to the member it should have been entered for.
+    MovePurchase,
     /// Read a redemption.
     ReadRedemption,
     /// Capture a redemption on hold, or void one.
     SettleRedemption,
     /// Use for a member what his tier entitles to.
     UseEntitlement,
-    /// Give or take points by hand.
+    /// Give or take points by hand, or ask for it.
     AdjustPoints,
     // the back office
     /// Search members and read them in full.
@@ -145,9 +157,13 @@ pub enum Action {
     FreezeMember,
     /// Place a member in a tier.
     PlaceTier,
+    /// Read what staff gave and took by hand.
+    ReadAdjustments,
+    /// Agree to what somebody else asked to give or take by hand, or not.
+    DecideAdjustment,
     /// Erase a member's personal data.
     EraseMember,
-    /// Merge two members.
+    /// Merge two members, and undo it.
     MergeMembers,
     /// Read entries, lots and tier changes of any member.
     ReadLedger,
@@ -238,7 +254,11 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadOwnPurchases
         | Action::ReadOwnRedemptions
         | Action::RedeemOwn
-        | Action::SetOwnPin => own(caller, resource),
+        | Action::SetOwnPin
+        | Action::ReadOwnTransfers
+        | Action::TransferOwn
+        | Action::ReadOwnPool
+        | Action::ChangeOwnPool => own(caller, resource),
 
         Action::EnrolMember
         | Action::LookUpMember
@@ -248,19 +268,26 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::RecordPurchase
         | Action::ReadPurchase
         | Action::RedeemForMember
+        | Action::TransferForMember
         | Action::ReadRedemption => at_store(caller, Cashier, resource),
 
-        Action::ReturnPurchase | Action::SettleRedemption => at_own_store(caller, Cashier, resource),
+        // Whether goods come back to another store than the one that sold them, the programme says.
+        Action::ReturnPurchase => staff(caller, Cashier),
+        Action::SettleRedemption => at_own_store(caller, Cashier, resource),
+        Action::MovePurchase => at_own_store(caller, Manager, resource),
 
         Action::AdjustPoints
         | Action::ReadMembers
         | Action::ChangeMember
         | Action::FreezeMember
         | Action::PlaceTier
+        | Action::ReadAdjustments
         | Action::ReadLedger
         | Action::ReadReports
         | Action::ReadProgramme
         | Action::ReadStores => staff(caller, Manager),
+
+        Action::DecideAdjustment => in_charge(caller, resource),
 
         Action::EraseMember
         | Action::MergeMembers
@@ -317,6 +344,20 @@ fn at_store(caller: &Caller, least: StaffRole, resource: &Resource) -> Verdict {
         Kind::Staff(_, StaffRole::Manager | StaffRole::Admin) => Verdict::Allow,
         Kind::Staff(_, StaffRole::Cashier) if theirs.is_some() && theirs == caller.store => Verdict::Allow,
         Kind::Staff(_, StaffRole::Cashier) | Kind::Member(_) => Verdict::NotFound,
+    }
+}
+
+/// Admins, and the managers of the store that a document belongs to.
+fn in_charge(caller: &Caller, resource: &Resource) -> Verdict {
+    let allowed = staff(caller, StaffRole::Manager);
+    let theirs = match *resource {
+        Resource::Programme | Resource::Member(_) => return allowed,
+        Resource::Document { store, .. } => store,
+        Resource::Store(store) => Some(store),
+    };
+    match caller.kind {
+        Kind::Staff(_, StaffRole::Manager) if theirs.is_none() || theirs != caller.store => Verdict::NotFound,
+        Kind::Staff(..) | Kind::Member(_) => allowed,
     }
 }
 

@@ -177,7 +177,7 @@ impl Access {
     /// somebody by that identifier.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`], [`Error::Throttled`], [`Error::Busy`], [`Error::Store`].
+    /// [`Error::InvalidCredentials`], [`Error::Merged`], [`Error::Throttled`], [`Error::Busy`], [`Error::Store`].
     pub async fn login(&self, identifier: &str, password: &str) -> Result<SignedIn, Error> {
         let inner = &self.inner;
         let whose = sha256(&[b"login", staff::normal_identifier(identifier).as_bytes()]);
@@ -192,13 +192,15 @@ impl Access {
             None => Ok(None),
         });
         let found = found.await?;
-        let (principal, hash) = match found.filter(|login| login.active) {
-            Some(login) => (Some(login.principal), login.password_hash),
-            None => (None, None),
+        let (principal, hash, merged) = match found.filter(|login| login.active) {
+            Some(login) => (Some(login.principal), login.password_hash, login.merged),
+            None => (None, None, false),
         };
         let right = slot.verify(password, hash).await?;
         let now = inner.clock.wall_now();
         match principal.filter(|_| right) {
+            // The old account's password does not open the other one: its owner chose another for that.
+            Some(_) if merged => Err(Error::Merged),
             Some(principal) => {
                 inner.throttle.succeeded(&whose);
                 self.sign_in(principal, now).await

@@ -48,6 +48,7 @@ impl From<access::Error> for Problem {
             Error::TokenInvalid => Code::TokenInvalid.into(),
             Error::SessionRevoked => Code::SessionRevoked.into(),
             Error::InvalidCredentials => Code::InvalidCredentials.into(),
+            Error::Merged => Code::AccountMerged.into(),
             Error::Throttled { seconds } => Self::new(Code::TooManyRequests).with_retry_after(seconds),
             Error::Busy => Code::TooManyRequests.into(),
             Error::PasswordTooShort | Error::PasswordTooLong => Self::new(Code::PasswordUnfit).with_detail(both(
@@ -181,7 +182,9 @@ fn tokens(signed_in: SignedIn) -> HttpResponse {
 #[utoipa::path(
     security(()),
     responses((status = 200, description = "Signed in.", body = TokensResponse)),
-    extensions(("x-problems" = json!(problems(&[Code::InvalidCredentials, Code::TooManyRequests]))))
+    extensions(("x-problems" = json!(problems(&[
+        Code::InvalidCredentials, Code::AccountMerged, Code::TooManyRequests
+    ]))))
 )]
 #[post("/login")]
 async fn login(services: web::Data<Services>, body: Json<LoginRequest>) -> Result<HttpResponse, Problem> {

@@ -1,5 +1,7 @@
 //! Phone numbers and e-mail addresses in their one normal form, so that "the same" is the same text.
 
+use std::fmt::Display;
+
 use super::error::{Code, Problem, both};
 
 /// A phone number as E.164: `+` and 7 to 15 digits. Blanks, dots, dashes and brackets are dropped.
@@ -40,14 +42,14 @@ pub(crate) fn email(pointer: &str, text: &str) -> Result<String, Problem> {
 }
 
 /// A text of a request with at least one and at most `most` characters, none of them a control.
-pub(crate) fn text(pointer: &str, text: &str, most: usize) -> Result<String, Problem> {
+pub(crate) fn text(pointer: impl Display, text: &str, most: usize) -> Result<String, Problem> {
     let trimmed = text.trim();
     let length = trimmed.chars().count();
     if (1..=most).contains(&length) && !trimmed.chars().any(char::is_control) {
         return Ok(trimmed.to_owned());
     }
     let detail = both(format!("Expected 1 to {most} characters."), format!("长度应为 1 到 {most} 个字符。"));
-    Err(Problem::field(Code::InvalidField, pointer, "length_invalid", detail))
+    Err(Problem::field(Code::InvalidField, pointer.to_string(), "length_invalid", detail))
 }
 
 /// Shows that a phone number is the one meant without telling it: its last four digits.

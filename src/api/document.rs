@@ -1,12 +1,12 @@
 //! Documents: purchases, returns, redemptions and adjustments, as more than one face names and lists
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::HttpResponse;
 use serde::Serialize;
 use tessera_rules::amount::{Minor, OutOfRange, Quantity};
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId};
+use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
 use tessera_rules::ledger::EntryKind;
 use tessera_rules::returns::LineReturned;
 use utoipa::ToSchema;
@@ -18,9 +18,9 @@ use super::page::{Limit, ListOf};
 use super::problem::stored;
 use super::till::schemas::LineReturnedSchema;
 use crate::access::{Action, Caller, Resource};
-use crate::store::Error;
 use crate::store::db::Connection;
 use crate::store::ledger::{self, Document, EntryView, RedemptionState, ReturnView};
+use crate::store::{Error, link};
 
 impl Document {
     /// What the policy is asked about.
@@ -61,7 +61,9 @@ pub(super) fn document_id(entry: &EntryView) -> Option<String> {
         EntryKind::GiveBack if entry.reason.is_some() => Some(ReturnId::new(id).to_string()),
         EntryKind::GiveBack => Some(RedemptionId::new(id).to_string()),
         EntryKind::Adjustment => Some(AdjustmentId::new(id).to_string()),
-        EntryKind::Perk | EntryKind::Activation | EntryKind::DebtPayment => None,
+        EntryKind::Transfer if entry.reason.as_deref() == Some("transfer") => Some(TransferId::new(id).to_string()),
+        // Along a link go the points of any document.
+        EntryKind::Perk | EntryKind::Activation | EntryKind::DebtPayment | EntryKind::Transfer => None,
     }
 }
 
@@ -119,6 +121,7 @@ impl Returned {
 pub(super) struct Purchases {
     rows: Vec<Document>,
     returns: Vec<ReturnView>,
+    moved: HashMap<Uuid, Document>,
 }
 
 impl Purchases {
@@ -126,19 +129,26 @@ impl Purchases {
     pub(super) fn of(conn: &mut Connection, rows: Vec<Document>) -> Result<Self, Error> {
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         let returns = if ids.is_empty() { Vec::new() } else { ledger::returned(conn, &ids)? };
-        Ok(Self { rows, returns })
+        // What was moved has come back.
+        let gone: Vec<Uuid> = returns.iter().map(|part| part.purchase_id).collect();
+        let moved = if gone.is_empty() { HashMap::new() } else { link::moved_to(conn, &gone)? };
+        Ok(Self { rows, returns, moved })
     }
 
-    /// The purchases as they were answered first; one of which something came back says what.
+    /// The purchases as they were answered first; one of which something came back says what, and one that was
+    /// moved to another member what it became.
     pub(super) fn shown(self) -> Result<Vec<Document>, Problem> {
-        let Self { mut rows, returns } = self;
+        let Self { mut rows, returns, moved } = self;
         for row in &mut rows {
             let own: Vec<&ReturnView> = returns.iter().filter(|part| part.purchase_id == row.id).collect();
             let Some(returned) = Returned::sum(&own)? else { continue };
             let returned = serde_json::to_string(&returned).map_err(|_| Problem::new(Code::Internal))?;
             // An answer is an object: its last character closes it.
             let open = row.answer.trim_end().strip_suffix('}').ok_or_else(|| internal("an answer is no object"))?;
-            row.answer = format!("{open},\"returned\":{returned}}}");
+            row.answer = match moved.get(&row.id) {
+                Some(now) => format!("{open},\"returned\":{returned},\"moved_to\":\"{}\"}}", PurchaseId::new(now.id)),
+                None => format!("{open},\"returned\":{returned}}}"),
+            };
         }
         Ok(rows)
     }

@@ -109,6 +109,7 @@ pub(super) struct EntitlementUsed<'a> {
 /// What a use may be refused for.
 pub(super) const PROBLEMS: &[Code] = &[
     Code::MemberUnknown,
+    Code::MemberMerged,
     Code::MemberFrozen,
     Code::EntitlementUnknown,
     Code::EntitlementDay,

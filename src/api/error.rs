@@ -66,11 +66,13 @@ codes! {
     TokenInvalid, "token_invalid", 401, "The token is invalid or has expired", "令牌无效或已过期";
     SessionRevoked, "session_revoked", 401, "The session has ended", "会话已失效";
     InvalidCredentials, "invalid_credentials", 401, "The identifier or the password is wrong", "账号或密码错误";
+    AccountMerged, "account_merged", 401, "This account was merged into another: sign in with that one", "该账号已合并至另一账号，请使用另一账号登录";
     Forbidden, "forbidden", 403, "The caller may not do this", "无权执行此操作";
     CodeWrong, "code_wrong", 403, "The member's code is wrong", "会员动态码错误";
     CodeUsed, "code_used", 403, "The member's code was used before", "会员动态码已被使用";
     PinWrong, "pin_wrong", 403, "The PIN is wrong", "PIN 码错误";
     AuthorisationLocked, "authorisation_locked", 403, "Too many wrong codes: redeeming is locked for a while", "错误次数过多，兑换已暂时锁定";
+    SecondPersonNeeded, "second_person_needed", 403, "Somebody else has to decide on this adjustment", "须由另一名员工审批该调整";
     AuthorisationMissing, "authorisation_missing", 422, "The member's authorisation is needed", "需要会员授权";
     TooManyRequests, "too_many_requests", 429, "Too many requests", "请求过于频繁";
     // which thing, in which version
@@ -98,11 +100,19 @@ codes! {
     NotHeld, "not_held", 409, "The redemption is not on hold", "该兑换不处于冻结状态";
     VoidedBefore, "voided_before", 409, "The redemption was voided before", "该兑换已被撤销";
     PaidForPurchase, "paid_for_purchase", 409, "The points paid for a purchase: return its goods instead", "该积分已用于支付消费，请办理退货";
+    MemberMerged, "member_merged", 409, "The member was merged into another", "该会员已合并至另一会员";
+    NotMerged, "not_merged", 409, "The member was not merged", "该会员未被合并";
+    InPool, "in_pool", 409, "The member is in a household pool", "该会员已在家庭积分池中";
+    NotInPool, "not_in_pool", 409, "The member is in no household pool", "该会员不在任何家庭积分池中";
+    NotAHead, "not_a_head", 409, "This member cannot be the head of a pool", "该会员不能作为家庭积分池的户主";
+    PoolFull, "pool_full", 409, "The household pool is full", "家庭积分池成员已满";
+    ReturnedBefore, "returned_before", 409, "The purchase was returned or moved before", "该消费单据已退货或已转移";
+    PaidWithPoints, "paid_with_points", 409, "Points paid for a part of the purchase: return its goods instead", "该消费部分由积分支付，请办理退货";
     // rules of the programme and of the trade
     ProgrammeInvalid, "programme_invalid", 422, "The programme has mistakes", "积分计划配置有误";
     PasswordUnfit, "password_unfit", 422, "The password is not acceptable", "密码不符合要求";
     PinUnfit, "pin_unfit", 422, "The PIN is not acceptable", "PIN 码不符合要求";
-    BirthDateSet, "birth_date_set", 422, "The birth date is set; a change needs staff", "生日已设置，如需修改请联系工作人员";
+    BirthDateSet, "birth_date_set", 422, "The birth date is set; a change needs a manager and a reason", "生日已设置，修改须由店长操作并说明原因";
     VerificationInvalid, "verification_invalid", 422, "The verification is wrong or has expired", "验证码错误或已过期";
     MemberFrozen, "member_frozen", 422, "The member is frozen", "会员已被冻结";
     CurrencyMismatch, "currency_mismatch", 422, "The currency is not the programme's", "币种与积分计划不符";
@@ -115,9 +125,18 @@ codes! {
     BelowMinimum, "below_minimum", 422, "Fewer points than the minimum", "低于最低兑换积分";
     NotAStep, "not_a_step", 422, "Points are redeemed in steps", "积分必须按整数倍兑换";
     InsufficientPoints, "insufficient_points", 422, "Not enough points", "积分不足";
+    SameMember, "same_member", 422, "Both members are the same", "两个会员相同";
+    ReceiverUnavailable, "receiver_unavailable", 422, "Points cannot be given to this member", "无法向该会员转赠积分";
+    TransfersNotOffered, "transfers_not_offered", 422, "Points cannot be given to other members", "积分不可转赠";
+    PoolsNotOffered, "pools_not_offered", 422, "There are no household pools", "未提供家庭积分池";
+    InvitationInvalid, "invitation_invalid", 422, "The invitation is wrong, used or has expired", "邀请码错误、已使用或已过期";
+    MayNotSpend, "may_not_spend", 422, "The member may not spend from the pool", "该会员无权使用家庭积分池";
+    DailyLimit, "daily_limit", 422, "More points than may be passed on in a day", "超过每日可转出的积分";
+    MovedTooLate, "moved_too_late", 422, "A purchase can be moved for 24 hours", "消费单据仅可在 24 小时内转移";
     ShareTooLarge, "share_too_large", 422, "Points may not pay that large a share of the purchase", "积分抵扣超过本次消费允许的比例";
     CaptureOutOfRange, "capture_out_of_range", 422, "Only points on hold can be captured", "确认的积分超出冻结范围";
     RewardIsWhole, "reward_is_whole", 422, "A reward cannot be captured in part", "奖品不能部分确认";
+    SoldElsewhere, "sold_elsewhere", 422, "The goods were sold at another store", "商品由其他门店售出";
     LineUnknown, "line_unknown", 422, "The purchase has no such line", "消费单据没有该明细行";
     NotAPart, "not_a_part", 422, "What is to be returned is not a part of the line", "退货内容不属于该明细行";
     MoreThanLeft, "more_than_left", 422, "Less than that is left of the line", "退货超过该明细行剩余部分";
@@ -126,6 +145,8 @@ codes! {
     PlacementOver, "placement_over", 422, "The placement must end in the future", "等级指定的截止时间必须在未来";
     EntitlementDay, "entitlement_day", 422, "The day cannot be chosen", "不能选择该日期";
     EntitlementUsedUp, "entitlement_used_up", 422, "The entitlement is used up for the year", "该权益本年度已用完";
+    ReasonUnknown, "reason_unknown", 422, "The programme has no such reason for an adjustment", "积分计划没有该调整原因";
+    NothingToAdjust, "nothing_to_adjust", 422, "An adjustment gives or takes at least one point", "调整积分不能为零";
     AmountOutOfRange, "amount_out_of_range", 422, "An amount would leave its range", "数值超出允许范围";
     // us
     Internal, "internal", 500, "Something went wrong on our side", "服务器内部错误";
@@ -359,6 +380,8 @@ const CONSTRAINTS: &[(&str, Code)] = &[
     ("member_external_id_key", Code::ExternalIdTaken),
     ("store_code_key", Code::CodeTaken),
     ("staff_identifier_key", Code::IdentifierTaken),
+    ("adjustment_two_people_check", Code::SecondPersonNeeded),
+    ("adjustment_decider_check", Code::Forbidden),
 ];
 
 impl From<store::Error> for Problem {

@@ -96,7 +96,8 @@ pub(super) async fn livez() -> HttpResponse {
 
 /// May the process be given work?
 ///
-/// Not while it shuts down, nor while its database is away or waits for migrations.
+/// Not while it shuts down, nor while its database is away or waits for migrations, nor where a thread
+/// that writes has ended.
 #[utoipa::path(
     responses((status = 200, description = "It may.", body = HealthStatus)),
     extensions(("x-problems" = json!(problems(&[Code::ShuttingDown, Code::Unavailable]))))
@@ -106,6 +107,9 @@ pub(super) async fn readyz(services: web::Data<Services>) -> Result<HttpResponse
     let health = &services.health;
     if health.is_draining() {
         return Err(Code::ShuttingDown.into());
+    }
+    if !services.engine.is_whole() {
+        return Err(Code::Unavailable.into());
     }
     let ready = match health.recent() {
         Some(ready) => ready,

@@ -119,8 +119,9 @@ fn or_other_method(request: &HttpRequest, not_found: Problem) -> Problem {
 /// One line and one sample. Successes are logged for debugging only.
 fn report(request: &HttpRequest, status: StatusCode, started: Instant, request_id: &str) {
     let elapsed = started.elapsed();
-    let pattern = request.match_pattern();
-    let route = pattern.as_deref().unwrap_or("unmatched");
+    let path = request.path();
+    let pattern = if is_route(path) { None } else { Some(request.match_pattern()) };
+    let route = pattern.as_ref().map_or(path, |found| found.as_deref().unwrap_or("unmatched"));
     let method = method_name(request.method());
     let status = status.as_u16();
     sample(method, route, status, elapsed.as_secs_f64());
@@ -151,6 +152,12 @@ type Samples = Vec<(&'static str, u16, Histogram)>;
 thread_local! {
     /// The histograms this worker has asked for: asking the recorder hashes every label anew.
     static HISTOGRAMS: RefCell<HashMap<String, Samples>> = RefCell::default();
+}
+
+/// Whether this worker knows the path as a whole route: then nothing in it varies, and finding the
+/// route a second time, now for its name, is saved.
+fn is_route(path: &str) -> bool {
+    HISTOGRAMS.with_borrow(|routes| routes.contains_key(path))
 }
 
 fn sample(method: &'static str, route: &str, status: u16, seconds: f64) {

@@ -7,6 +7,7 @@
 //!
 //! It must never decide about points (that is the rulebook's), nor write them (the engine's).
 
+mod adjusted;
 pub mod admin;
 pub mod auth;
 pub(crate) mod contact;
@@ -14,13 +15,16 @@ mod docs;
 mod document;
 mod entitled;
 pub mod error;
+mod explain;
 pub mod extract;
 mod guard;
 pub mod health;
+mod linked;
 pub mod member;
 mod middleware;
 pub mod openapi;
 pub mod page;
+mod perks;
 mod person;
 pub mod problem;
 mod redeemed;
@@ -30,6 +34,7 @@ mod serve;
 mod shape;
 mod submit;
 pub mod till;
+mod transferred;
 mod views;
 mod work;
 

@@ -31,6 +31,8 @@ pub(super) struct PersonChange {
     pub(super) locale: Option<String>,
     pub(super) external_id: Option<Option<String>>,
     pub(super) birth_date: Option<BirthDate>,
+    /// Why a birth date that is known is changed, said by staff who may.
+    pub(super) reason: Option<String>,
 }
 
 impl PersonChange {
@@ -53,8 +55,11 @@ impl PersonChange {
             row.external_id = id.map(|id| contact::text("/external_id", &id, EXTERNAL_ID_MAX)).transpose()?;
         }
         if let Some(birth) = self.birth_date {
-            if row.birth_date().is_some_and(|known| known != birth) {
-                let detail = both("The birth date is set and stays as it is.", "生日已设置，不能更改。");
+            if row.birth_date().is_some_and(|known| known != birth) && self.reason.is_none() {
+                let detail = both(
+                    "The birth date is set: a manager may change it and says why.",
+                    "生日已设置，须由店长修改并说明原因。",
+                );
                 return Err(Problem::field(Code::BirthDateSet, "/birth_date", "already_set", detail));
             }
             row.set_birth_date(Some(birth));
@@ -88,6 +93,7 @@ pub(super) async fn change(
     run_whole(services, move |conn| {
         let before = member::find(conn, id)?.ok_or(Code::MemberUnknown)?;
         if_match.check(before.version)?;
+        let reason = change.reason.clone();
         let after = change.apply(&before)?;
         let fields = changed(&before, &after);
         if fields.is_empty() {
@@ -96,7 +102,11 @@ pub(super) async fn change(
         if !member::update(conn, &after)? {
             return Err(Code::VersionConflict.into());
         }
-        by.note(conn, id, ("member.change", "member.changed"), None, Some(json!({ "fields": fields })))?;
+        let noted = match reason {
+            Some(reason) => json!({ "fields": fields, "reason": reason }),
+            None => json!({ "fields": fields }),
+        };
+        by.note(conn, id, ("member.change", "member.changed"), None, Some(noted))?;
         Ok(after)
     })
     .await

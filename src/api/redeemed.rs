@@ -33,6 +33,9 @@ pub(super) struct RedemptionView<'a> {
     points: Points,
     /// For which reward; null for money off.
     reward_id: Option<&'a str>,
+    /// Code of the perk that gave the reward for nothing; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    perk: Option<&'a str>,
     /// What they are worth as money off; null for a reward.
     money_off: Option<MoneyView>,
     /// When.
@@ -44,6 +47,7 @@ pub(super) struct RedemptionView<'a> {
 /// What a redemption may be refused for.
 pub(super) const PROBLEMS: &[Code] = &[
     Code::MemberUnknown,
+    Code::MemberMerged,
     Code::MemberFrozen,
     Code::RewardUnknown,
     Code::RewardNotOffered,
@@ -53,6 +57,8 @@ pub(super) const PROBLEMS: &[Code] = &[
     Code::BelowMinimum,
     Code::NotAStep,
     Code::InsufficientPoints,
+    Code::MayNotSpend,
+    Code::DailyLimit,
     Code::AmountOutOfRange,
     Code::NoProgramme,
 ];
@@ -94,6 +100,7 @@ fn view(status: u16, outcome: &Outcome) -> Answer {
             expires_at: redemption.held_until,
             points: redemption.points,
             reward_id: redemption.reward.as_deref(),
+            perk: redemption.perk.as_deref(),
             money_off,
             recorded_at: redemption.recorded_at,
             balance: redemption.balance.into(),
@@ -117,6 +124,9 @@ pub(super) struct RedemptionNow {
     points: i64,
     /// For which reward; null for money off.
     reward_id: Option<String>,
+    /// Code of the perk that gave the reward for nothing; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    perk: Option<String>,
     /// What they are worth as money off; null for a reward.
     money_off: Option<MoneyView>,
     /// The purchase that they paid for a part of; absent for none.
@@ -152,6 +162,7 @@ pub(super) async fn now(
             expires_at: known.map_or(row.held_until, |known| known.held_until),
             points: row.points,
             reward_id: row.reward,
+            perk: row.perk,
             money_off: row.worth.and_then(|worth| Some(MoneyView { amount: Minor::new(worth).ok()?, currency })),
             purchase_id: row.purchase_id.map(PurchaseId::new),
             recorded_at: row.recorded_at,

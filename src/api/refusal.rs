@@ -9,7 +9,24 @@ use super::error::{Code, Problem, both};
 const fn code(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::MemberUnknown => Code::MemberUnknown,
+        Refusal::MemberMerged => Code::MemberMerged,
         Refusal::MemberFrozen => Code::MemberFrozen,
+        // Whether there is such a member is not for a giver to know.
+        Refusal::ReceiverFrozen => Code::ReceiverUnavailable,
+        Refusal::SameMember => Code::SameMember,
+        Refusal::TransfersNotOffered => Code::TransfersNotOffered,
+        Refusal::PoolsNotOffered => Code::PoolsNotOffered,
+        Refusal::InPool => Code::InPool,
+        Refusal::NotInPool => Code::NotInPool,
+        Refusal::NotAHead => Code::NotAHead,
+        Refusal::PoolFull(_) => Code::PoolFull,
+        Refusal::MayNotSpend => Code::MayNotSpend,
+        Refusal::DailyLimit(_) => Code::DailyLimit,
+        Refusal::NotMerged => Code::NotMerged,
+        Refusal::LinkCircle => Code::Internal,
+        Refusal::MovedTooLate => Code::MovedTooLate,
+        Refusal::PaidWithPoints => Code::PaidWithPoints,
+        Refusal::ReturnedBefore => Code::ReturnedBefore,
         Refusal::CurrencyMismatch { .. } => Code::CurrencyMismatch,
         Refusal::OccurredTooEarly => Code::OccurredTooEarly,
         Refusal::OccurredTooLate => Code::OccurredTooLate,
@@ -31,6 +48,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::CaptureOutOfRange(_) => Code::CaptureOutOfRange,
         Refusal::RewardIsWhole => Code::RewardIsWhole,
         Refusal::PurchaseUnknown => Code::PurchaseUnknown,
+        Refusal::SoldElsewhere => Code::SoldElsewhere,
         Refusal::LineUnknown(_) => Code::LineUnknown,
         Refusal::NotAPart(_) => Code::NotAPart,
         Refusal::MoreThanLeft(_) => Code::MoreThanLeft,
@@ -40,6 +58,8 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::EntitlementUnknown => Code::EntitlementUnknown,
         Refusal::EntitlementDay => Code::EntitlementDay,
         Refusal::EntitlementUsedUp => Code::EntitlementUsedUp,
+        Refusal::ReasonUnknown(_) => Code::ReasonUnknown,
+        Refusal::NothingToAdjust => Code::NothingToAdjust,
         Refusal::AmountOutOfRange => Code::AmountOutOfRange,
     }
 }
@@ -58,8 +78,20 @@ impl From<&Refusal> for Problem {
                 .with_detail(both(format!("The reward needs tier {tier}."), format!("该奖品需要等级 {tier}。")))
                 .with_member("required", tier.as_str()),
             Refusal::BelowMinimum(least) => problem
-                .with_detail(both(format!("Redeem at least {least} points."), format!("至少需要兑换 {least} 积分。")))
+                .with_detail(both(format!("At least {least} points."), format!("至少需要 {least} 积分。")))
                 .with_member("minimum", least.get()),
+            Refusal::DailyLimit(limit) => problem
+                .with_detail(both(
+                    format!("At most {limit} points can be passed on in a day."),
+                    format!("每日最多可转出 {limit} 积分。"),
+                ))
+                .with_member("limit", limit.get()),
+            Refusal::PoolFull(members) => problem
+                .with_detail(both(
+                    format!("A household pool has at most {members} members."),
+                    format!("家庭积分池最多 {members} 名成员。"),
+                ))
+                .with_member("limit", *members),
             Refusal::NotAStep(step) => problem
                 .with_detail(both(
                     format!("Redeem in steps of {step} points."),
@@ -91,6 +123,7 @@ impl From<&Refusal> for Problem {
                 problem.with_member("line", *line)
             }
             Refusal::TierUnknown(tier) => problem.with_member("tier", tier.as_str()),
+            Refusal::ReasonUnknown(reason) => problem.with_member("reason", reason.as_str()),
             _ => problem,
         }
     }

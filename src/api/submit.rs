@@ -36,20 +36,41 @@ pub(super) async fn submit(
     command: Command,
     show: impl Fn(&Outcome) -> Answer + Send + 'static,
 ) -> Result<HttpResponse, Problem> {
-    let fingerprint = fingerprint(request.route, body)?;
-    let claim = Claim { caller: request.caller.principal().uuid(), key: request.key.0, fingerprint };
+    let claim = claim(request.caller, request.key, request.route, body)?;
     let submission = Submission {
         member: request.member,
         command,
         actor: request.caller.actor(),
         time: Time::Live,
         claim: Some(claim),
+        audit: None,
         render: render(Some(request.reader), show),
     };
-    Ok(match services.engine.submit(submission).await? {
+    send(services, submission).await
+}
+
+/// Submits a command and passes its answer on.
+pub(super) async fn send(services: &Services, submission: Submission) -> Result<HttpResponse, Problem> {
+    Ok(pass_on(services.engine.submit(submission).await?))
+}
+
+/// The answer as it is sent.
+pub(super) fn pass_on(reply: Reply) -> HttpResponse {
+    match reply {
         Reply::Decided { answer, .. } | Reply::Known(answer) => stored(answer.status, answer.body, false),
         Reply::Replayed(answer) => stored(answer.status, answer.body, true),
-    })
+    }
+}
+
+/// The key of a request, with what it stands for.
+pub(super) fn claim(
+    caller: &Caller,
+    key: IdempotencyKey,
+    route: &str,
+    body: &impl Serialize,
+) -> Result<Claim, Problem> {
+    let fingerprint = fingerprint(route, body)?;
+    Ok(Claim { caller: caller.principal().uuid(), key: key.0, fingerprint })
 }
 
 /// Makes the answer to an outcome or a refusal. Without a reader (imports, jobs) a refusal has no
@@ -65,7 +86,8 @@ pub(super) fn render(reader: Option<Reader>, show: impl Fn(&Outcome) -> Answer +
     })
 }
 
-fn fingerprint(route: &str, body: &impl Serialize) -> Result<[u8; 32], Problem> {
+/// What a key stands for: the route and the request as it was understood.
+pub(super) fn fingerprint(route: &str, body: &impl Serialize) -> Result<[u8; 32], Problem> {
     let body = serde_json::to_vec(body).map_err(|_| Problem::new(Code::Internal))?;
     Ok(Sha256::new().chain_update(route).chain_update([0]).chain_update(body).finalize().into())
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 use tessera_rules::amount::{Currency, Minor, Points};
 use tessera_rules::decision::Balance;
 use tessera_rules::forecast::{Forecast, TierFall, forecast, horizon};
+use tessera_rules::id::MemberId;
 use tessera_rules::ladder::progress;
+use tessera_rules::link::LinkKind;
 use tessera_rules::lot::Lot;
 use tessera_rules::tier::{Placement, Progress};
 use tessera_rules::{Actor, Context};
@@ -74,6 +76,10 @@ pub(crate) struct MemberBalance {
     /// What lapses if nothing else happens, soonest first: pending points too, once they are spendable, and
     /// held ones whose hold ends after they have lapsed.
     expiring: Vec<Expiring>,
+    /// The household pool that keeps the member's points; absent for who is in none, and for its head, whose
+    /// own points are the pool's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<PoolBalance>,
     /// The moment this was true.
     as_of: DateTime<Utc>,
 }
@@ -119,8 +125,34 @@ impl MemberBalance {
             lifetime_earned: standing.lifetime_earned,
             activating: activating.collect(),
             expiring: expiring.map(|one| Expiring { points: one.points, expires_at: one.expires_at }).collect(),
+            pool: PoolBalance::of(settled),
             as_of: standing.recorded_at,
         })
+    }
+}
+
+/// What a household pool has.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PoolBalance {
+    /// Its head, who keeps the points.
+    #[schema(value_type = String, example = "mem_01kapm3v5ne8v9b3r6a2f7qk4d")]
+    head: MemberId,
+    /// Spendable points.
+    #[schema(value_type = i64)]
+    available: Points,
+    /// Points earned and not yet spendable.
+    #[schema(value_type = i64)]
+    pending: Points,
+    /// Whether this member may spend from it.
+    may_spend: bool,
+}
+
+impl PoolBalance {
+    fn of(settled: &Settled) -> Option<Self> {
+        let link = settled.member.standing.link?;
+        let LinkKind::Pool { may_spend } = link.kind else { return None };
+        let keeper = &settled.keeper.as_ref()?.standing;
+        Some(Self { head: link.root, available: keeper.available, pending: keeper.pending, may_spend })
     }
 }
 

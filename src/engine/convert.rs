@@ -4,7 +4,8 @@ use tessera_rules::amount::{OutOfRange, Points};
 use tessera_rules::command::{Actor, Role};
 use tessera_rules::id::MemberId;
 use tessera_rules::ledger::Entry;
-use tessera_rules::lot::{Lapse, Lot, LotMovement};
+use tessera_rules::link::{Link, LinkKind, Sent};
+use tessera_rules::lot::{Lapse, Lot, LotKey, LotMovement};
 use tessera_rules::member::{DayTotals, Standing};
 use tessera_rules::perk::PerkGrant;
 use tessera_rules::tier::{Placement, TierCause, TierChange};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::Failure;
 use crate::store::rows::{
-    DayRow, EntryRow, InactivityRow, LotMovementRow, LotRow, PerkGrantRow, PlacementRow, StandingRow, TierChangeRow,
+    ClockRow, DayRow, EntryRow, LotMovementRow, LotRow, PerkGrantRow, PlacementRow, StandingRow, TierChangeRow, TiesRow,
 };
 
 /// A row holds what no row should: the database was changed behind our back.
@@ -53,24 +54,26 @@ pub(super) fn standing(row: StandingRow) -> Result<Standing, Failure> {
         window_to: row.window_to,
         window: DayTotals { points: row.window_points, spend: row.window_spend, visits: row.window_visits, given: 0 },
         window_oldest: row.window_oldest,
-        lots_due_at: row.lots_due_at,
-        holds_due_at: row.holds_due_at,
-        active_at: row.idle.active_at,
-        idle_months: row.idle.months.map(i32::unsigned_abs),
-        idle_due_at: row.idle.due_at,
+        lots_due_at: row.clock.lots_due_at,
+        holds_due_at: row.clock.holds_due_at,
+        active_at: row.clock.active_at,
+        purchased_at: row.clock.purchased_at,
+        idle_months: row.clock.idle_months.map(i32::unsigned_abs),
+        idle_due_at: row.clock.idle_due_at,
         tier_until: row.tier_until,
         tier_due_at: row.tier_due_at,
         placement: row.placement.map(|placement| Placement { own: placement.own, until: placement.until }),
         boost_until: row.boost_until,
         otp_step: row.otp_step,
-        purchased_at: None,
-        link: None,
-        sent: None,
+        link: row.ties.as_ref().map_or(Ok(None), link)?,
+        sent: row.ties.as_ref().map_or(Ok(None), sent)?,
+        household: row.ties.map_or(0, |ties| ties.household),
     })
 }
 
 /// The row of a standing, with the version of the row it takes the place of.
 pub(super) fn standing_row(standing: Standing, version: i64) -> StandingRow {
+    let (ties, due_at) = (ties(&standing), standing.due_at());
     StandingRow {
         member_id: standing.member.uuid(),
         frozen: standing.frozen,
@@ -95,20 +98,58 @@ pub(super) fn standing_row(standing: Standing, version: i64) -> StandingRow {
         window_spend: standing.window.spend,
         window_visits: standing.window.visits,
         window_oldest: standing.window_oldest,
-        lots_due_at: standing.lots_due_at,
         tier_due_at: standing.tier_due_at,
         boost_until: standing.boost_until,
         otp_step: standing.otp_step,
         version,
-        holds_due_at: standing.holds_due_at,
-        idle: InactivityRow {
+        due_at,
+        ties,
+        clock: ClockRow {
             active_at: standing.active_at,
-            months: standing.idle_months.map(u32::cast_signed),
-            due_at: standing.idle_due_at,
+            purchased_at: standing.purchased_at,
+            idle_months: standing.idle_months.map(u32::cast_signed),
+            idle_due_at: standing.idle_due_at,
+            holds_due_at: standing.holds_due_at,
+            lots_due_at: standing.lots_due_at,
         },
         tier_until: standing.tier_until,
         placement: standing.placement.map(|placement| PlacementRow { own: placement.own, until: placement.until }),
     }
+}
+
+fn link(row: &TiesRow) -> Result<Option<Link>, Failure> {
+    let Some(root) = row.root else { return Ok(None) };
+    let kind = match (row.kind.as_deref(), row.may_spend) {
+        (Some("merged"), _) => LinkKind::Merged,
+        (Some("pool"), Some(may_spend)) => LinkKind::Pool { may_spend },
+        _ => return Err(broken("ties")),
+    };
+    Ok(Some(Link { root: MemberId::new(root), kind }))
+}
+
+fn sent(row: &TiesRow) -> Result<Option<Sent>, Failure> {
+    let Some((day, sent)) = row.sent_day.zip(row.sent_points) else { return Ok(None) };
+    Ok(Some(Sent { day, points: points(sent)? }))
+}
+
+/// Most members have no ties at all.
+fn ties(standing: &Standing) -> Option<TiesRow> {
+    if standing.link.is_none() && standing.sent.is_none() && standing.household == 0 {
+        return None;
+    }
+    let (kind, may_spend) = match standing.link.map(|link| link.kind) {
+        None => (None, None),
+        Some(LinkKind::Merged) => (Some("merged"), None),
+        Some(LinkKind::Pool { may_spend }) => (Some("pool"), Some(may_spend)),
+    };
+    Some(TiesRow {
+        root: standing.link.map(|link| link.root.uuid()),
+        kind: kind.map(str::to_owned),
+        may_spend,
+        household: standing.household,
+        sent_day: standing.sent.map(|sent| sent.day),
+        sent_points: standing.sent.map(|sent| sent.points.get()),
+    })
 }
 
 pub(super) fn lot(row: &LotRow) -> Result<Lot, Failure> {
@@ -124,6 +165,10 @@ pub(super) fn lot(row: &LotRow) -> Result<Lot, Failure> {
         lapsed: points(row.lapsed)?,
         pending: row.pending,
         origin: row.origin,
+        parent: row
+            .parent_member
+            .zip(row.parent_lot)
+            .map(|(member, lot)| LotKey { member: MemberId::new(member), lot }),
         lapse: match row.idle_months {
             Some(months) => Lapse::Idle { months: months.unsigned_abs() },
             None if row.fixed => Lapse::Fixed,
@@ -151,6 +196,8 @@ pub(super) fn lot_row(member: Uuid, lot: &Lot) -> LotRow {
             Lapse::Idle { months } => Some(months.cast_signed()),
             Lapse::Dated | Lapse::Fixed => None,
         },
+        parent_member: lot.parent.map(|parent| parent.member.uuid()),
+        parent_lot: lot.parent.map(|parent| parent.lot),
     }
 }
 

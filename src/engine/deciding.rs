@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tessera_rules::decision::{Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
+use tessera_rules::decision::{Beside, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
@@ -13,10 +13,12 @@ use uuid::Uuid;
 
 use crate::clock::{new_uuid, random_bytes};
 use crate::store::batch::{Loaded, Writes};
-use crate::store::rows::{DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow, StandingRow};
+use crate::store::rows::{
+    AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow, StandingRow,
+};
 
 use super::convert::{self, broken};
-use super::{Answer, Answered, Claim, Failure, Reply, Submission, Time, Versioned, documents};
+use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents};
 
 /// The state the rules decide on, from what was loaded.
 pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
@@ -82,6 +84,9 @@ pub(super) struct Decided {
     /// Whether a refusal rests on a remembered standing, which may have moved on.
     pub(super) doubtful: bool,
 }
+
+/// What a command changes, member by member and in order.
+type Changes = Vec<(MemberId, Vec<Effect>)>;
 
 /// What is known of an earlier use of a key.
 struct Used {
@@ -171,6 +176,11 @@ impl Deciding {
         self.state.members.insert(member, MemberState::new(standing));
     }
 
+    /// Whether a member was loaded.
+    pub(super) fn knows(&self, member: MemberId) -> bool {
+        self.state.members.contains_key(&member)
+    }
+
     /// Decides one command of the batch; a failure is its own and changes nothing.
     pub(super) fn take(&mut self, submission: &Submission) -> Answered {
         if let Some(claim) = &submission.claim
@@ -219,8 +229,11 @@ impl Deciding {
         };
         let programme = &self.programme.programme;
         let decision = decide(programme, &self.state, submission.member, &submission.command, &context);
-        let (outcome, effects) = match decision {
-            Ok(Decision { effects, outcome }) => (Ok(outcome), effects),
+        let (outcome, changes) = match decision {
+            Ok(Decision { effects, beside, outcome }) => {
+                let beside = beside.into_iter().map(|Beside { member, effects }| (member, effects));
+                (Ok(outcome), std::iter::once((submission.member, effects)).chain(beside).collect())
+            }
             Err(refusal) => {
                 // Storing proves what was granted, not what was refused.
                 self.doubtful |= self.remembered.contains(&submission.member);
@@ -230,12 +243,13 @@ impl Deciding {
         let answer = (submission.render)(&outcome);
         let mut document = None;
         if let Ok(outcome) = &outcome
-            && material(&submission.command, &effects)
+            && material(&submission.command, &changes)
         {
-            document = self.write(submission, outcome, effects, &answer)?;
+            document = self.write(submission, outcome, changes, &answer)?;
         }
-        // That a member does not exist is not remembered: enrolling makes the same request right.
-        if !matches!(outcome, Err(Refusal::MemberUnknown)) {
+        // That a member does not exist is not remembered: enrolling makes the same request right. Nor that
+        // he was merged: the same request goes to the one that stays.
+        if !matches!(outcome, Err(Refusal::MemberUnknown | Refusal::MemberMerged)) {
             self.claim(submission, &answer, document);
         }
         Ok(Reply::Decided { answer, outcome })
@@ -263,28 +277,38 @@ impl Deciding {
         &mut self,
         submission: &Submission,
         outcome: &Outcome,
-        effects: Vec<Effect>,
+        changes: Changes,
         answer: &Answer,
     ) -> Result<Option<Uuid>, Failure> {
-        let member = submission.member;
-        let applied = self.state.apply(member, &effects);
-        applied.map_err(|_| Failure::Internal("a decision could not be applied".to_owned()))?;
-        self.changed.insert(member);
-        let document = document(&submission.command);
         let mut moved = 0;
-        for effect in effects {
-            if let Effect::Entry(entry) = &effect {
-                moved += entry.points.get();
+        for (member, effects) in changes {
+            let applied = self.state.apply(member, &effects);
+            applied.map_err(|_| Failure::Internal("a decision could not be applied".to_owned()))?;
+            self.changed.insert(member);
+            for effect in effects {
+                if let Effect::Entry(entry) = &effect
+                    && member == submission.member
+                {
+                    moved += entry.points.get();
+                }
+                self.gather(submission, member, effect, answer)?;
             }
-            self.gather(submission, effect, answer)?;
         }
+        let document = document(&submission.command);
         self.event(submission, outcome, document, moved);
+        self.audit(submission);
         Ok(document)
     }
 
     /// The rows of one effect.
-    fn gather(&mut self, submission: &Submission, effect: Effect, answer: &Answer) -> Result<(), Failure> {
-        let (member, member_id) = (submission.member, submission.member.uuid());
+    fn gather(
+        &mut self,
+        submission: &Submission,
+        member: MemberId,
+        effect: Effect,
+        answer: &Answer,
+    ) -> Result<(), Failure> {
+        let member_id = member.uuid();
         match effect {
             Effect::Entry(entry) => self.writes.entries.push(convert::entry_row(entry)),
             Effect::OpenLot(lot) => drop(self.new_lots.insert((member, lot.number))),
@@ -307,21 +331,26 @@ impl Deciding {
             Effect::Notice(notice) => self.writes.notices.push(documents::notice_row(member_id, notice)?),
             Effect::UseReward { code } => *self.counted.entry(code).or_default() += 1,
             Effect::PutBackReward { code } => *self.counted.entry(code).or_default() -= 1,
-            Effect::Purchase(record) => self.purchase(submission, record, answer),
-            Effect::Redemption(record) => self.redemption(submission, record, answer),
-            Effect::Return(record) => self.goods(submission, record, answer)?,
+            Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
+            Effect::Redemption(record) => self.redemption(submission, member, record, answer),
+            Effect::Return(record) => self.goods(submission, member, record, answer)?,
+            Effect::Transfer(record) => {
+                let recorded_at = self.recorded_at(member);
+                let row = documents::transfer_row(record, recorded_at, submission.actor, answer.body.clone());
+                self.writes.transfers.push(row);
+            }
             Effect::Standing(_) => {}
         }
         Ok(())
     }
 
     /// A redemption is written once a batch, as it stands in the end.
-    fn redemption(&mut self, submission: &Submission, record: RedemptionRecord, answer: &Answer) {
-        let recorded_at = self.state.members[&submission.member].standing.recorded_at;
+    fn redemption(&mut self, submission: &Submission, member: MemberId, record: RedemptionRecord, answer: &Answer) {
+        let recorded_at = self.recorded_at(member);
         // What a purchase was paid with has its answer with the purchase.
         let own = matches!(submission.command, Command::Redeem(_));
         let body = if own { answer.body.clone() } else { String::new() };
-        let row = documents::redemption_row(submission.member, record, recorded_at, submission.actor, body);
+        let row = documents::redemption_row(member, record, recorded_at, submission.actor, body);
         match self.redemptions.entry(row.id) {
             Entry::Vacant(free) => drop(free.insert(row)),
             Entry::Occupied(mut made) => {
@@ -331,36 +360,49 @@ impl Deciding {
         }
     }
 
-    fn goods(&mut self, submission: &Submission, record: ReturnRecord, answer: &Answer) -> Result<(), Failure> {
+    fn goods(
+        &mut self,
+        submission: &Submission,
+        member: MemberId,
+        record: ReturnRecord,
+        answer: &Answer,
+    ) -> Result<(), Failure> {
         let store = self.sold_in.get(&record.purchase.uuid()).copied().ok_or_else(|| broken("purchase"))?;
-        let recorded_at = self.state.members[&submission.member].standing.recorded_at;
-        let body = answer.body.clone();
-        let row = documents::return_row(submission.member, store, record, recorded_at, submission.actor, body)?;
+        let recorded_at = self.recorded_at(member);
+        let body = documents::body(&submission.command, answer, "return")?;
+        let row = documents::return_row(member, store, record, recorded_at, submission.actor, body)?;
         let receipt = Receipt { id: row.id, content: row.content.clone(), named_at: None, answer: row.answer.clone() };
         self.returns.insert((row.source.clone(), row.external_id.clone()), receipt);
         self.writes.returns.push(row);
         Ok(())
     }
 
-    fn purchase(&mut self, submission: &Submission, record: PurchaseRecord, answer: &Answer) {
+    fn purchase(
+        &mut self,
+        submission: &Submission,
+        member: MemberId,
+        record: PurchaseRecord,
+        answer: &Answer,
+    ) -> Result<(), Failure> {
         let row = PurchaseRow {
             id: record.id.uuid(),
-            member_id: submission.member.uuid(),
+            member_id: member.uuid(),
             store_id: record.store.uuid(),
             source: record.source,
             external_id: record.external_id,
             content: record.content.to_vec(),
             occurred_at: record.occurred_at,
             occurred_named: record.occurred_named,
-            recorded_at: self.state.members[&submission.member].standing.recorded_at,
+            recorded_at: self.recorded_at(member),
             programme_version: self.programme.version,
             actor_role: convert::role(submission.actor.role),
             actor_id: submission.actor.id,
             amount: record.amount.get(),
             points: record.points.get(),
             micropoints: record.micropoints,
-            answer: answer.body.clone(),
+            answer: documents::body(&submission.command, answer, "purchase")?,
             redemption_id: record.redemption.map(RedemptionId::uuid),
+            particulars: documents::particulars(&submission.command),
         };
         let receipt = Receipt {
             id: row.id,
@@ -370,6 +412,25 @@ impl Deciding {
         };
         self.receipts.insert((row.source.clone(), row.external_id.clone()), receipt);
         self.writes.purchases.push(row);
+        Ok(())
+    }
+
+    fn recorded_at(&self, member: MemberId) -> Instant {
+        self.state.members[&member].standing.recorded_at
+    }
+
+    fn audit(&mut self, submission: &Submission) {
+        let Some(Audit { action, object, before, after }) = submission.audit.clone() else { return };
+        self.writes.audit.push(AuditRow {
+            id: new_uuid(),
+            at: self.recorded_at(submission.member),
+            actor_role: convert::role(submission.actor.role),
+            actor_id: submission.actor.id,
+            action: action.to_owned(),
+            object,
+            before,
+            after,
+        });
     }
 
     fn event(&mut self, submission: &Submission, outcome: &Outcome, document: Option<Uuid>, points: i64) {
@@ -385,6 +446,15 @@ impl Deciding {
             Outcome::Entitlement(_) => "entitlement.used",
             Outcome::Notices(given) if !given.is_empty() => "member.noticed",
             Outcome::Adjustment(_) => "points.adjusted",
+            Outcome::Transfer(_) => "points.transferred",
+            Outcome::Move(_) => "purchase.moved",
+            Outcome::Link(_) => match submission.command {
+                Command::Merge(_) => "member.merged",
+                Command::Unmerge => "member.unmerged",
+                Command::JoinPool(_) => "pool.joined",
+                Command::LeavePool => "pool.left",
+                _ => "pool.changed",
+            },
             Outcome::Perks(granted) if !granted.is_empty() => "perk.granted",
             Outcome::Perks(_) | Outcome::Notices(_) | Outcome::Settled => "member.settled",
         };
@@ -394,7 +464,7 @@ impl Deciding {
             kind: kind.to_owned(),
             document_id: document,
             points,
-            at: self.state.members[&submission.member].standing.recorded_at,
+            at: self.recorded_at(submission.member),
         });
     }
 
@@ -435,14 +505,16 @@ fn document(command: &Command) -> Option<Uuid> {
         Command::Purchase(purchase) => Some(purchase.id.uuid()),
         Command::Redeem(redeem) => Some(redeem.id.uuid()),
         Command::Return(goods) => Some(goods.id.uuid()),
+        Command::Transfer(transfer) => Some(transfer.id.uuid()),
         _ => None,
     }
 }
 
 /// Whether a decision changes anything worth writing: a job that finds nothing due writes nothing.
-fn material(command: &Command, effects: &[Effect]) -> bool {
+fn material(command: &Command, changes: &Changes) -> bool {
+    let mut effects = changes.iter().flat_map(|(_, effects)| effects);
     match command {
-        Command::Settle | Command::GrantPerks | Command::Notify => effects.iter().any(|effect| match effect {
+        Command::Settle | Command::GrantPerks | Command::Notify => effects.any(|effect| match effect {
             Effect::Standing(patch) => patch.window.is_some() || patch.tier_due_at.is_some(),
             _ => true,
         }),

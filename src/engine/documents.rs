@@ -2,22 +2,24 @@
 //! returns, the sales they are about, entitlements and notices. Column for field, nothing decided.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tessera_rules::amount::Multiplier;
-use tessera_rules::command::Actor;
-use tessera_rules::decision::{RedemptionRecord, ReturnRecord};
+use tessera_rules::command::{Actor, Command, Line};
+use tessera_rules::decision::{RedemptionRecord, ReturnRecord, TransferRecord};
 use tessera_rules::entitlement::EntitlementUse;
 use tessera_rules::explain::Explanation;
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId, StoreId};
 use tessera_rules::lot::Bite;
 use tessera_rules::notice::Notice;
+use tessera_rules::perk::GrantKey;
 use tessera_rules::redemption::{Redemption, RedemptionStatus};
 use tessera_rules::returns::{LineReturned, Sold};
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
-use super::Failure;
 use super::convert::{broken, points, role};
-use crate::store::rows::{EntitlementUseRow, NoticeRow, PurchaseRow, RedemptionRow, ReturnRow};
+use super::{Answer, Failure};
+use crate::store::rows::{EntitlementUseRow, NoticeRow, PurchaseRow, RedemptionRow, ReturnRow, TransferRow};
 
 pub(super) fn redemption(row: RedemptionRow) -> Result<(RedemptionId, Redemption), Failure> {
     let bites = row.bite_lots.into_iter().zip(row.bite_points);
@@ -32,6 +34,7 @@ pub(super) fn redemption(row: RedemptionRow) -> Result<(RedemptionId, Redemption
         held_until: row.held_until,
         entry: row.entry,
         bites: bites.map(bite).collect::<Result<_, Failure>>()?,
+        grant: row.perk.zip(row.occasion).map(|(perk, occasion)| GrantKey { perk, occasion }),
     };
     Ok((RedemptionId::new(row.id), redemption))
 }
@@ -45,6 +48,7 @@ pub(super) fn redemption_row(
     answer: String,
 ) -> RedemptionRow {
     let redemption = record.redemption;
+    let (perk, occasion) = redemption.grant.map(|grant| (grant.perk, grant.occasion)).unzip();
     let (bite_lots, bite_points) = redemption.bites.iter().map(|bite| (bite.lot, bite.points.get())).unzip();
     RedemptionRow {
         id: record.id.uuid(),
@@ -63,7 +67,48 @@ pub(super) fn redemption_row(
         entry: redemption.entry,
         bite_lots,
         bite_points,
+        perk,
+        occasion,
     }
+}
+
+pub(super) fn transfer_row(record: TransferRecord, recorded_at: Instant, actor: Actor, answer: String) -> TransferRow {
+    TransferRow {
+        id: record.id.uuid(),
+        from_member: record.from.uuid(),
+        to_member: record.to.uuid(),
+        points: record.points.get(),
+        recorded_at,
+        actor_role: role(actor.role),
+        actor_id: actor.id,
+        answer,
+    }
+}
+
+/// The answer that a document of a command keeps: all of it, or its part where a purchase was moved and
+/// two documents came of it.
+pub(super) fn body(command: &Command, answer: &Answer, part: &str) -> Result<String, Failure> {
+    if !matches!(command, Command::Move(_)) {
+        return Ok(answer.body.clone());
+    }
+    let whole = serde_json::from_str::<Value>(&answer.body).ok();
+    whole.and_then(|mut whole| Some(whole.get_mut(part)?.take().to_string())).ok_or_else(|| broken("answer"))
+}
+
+/// What a receipt says that its answer does not say again.
+pub(super) fn particulars(command: &Command) -> Option<Value> {
+    let purchase = match command {
+        Command::Purchase(purchase) => purchase,
+        Command::Move(moving) => &moving.again,
+        _ => return None,
+    };
+    let plain = |line: &Line| line.sku.is_none() && line.categories.is_empty();
+    if purchase.tenders.is_empty() && purchase.lines.iter().all(plain) {
+        return None;
+    }
+    let line = |line: &Line| json!({"sku": line.sku, "categories": line.categories});
+    let lines: Vec<Value> = purchase.lines.iter().map(line).collect();
+    Some(json!({"lines": lines, "tenders": purchase.tenders}))
 }
 
 /// What a return needs of the answer that is stored with the sale.
@@ -81,6 +126,7 @@ pub(super) fn sold<'r>(
     let answer: Answered = serde_json::from_str(&row.answer).map_err(|_| broken("explanation"))?;
     let mut sold = Sold {
         occurred_at: row.occurred_at,
+        recorded_at: row.recorded_at,
         points: points(row.points)?,
         micropoints: row.micropoints,
         explanation: answer.explanation,

@@ -35,7 +35,7 @@ pub struct NewMember {
 /// Random codes that were all taken: with a trillion codes this does not happen by chance.
 const CODE_TRIES: usize = 8;
 
-/// Enrols a member in a transaction of his own (a savepoint inside another). The birthday perk that
+/// Enrols a member in a transaction of his own (a savepoint inside another). A perk that
 /// may be due at once is a command for the engine afterwards.
 ///
 /// # Errors

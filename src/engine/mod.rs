@@ -24,10 +24,13 @@ mod convert;
 mod deciding;
 mod documents;
 mod enrol;
+mod foresee;
+mod guard;
 mod memory;
 mod plan;
 mod programmes;
 mod read;
+pub mod schedule;
 mod storer;
 mod writer;
 
@@ -51,6 +54,7 @@ use storer::Storer;
 use writer::Writer;
 
 pub use enrol::{NewMember, enrol};
+pub use foresee::Outlook;
 pub use programmes::{Programmes, Versioned};
 pub use read::Settled;
 
@@ -66,12 +70,27 @@ pub struct Submission {
     pub time: Time,
     /// The idempotency key it came under, if any.
     pub claim: Option<Claim>,
+    /// What the audit log says of it, if anything, once it is decided and not refused.
+    pub audit: Option<Audit>,
     /// Makes the answer that is stored with the effect and given to every repetition.
     pub render: Render,
 }
 
 /// Makes the answer to a decided command.
 pub type Render = Box<dyn Fn(&Result<Outcome, Refusal>) -> Answer + Send>;
+
+/// A line of the audit log that is stored with the effect of a command.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// What was done, as `noun.verb`.
+    pub action: &'static str,
+    /// To what: a TypeID.
+    pub object: String,
+    /// Before; absent for what is new.
+    pub before: Option<serde_json::Value>,
+    /// After; absent for what is gone. Never a secret, never personal data.
+    pub after: Option<serde_json::Value>,
+}
 
 /// The time of a command.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +173,8 @@ impl From<store::Error> for Failure {
     }
 }
 
-/// Storers: while one waits for the disk, another keeps the database busy.
+/// Storers: while one waits for the disk, another keeps the database busy. One alone makes larger batches,
+/// which cost the database an eighth less, and answers a tenth fewer commands.
 const STORERS: usize = 2;
 
 type Answered = Result<Reply, Failure>;
@@ -249,6 +269,12 @@ impl Engine {
     /// Commands waiting or being decided.
     pub fn waiting(&self) -> usize {
         self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether the writer and its storers run. A panic in a batch ends none of them; should one have
+    /// ended all the same, only a new process helps.
+    pub fn is_whole(&self) -> bool {
+        self.0.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|thread| !thread.is_finished())
     }
 
     /// The programme in force.

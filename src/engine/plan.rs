@@ -20,6 +20,8 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     let (mut notices, mut redemptions, mut sales) = (Vec::new(), Vec::new(), Vec::new());
     let (mut keys, mut receipts) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     let mut returns = (Vec::new(), Vec::new());
+    let (mut whole, mut risers) = (Vec::new(), Vec::new());
+    let tier_perks = programme.has_tier_perks();
     let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
     for submission in batch {
         let at = submission.time.instant(now);
@@ -27,6 +29,11 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
         earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
         latest = Some(latest.map_or(at, |latest| latest.max(at)));
         members.insert(member);
+        // Points move between the lots of both.
+        if let Some(other) = submission.command.other() {
+            members.insert(other.uuid());
+            debit.extend([member, other.uuid()]);
+        }
         match &submission.command {
             Command::Purchase(purchase) => {
                 let occurred_at = purchase.occurred_at.unwrap_or(at);
@@ -45,6 +52,9 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                     days.0.push(member);
                     days.1.push(programme.time_zone.day_of(occurred_at));
                 }
+                if tier_perks {
+                    risers.push(member);
+                }
                 receipts.0.push(purchase.source.clone());
                 receipts.1.push(purchase.external_id.clone());
             }
@@ -55,6 +65,8 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                     && programme.reward(code).is_some()
                 {
                     rewards.insert(code.clone());
+                    // A grant may give it.
+                    perks.push(member);
                 }
             }
             Command::Capture(Capture { redemption, .. }) | Command::Void(redemption) => {
@@ -72,8 +84,38 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 debit.push(member);
                 notices.push(member);
             }
-            Command::GrantPerks | Command::UseEntitlement(_) => perks.push(member),
-            Command::PlaceTier(_) | Command::Settle => {}
+            Command::GrantPerks => {
+                perks.push(member);
+                // Whether the last change of tier was a rise.
+                if tier_perks {
+                    late.push(member);
+                }
+            }
+            Command::UseEntitlement(_) => perks.push(member),
+            Command::PlaceTier(_) if tier_perks => perks.push(member),
+            Command::Merge(_) => whole.push(member),
+            Command::Unmerge => {
+                whole.push(member);
+                debit.push(member);
+            }
+            Command::LeavePool => debit.push(member),
+            Command::Move(moving) => {
+                // The purchase lies back as a late one does.
+                let (to, occurred_at) = (moving.to.uuid(), moving.again.occurred_at.unwrap_or(at));
+                since = since.min(occurred_at);
+                late.push(to);
+                if tier_perks {
+                    perks.push(to);
+                }
+                days.0.push(to);
+                days.1.push(programme.time_zone.day_of(occurred_at));
+                sales.push(moving.purchase.uuid());
+            }
+            Command::Transfer(_)
+            | Command::JoinPool(_)
+            | Command::AllowSpending(_)
+            | Command::PlaceTier(_)
+            | Command::Settle => {}
         }
         // A change of tier may give every open lot another expiry.
         if programme.redates_lots() {
@@ -84,6 +126,8 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
             keys.1.push(claim.key.clone());
         }
     }
+    let granted: HashSet<Uuid> = perks.iter().copied().collect();
+    risers.retain(|member| !granted.contains(member));
     let at = latest.unwrap_or(now);
     let zone = programme.time_zone;
     let (first, today) = (zone.day_of(earliest.unwrap_or(now)), zone.day_of(at));
@@ -92,7 +136,9 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
         debit,
         late,
         perks,
+        risers,
         notices,
+        whole,
         redemptions,
         sales,
         at,
@@ -132,18 +178,30 @@ pub(super) fn leave_out<'m>(
     programme: &Programme,
     remembered: impl Fn(MemberId) -> Option<&'m Standing>,
 ) -> Vec<MemberId> {
-    let beside: HashSet<Uuid> =
-        [&load.debit, &load.late, &load.perks, &load.notices, &load.days.0].into_iter().flatten().copied().collect();
-    let (left_out, members) = std::mem::take(&mut load.members).into_iter().partition(|&member| {
+    let beside: HashSet<Uuid> = [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
+    let (left_out, members): (Vec<Uuid>, _) = std::mem::take(&mut load.members).into_iter().partition(|&member| {
         !beside.contains(&member)
             && remembered(MemberId::new(member)).is_some_and(|standing| suffices(load, programme, standing))
     });
     load.members = members;
+    // What they were granted for a tier before is not loaded either: storing proves that nothing was.
+    if !load.risers.is_empty() {
+        let out: HashSet<&Uuid> = left_out.iter().collect();
+        load.risers.retain(|member| !out.contains(member));
+    }
     Vec::into_iter(left_out).map(MemberId::new).collect()
 }
 
 /// Whether nothing beside the standing is needed: no less than `load_batch` would load.
 fn suffices(load: &Load, programme: &Programme, standing: &Standing) -> bool {
+    // Who keeps his points is loaded with a member.
+    if standing.link.is_some() {
+        return false;
+    }
     let stands = match load.window {
         WindowBounds { from_min: Some(from_min), from_max: Some(from_max), to_min: Some(to_min) } => {
             (standing.window_from, standing.window_from, standing.window_to) == (from_min, from_max, to_min)

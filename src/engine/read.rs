@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use tessera_rules::decision::Effect;
+use tessera_rules::history::{Movement, Shown, shown_at};
 use tessera_rules::id::MemberId;
-use tessera_rules::{Actor, Command, Context, MemberState, Outcome, Refusal, decide};
+use tessera_rules::time::Instant;
+use tessera_rules::{Actor, Command, Context, Decision, MemberState, Outcome, Refusal, State, decide};
 
 use super::deciding::state;
 use super::plan::plan;
@@ -18,6 +21,8 @@ pub struct Settled {
     /// Standing, open lots, days of the window, uses of entitlements and perk grants: all that
     /// [`tessera_rules::forecast::forecast`] needs.
     pub member: MemberState,
+    /// Who keeps his points, where somebody else does.
+    pub keeper: Option<MemberState>,
 }
 
 impl Engine {
@@ -33,7 +38,7 @@ impl Engine {
         actor: Actor,
     ) -> Result<Result<Outcome, Refusal>, Failure> {
         let decided = self.on_current_state(member, command, actor, |_| {}).await?;
-        Ok(decided.map(|(_, _, outcome)| outcome))
+        Ok(decided.map(|(_, _, _, decision)| decision.outcome))
     }
 
     /// A member, settled to now, with his open lots.
@@ -48,7 +53,34 @@ impl Engine {
             load.perks.clone_from(&load.members);
         };
         let decided = self.on_current_state(member, Command::Settle, Actor::SYSTEM, everything).await?;
-        Ok(decided.map(|(programme, member, _)| Settled { programme, member }))
+        Ok(decided.map(|(programme, member, mut others, _)| {
+            let keeper = member.standing.link.and_then(|link| others.members.remove(&link.root));
+            Settled { programme, member, keeper }
+        }))
+    }
+
+    /// What was shown of a member at an instant of the past, or `None` for one in which he was shown
+    /// nothing: before he enrolled, or still to come.
+    ///
+    /// # Errors
+    /// The outer: the database; the inner: there is no such member.
+    pub async fn shown(&self, member: MemberId, at: Instant) -> Result<Result<Option<Shown>, Refusal>, Failure> {
+        let decided = self.on_current_state(member, Command::Settle, Actor::SYSTEM, |_| {}).await?;
+        let (_, state, _, decision) = match decided {
+            Ok(decided) => decided,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if at < state.standing.enrolled_at || at > state.standing.recorded_at {
+            return Ok(Ok(None));
+        }
+        let stored = self.pool().run(move |conn| store::ledger::movements(conn, member)).await?;
+        let last = i64::try_from(stored.len()).unwrap_or(i64::MAX);
+        let due = decision.effects.iter().filter_map(|effect| match effect {
+            // What was settled meanwhile is among the stored ones.
+            Effect::Entry(entry) if entry.number > last => Some(Movement::from(entry)),
+            _ => None,
+        });
+        Ok(shown_at(stored.into_iter().chain(due), at).map(Some).map_err(Refusal::from))
     }
 
     async fn on_current_state(
@@ -57,7 +89,7 @@ impl Engine {
         command: Command,
         actor: Actor,
         widen: fn(&mut Load),
-    ) -> Result<Result<(Arc<Versioned>, MemberState, Outcome), Refusal>, Failure> {
+    ) -> Result<Result<(Arc<Versioned>, MemberState, State, Decision), Refusal>, Failure> {
         let (now, programmes) = (self.clock().now(), self.0.programmes.clone());
         let decided = self.pool().run(move |conn| {
             let mut versioned = match programmes.any(conn) {
@@ -65,7 +97,7 @@ impl Engine {
                 Err(failure) => return Ok(Err(failure)),
             };
             let render = Box::new(|_: &_| Answer { status: 200, body: String::new() });
-            let submission = Submission { member, command, actor, time: Time::Live, claim: None, render };
+            let submission = Submission { member, command, actor, time: Time::Live, claim: None, audit: None, render };
             let mut loaded = loop {
                 let mut load = plan(&versioned.programme, now, std::iter::once(&submission));
                 widen(&mut load);
@@ -81,9 +113,9 @@ impl Engine {
             Ok::<_, store::Error>(state(&mut loaded).map(|mut state| {
                 let context = Context { now, actor, programme_version: versioned.version, historic: false };
                 let decision = decide(&versioned.programme, &state, member, &submission.command, &context)?;
-                state.apply(member, &decision.effects)?;
+                state.enact(member, &decision)?;
                 let member = state.members.remove(&member).ok_or(Refusal::MemberUnknown)?;
-                Ok((versioned, member, decision.outcome))
+                Ok((versioned, member, state, decision))
             }))
         });
         decided.await.map_err(Failure::from)?

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
+use tessera_rules::id::MemberId;
+
 use crate::clock::Clock;
 use crate::store::Error;
 use crate::store::batch::{self, Writes, transaction};
 use crate::store::db::Connection;
 
 use super::deciding::Deciding;
+use super::guard::guarded;
 use super::plan::plan;
 use super::{Answered, Failure, Job, Programmes};
 
@@ -32,6 +35,13 @@ pub(super) struct Draft {
     pub(super) answers: Vec<Answered>,
     /// Nothing to write: `None`.
     pub(super) writes: Option<Writes>,
+}
+
+impl Draft {
+    /// Whom it changes.
+    pub(super) fn members(&self) -> impl Iterator<Item = MemberId> {
+        self.writes.iter().flat_map(|writes| &writes.standings).map(|row| MemberId::new(row.member_id))
+    }
 }
 
 /// What the writer is told of each batch when it is through.
@@ -99,7 +109,9 @@ impl Storer {
     fn store(&mut self, writes: Option<Writes>) -> Result<(), Error> {
         let Some(writes) = writes else { return Ok(()) };
         let mut connection = self.connect()?;
-        let stored = writes.run(&mut connection);
+        // After a panic it is not known whether it was written.
+        let stored = guarded("storer", || writes.run(&mut connection));
+        let stored = stored.unwrap_or_else(|failure| Err(Error::Unavailable(failure.to_string())));
         if !matches!(stored, Err(Error::Unavailable(_))) {
             self.connection = Some(connection);
         }
@@ -127,7 +139,8 @@ impl Storer {
     fn decide_together(&mut self, batch: &[Job]) -> Result<Vec<Answered>, Failure> {
         for _ in 0..RETRIES {
             let mut connection = self.connect()?;
-            match attempt(&mut connection, batch, &self.clock, &self.programmes) {
+            let attempted = guarded("storer", || attempt(&mut connection, batch, &self.clock, &self.programmes));
+            match attempted.map_err(Attempt::Failed).flatten() {
                 Ok(answers) => {
                     self.connection = Some(connection);
                     return Ok(answers);

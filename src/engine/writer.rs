@@ -1,7 +1,7 @@
 //! The writer: takes what is waiting, decides it on what it remembers and loads, and hands it to a
 //! storer. While one batch is stored, the next is decided as if it were.
 
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SendError, SyncSender};
 
 use tessera_rules::id::MemberId;
 
@@ -10,6 +10,7 @@ use crate::store::batch::{self, Load, Loaded};
 use crate::store::db::Connection;
 
 use super::deciding::Deciding;
+use super::guard::guarded;
 use super::memory::Memory;
 use super::plan::{leave_out, plan};
 use super::storer::{Draft, Handed, Landed};
@@ -24,6 +25,8 @@ struct Lane {
     storer: SyncSender<Handed>,
     /// The members of the batch it has, sorted; `None` while it has none.
     flying: Option<Vec<MemberId>>,
+    /// Its thread has ended, which it never should.
+    gone: bool,
 }
 
 pub(super) struct Writer {
@@ -55,7 +58,7 @@ impl Writer {
             programmes,
             batch_limit,
             memory: Memory::new(),
-            lanes: storers.into_iter().map(|storer| Lane { storer, flying: None }).collect(),
+            lanes: storers.into_iter().map(|storer| Lane { storer, flying: None, gone: false }).collect(),
             landed,
             wary: 0,
         }
@@ -67,16 +70,34 @@ impl Writer {
             let mut batch = vec![first];
             batch.extend(queue.try_iter().take(self.batch_limit - 1));
             metrics::histogram!("tessera_batch_size").record(batch.len() as f64);
-            let mut members: Vec<MemberId> = batch.iter().map(|job| job.submission.member).collect();
-            members.sort_unstable();
-            members.dedup();
+            let named = |job: &Job| [Some(job.submission.member), job.submission.command.other()];
+            let mut members = self.with_keepers(batch.iter().flat_map(named).flatten().collect());
             // What goes wrong here goes wrong under locks too, and is answered there.
-            let draft = self.draft(&batch).unwrap_or(None);
-            if draft.is_none() {
-                self.memory.forget(&members);
+            let draft = match guarded("writer", || self.draft(&batch)) {
+                Ok(drafted) => drafted.unwrap_or(None),
+                Err(_) => {
+                    // Nobody knows how far it came.
+                    self.memory = Memory::new();
+                    None
+                }
+            };
+            match &draft {
+                None => self.memory.forget(&members),
+                Some(draft) => also(&mut members, draft.members()),
             }
             self.hand_over(Handed { batch, draft }, members);
         }
+    }
+
+    /// Members and, as far as is remembered, who keeps their points; sorted.
+    fn with_keepers(&self, mut members: Vec<MemberId>) -> Vec<MemberId> {
+        let keeper = |member: &MemberId| self.memory.recall(*member)?.standing.link.map(|link| link.root);
+        let keepers: Vec<MemberId> = members.iter().filter_map(keeper).collect();
+        let keep_theirs: Vec<MemberId> = keepers.iter().filter_map(keeper).collect();
+        members.extend(keepers.into_iter().chain(keep_theirs));
+        members.sort_unstable();
+        members.dedup();
+        members
     }
 
     /// Decides a batch on what is remembered and loaded, without locks; `None` where it takes them.
@@ -104,7 +125,9 @@ impl Writer {
 
         let mut deciding = Deciding::new(versioned, loaded, now)?;
         for member in remembered {
-            if let Some(known) = self.memory.recall(member) {
+            if !deciding.knows(member)
+                && let Some(known) = self.memory.recall(member)
+            {
                 deciding.recall(known.clone());
             }
         }
@@ -137,8 +160,7 @@ impl Writer {
         let standing = |member| self.memory.recall(member).map(|known| &known.standing);
         let mut remembered = leave_out(&mut load, &in_force.programme, standing);
         if !load.members.is_empty() {
-            let mut wanted: Vec<MemberId> = load.members.iter().copied().map(MemberId::new).collect();
-            wanted.sort_unstable();
+            let wanted = self.with_keepers(load.members.iter().copied().map(MemberId::new).collect());
             // What a storer is about to write is not there yet.
             if self.wait_for(&wanted) {
                 load.members.extend(remembered.into_iter().map(MemberId::uuid));
@@ -159,15 +181,25 @@ impl Writer {
         Ok(None)
     }
 
-    /// Gives the batch to a storer that is free, after every batch that shares a member with it.
-    fn hand_over(&mut self, handed: Handed, members: Vec<MemberId>) {
+    /// Gives the batch to a storer that is free, after every batch that shares a member with it. Where
+    /// every storer is gone the batch is dropped, and its callers are told so.
+    fn hand_over(&mut self, mut handed: Handed, members: Vec<MemberId>) {
         self.wait_for(&members);
         loop {
-            if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.flying.is_none()) {
-                // A storer that is gone answers by dropping the batch.
-                if lane.storer.send(handed).is_ok() {
-                    lane.flying = Some(members);
+            if let Some(lane) = self.lanes.iter_mut().find(|lane| !lane.gone && lane.flying.is_none()) {
+                match lane.storer.send(handed) {
+                    Ok(()) => {
+                        lane.flying = Some(members);
+                        return;
+                    }
+                    Err(SendError(back)) => {
+                        lane.gone = true;
+                        handed = back;
+                        continue;
+                    }
                 }
+            }
+            if self.lanes.iter().all(|lane| lane.gone) {
                 return;
             }
             let Ok(landed) = self.landed.recv() else { return };
@@ -196,6 +228,15 @@ impl Writer {
         if landed.taken {
             self.wary = WARY;
         }
+    }
+}
+
+/// Adds members to a sorted list: keepers of points that nobody remembered.
+fn also(members: &mut Vec<MemberId>, more: impl Iterator<Item = MemberId>) {
+    let new: Vec<MemberId> = more.filter(|member| members.binary_search(member).is_err()).collect();
+    if !new.is_empty() {
+        members.extend(new);
+        members.sort_unstable();
     }
 }
 

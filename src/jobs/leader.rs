@@ -2,6 +2,7 @@
 //! names one that leads; the others look every second whether the lease has run out. Two leaders for
 //! a moment do no harm: every job may run twice.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -76,7 +77,8 @@ impl Leader {
     fn run(mut self, bell: &Receiver<()>) {
         let mut failing = false;
         loop {
-            match self.tick() {
+            let ticked = catch_unwind(AssertUnwindSafe(|| self.tick()));
+            match ticked.unwrap_or_else(|_| Err(Failure::Internal("the jobs panicked".to_owned()))) {
                 Ok(()) => failing = false,
                 // Once a failure, not once a second.
                 Err(error) if !failing => {

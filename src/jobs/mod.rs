@@ -1,6 +1,7 @@
 //! What the clock starts. A job finds members whom time alone has changed and sends each through the
 //! engine; it decides nothing and writes no points.
 //!
+//! - [`schedule`]: a programme that was scheduled, at the first instant of its day.
 //! - [`settle`]: expiries and tier reviews that fell due, whenever they fall due.
 //! - [`grant_perks`]: the perks in whose window today lies, once a programme day.
 //! - [`notify`]: warnings of points that lapse and tiers that fall, once a programme day.
@@ -15,6 +16,7 @@ pub mod grant_perks;
 pub mod leader;
 pub mod notify;
 pub mod purge;
+pub mod schedule;
 pub mod settle;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +31,8 @@ pub use leader::{Jobs, start};
 
 /// The jobs by name. Settling applies expiries and tier reviews together, in the order they fell
 /// due, so three names mean the same job.
-pub const NAMES: [&str; 6] = [settle::NAME, "expire", "review_tiers", grant_perks::NAME, notify::NAME, purge::NAME];
+pub const NAMES: [&str; 7] =
+    [schedule::NAME, settle::NAME, "expire", "review_tiers", grant_perks::NAME, notify::NAME, purge::NAME];
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,25 +75,31 @@ pub async fn run(engine: &Engine, name: &str, at: Instant) -> Result<Done, Failu
 pub fn run_blocking(engine: &Engine, name: &str, at: Instant) -> Result<Done, Failure> {
     let programme = programme(engine)?;
     match name {
+        schedule::NAME => Ok(schedule::run(engine, &programme, at, &mut || true)?.0),
         grant_perks::NAME => grant_perks::run(engine, &programme.programme, at, &mut || true),
-        notify::NAME => notify::run(engine, &programme.programme, at, &mut || true),
+        notify::NAME => notify::run(engine, &programme, at, &mut || true),
         purge::NAME => purge::run(engine, &programme.programme, at),
         name if NAMES.contains(&name) => settle::run(engine, at, &mut || true),
         name => Err(Failure::Internal(format!("there is no job called {name}"))),
     }
 }
 
-/// Does everything that is due at `at`: first what fell due by then, then the day's perks and
-/// notices, then the day's purge.
+/// Does everything that is due at `at`: first a programme comes into force, then what fell due by then
+/// is settled, then come the day's perks and notices, then the day's purge.
 ///
 /// # Errors
 /// What the engine or the database says; the next call finds what is left.
 pub fn work(engine: &Engine, programme: &Versioned, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failure> {
+    let (before, changed) = schedule::run(engine, programme, at, go_on)?;
+    if before.cut_short {
+        return Ok(before);
+    }
+    let programme = changed.as_deref().unwrap_or(programme);
     let settled = settle::run(engine, at, go_on)?;
     let granted = grant_perks::run(engine, &programme.programme, at, go_on)?;
-    let notified = notify::run(engine, &programme.programme, at, go_on)?;
+    let notified = notify::run(engine, programme, at, go_on)?;
     let purged = purge::run(engine, &programme.programme, at)?;
-    Ok(settled.and(granted).and(notified).and(purged))
+    Ok(before.and(settled).and(granted).and(notified).and(purged))
 }
 
 /// Moves the sandbox clock to `target`, stopping at every midnight of the programme to do the jobs

@@ -1,5 +1,7 @@
-//! Notices: once a programme day, members to whom the clock is going to do something before the
-//! furthest warning are asked about by the rules, which know what is due to be told and what was told.
+//! Notices: once a programme day, the rules look ahead for members to whom the clock is going to do
+//! something before the furthest warning. Who is to be told something is told, by a command of his own.
+//! Of the others it is noted when there may be something, so that they are not asked again before that,
+//! unless they or the programme have changed.
 
 use tessera_rules::id::MemberId;
 use tessera_rules::time::{Day, Instant, add_days};
@@ -9,8 +11,9 @@ use uuid::Uuid;
 use super::flight::Flight;
 use super::settle::submission;
 use super::{Done, GoOn};
-use crate::engine::{Engine, Failure};
-use crate::store::{job, member};
+use crate::engine::{Engine, Failure, Outlook, Versioned};
+use crate::store::job;
+use crate::store::notice::{self, WatchRow};
 
 /// The job's name, also in the table of runs.
 pub const NAME: &str = "notify";
@@ -23,7 +26,8 @@ const PAGE: i64 = 1_000;
 ///
 /// # Errors
 /// What the engine or the database says; the next run goes on from the last page.
-pub fn run(engine: &Engine, programme: &Programme, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failure> {
+pub fn run(engine: &Engine, in_force: &Versioned, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failure> {
+    let (programme, version) = (&in_force.programme, in_force.version);
     let day = programme.time_zone.day_of(at);
     let mut after = match engine.pool().blocking(|conn| job::last_run(conn, NAME))? {
         Some(run) if run.day > day || (run.day == day && run.done_at.is_some()) => return Ok(Done::default()),
@@ -38,13 +42,20 @@ pub fn run(engine: &Engine, programme: &Programme, at: Instant, go_on: GoOn<'_>)
             return Ok(done);
         }
         // Who is due later than that has nothing coming before it.
-        let page = engine.pool().blocking(|conn| member::due_after(conn, by, after, PAGE))?;
+        let page = engine.pool().blocking(|conn| notice::to_ask(conn, by, at, version, after, PAGE))?;
         let Some(last) = page.last().copied() else { break };
-        for id in page {
-            flight.send(submission(MemberId::new(id), Command::Notify, at))?;
-            done.members += 1;
+        let Outlook { programme, members } = engine.outlook(&page, at)?;
+        let mut quiet = Vec::new();
+        for (id, version, foreseen) in members {
+            if foreseen.due {
+                flight.send(submission(MemberId::new(id), Command::Notify, at))?;
+                done.members += 1;
+            } else {
+                quiet.push(WatchRow { member_id: id, version, programme, next_at: foreseen.next_at });
+            }
         }
         done.failed = flight.finish()?.failed;
+        engine.pool().blocking(|conn| notice::watch(conn, &quiet))?;
         after = Some(last);
         note(engine, day, after, None)?;
     }

@@ -52,5 +52,5 @@ pub fn run(engine: &Engine, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failur
 /// A command of the clock: nobody waits for its answer, and the rules make it once whatever happens.
 pub fn submission(member: MemberId, command: Command, at: Instant) -> Submission {
     let render = Box::new(|_: &Result<Outcome, Refusal>| Answer { status: 200, body: String::new() });
-    Submission { member, command, actor: Actor::SYSTEM, time: Time::Past(at), claim: None, render }
+    Submission { member, command, actor: Actor::SYSTEM, time: Time::Past(at), claim: None, audit: None, render }
 }

@@ -24,6 +24,8 @@ macro_rules! integer_amount {
         impl $name {
             /// Nothing.
             pub const ZERO: Self = Self(0);
+            /// The most: 2^53 − 1.
+            pub const MAX: Self = Self(MAX_MAGNITUDE);
 
             /// Wraps a value within ±(2^53 − 1).
             pub const fn new(value: i64) -> Result<Self, OutOfRange> {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, Points, Quantity};
-use crate::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId};
+use crate::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::time::{Day, Instant};
 
 /// Who acts.
@@ -56,7 +56,7 @@ pub struct Context {
     pub historic: bool,
 }
 
-/// What is asked, for one member.
+/// What is asked, for one member; some commands name a second one.
 #[derive(Debug, Clone)]
 pub enum Command {
     /// A receipt earns points.
@@ -75,6 +75,20 @@ pub enum Command {
     PlaceTier(PlaceTier),
     /// The member uses what his tier entitles to.
     UseEntitlement(UseEntitlement),
+    /// Points are given to another member.
+    Transfer(Transfer),
+    /// The member's points are kept with a household's from now on.
+    JoinPool(JoinPool),
+    /// Whether the member may spend from the pool from now on.
+    AllowSpending(bool),
+    /// The member leaves his pool and takes along what is left of his points.
+    LeavePool,
+    /// The member is the same person as another, who is the member from now on.
+    Merge(Merge),
+    /// The member was not the same person after all, and takes back what is left of his points.
+    Unmerge,
+    /// A purchase was entered for this member and is another's.
+    Move(Box<Move>),
     /// Whatever perks are due today are granted.
     GrantPerks,
     /// Whatever notices are due today are given.
@@ -225,6 +239,8 @@ pub struct Return {
     pub id: ReturnId,
     /// The purchase.
     pub purchase: PurchaseId,
+    /// Whether the goods come back to another store than the one that sold them.
+    pub elsewhere: bool,
     /// Who numbers the returns: the store's or the integration's code.
     pub source: String,
     /// The number, unique among the returns of the source for ever.
@@ -316,6 +332,81 @@ pub struct UseEntitlement {
     pub code: String,
     /// The day chosen, where the entitlement is for a day.
     pub day: Option<Day>,
+}
+
+/// Points given to another member (PROGRAMME.md §8).
+#[derive(Debug, Clone, Copy)]
+pub struct Transfer {
+    /// The document's id.
+    pub id: TransferId,
+    /// To whom.
+    pub to: MemberId,
+    /// How many.
+    pub points: Points,
+    /// The step of the rotating code the member showed; each step spends once.
+    pub otp_step: Option<i64>,
+}
+
+/// The entry into a household.
+#[derive(Debug, Clone, Copy)]
+pub struct JoinPool {
+    /// Its head, who keeps the points.
+    pub head: MemberId,
+    /// Whether the member may spend from the pool.
+    pub may_spend: bool,
+}
+
+/// Two accounts of one person become one.
+#[derive(Debug, Clone, Copy)]
+pub struct Merge {
+    /// The member that stays.
+    pub into: MemberId,
+}
+
+/// A purchase that goes to the member it should have been entered for (PROGRAMME.md §4): goods and
+/// points come back from the one, and the other buys the same.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// The return this makes of the purchase.
+    pub id: ReturnId,
+    /// The purchase as it was entered.
+    pub purchase: PurchaseId,
+    /// The member it goes to.
+    pub to: MemberId,
+    /// The same purchase for that member.
+    pub again: Purchase,
+}
+
+/// Who numbers the documents that moving a purchase makes: no store has such a code. Their number is
+/// the id of the purchase as it was entered, so that it is moved once.
+pub const MOVED: &str = "tessera:moved";
+
+impl Command {
+    /// The document the command makes or concerns.
+    pub(crate) fn document(&self) -> Option<Uuid> {
+        match self {
+            Self::Purchase(purchase) => Some(purchase.id.uuid()),
+            Self::Redeem(redeem) => Some(redeem.id.uuid()),
+            Self::Capture(capture) => Some(capture.redemption.uuid()),
+            Self::Void(redemption) => Some(redemption.uuid()),
+            Self::Return(goods) => Some(goods.id.uuid()),
+            Self::Adjust(adjust) => Some(adjust.id.uuid()),
+            Self::Transfer(transfer) => Some(transfer.id.uuid()),
+            Self::Move(moving) => Some(moving.id.uuid()),
+            _ => None,
+        }
+    }
+
+    /// The second member the command names.
+    pub fn other(&self) -> Option<MemberId> {
+        match self {
+            Self::Transfer(transfer) => Some(transfer.to),
+            Self::JoinPool(join) => Some(join.head),
+            Self::Merge(merge) => Some(merge.into),
+            Self::Move(moving) => Some(moving.to),
+            _ => None,
+        }
+    }
 }
 
 /// Points put right, or an opening balance.

@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
-use crate::id::{PurchaseId, RedemptionId, ReturnId, StoreId};
+use crate::id::{MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
+use crate::link::{Link, Sent};
 use crate::lot::{Lapse, Lot, LotMovement};
 use crate::member::{DayTotals, Standing};
 use crate::notice::Notice;
@@ -19,10 +20,21 @@ use crate::time::{Day, Instant};
 /// Everything one command changes, in order, and what its caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The changes; `State::apply` and the store both follow them.
+    /// What changes for the member of the command; `State::apply` and the store both follow it.
     pub effects: Vec<Effect>,
+    /// What changes for others after that: who keeps the member's points, or whom the command names.
+    pub beside: Vec<Beside>,
     /// What came of it.
     pub outcome: Outcome,
+}
+
+/// What a command changes for another than its own member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// For whom.
+    pub member: MemberId,
+    /// In order.
+    pub effects: Vec<Effect>,
 }
 
 /// One change.
@@ -82,6 +94,8 @@ pub enum Effect {
     Redemption(RedemptionRecord),
     /// A return is on record.
     Return(ReturnRecord),
+    /// A transfer is on record.
+    Transfer(TransferRecord),
     /// Fields of the standing that no other effect carries.
     Standing(StandingPatch),
 }
@@ -113,6 +127,12 @@ pub struct StandingPatch {
     pub boost_until: Option<Instant>,
     /// A step of the rotating code that was used.
     pub otp_step: Option<i64>,
+    /// With whom the points are kept (outer `None`: unchanged).
+    pub link: Option<Option<Link>>,
+    /// By how many the household grows whose points are kept here.
+    pub household: i32,
+    /// What was passed on on the day.
+    pub sent: Option<Sent>,
 }
 
 /// The window of the measure, moved or grown.
@@ -172,6 +192,13 @@ impl StandingPatch {
         }
         if let Some(step) = self.otp_step {
             standing.otp_step = step;
+        }
+        if let Some(link) = self.link {
+            standing.link = link;
+        }
+        standing.household += self.household;
+        if self.sent.is_some() {
+            standing.sent = self.sent;
         }
         Ok(())
     }
@@ -244,7 +271,21 @@ pub struct ReturnRecord {
     pub given_back: Points,
 }
 
-/// Points per account, as people read them.
+/// A transfer as its row records it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferRecord {
+    /// The document's id.
+    pub id: TransferId,
+    /// From whom.
+    pub from: MemberId,
+    /// To whom.
+    pub to: MemberId,
+    /// How many.
+    pub points: Points,
+}
+
+/// Points per account, as people read them. Of a member whose points are kept with another: what
+/// stands there, and the debt that is his own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Balance {
     /// Spendable.
@@ -280,6 +321,12 @@ pub enum Outcome {
     Tier(Progress),
     /// An entitlement was used.
     Entitlement(EntitlementOutcome),
+    /// Points were given to another member.
+    Transfer(TransferOutcome),
+    /// The member's points are kept with another from now on, or no longer.
+    Link(LinkOutcome),
+    /// A purchase was moved to another member.
+    Move(Box<MoveOutcome>),
     /// The member was warned of these.
     Notices(Vec<Notice>),
     /// What fell due was applied.
@@ -313,6 +360,8 @@ pub struct PurchaseOutcome {
     pub tier_after: String,
     /// Where the member stands now.
     pub progress: Progress,
+    /// Codes of the perks that were granted for the tier reached.
+    pub perks: Vec<String>,
     /// Why.
     pub explanation: Explanation,
 }
@@ -346,6 +395,8 @@ pub struct RedemptionOutcome {
     pub points: Points,
     /// The reward's code, unless money off.
     pub reward: Option<String>,
+    /// Code of the perk that gave it for nothing.
+    pub perk: Option<String>,
     /// What they were worth as money off.
     pub worth: Option<Minor>,
     /// Currency of that worth.
@@ -354,6 +405,57 @@ pub struct RedemptionOutcome {
     pub recorded_at: Instant,
     /// Balances afterwards.
     pub balance: Balance,
+}
+
+/// What a transfer leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferOutcome {
+    /// The transfer as recorded.
+    pub record: TransferRecord,
+    /// When.
+    pub recorded_at: Instant,
+    /// The giver's balances afterwards.
+    pub balance: Balance,
+}
+
+/// With whom a member's points are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkOutcome {
+    /// From now on; absent: with himself.
+    pub link: Option<Link>,
+    /// Points that went there, or came back: pending and available.
+    pub points: Points,
+    /// When.
+    pub recorded_at: Instant,
+    /// Balances afterwards.
+    pub balance: Balance,
+}
+
+/// A purchase that was moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveOutcome {
+    /// What it took from the member it was entered for.
+    pub returned: ReturnOutcome,
+    /// The member it went to.
+    pub to: MemberId,
+    /// What it gave to that member.
+    pub purchase: PurchaseOutcome,
+}
+
+impl Outcome {
+    /// The member's balances, where the outcome tells them.
+    pub(crate) fn balance_mut(&mut self) -> Option<&mut Balance> {
+        match self {
+            Self::Purchase(outcome) => Some(&mut outcome.balance),
+            Self::Redemption(outcome) => Some(&mut outcome.balance),
+            Self::Return(outcome) => Some(&mut outcome.balance),
+            Self::Adjustment(balance) => Some(balance),
+            Self::Transfer(outcome) => Some(&mut outcome.balance),
+            Self::Link(outcome) => Some(&mut outcome.balance),
+            Self::Move(outcome) => Some(&mut outcome.returned.balance),
+            Self::Perks(_) | Self::Tier(_) | Self::Entitlement(_) | Self::Notices(_) | Self::Settled => None,
+        }
+    }
 }
 
 /// What the use of an entitlement leaves.

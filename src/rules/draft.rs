@@ -7,7 +7,7 @@ use crate::amount::Points;
 use crate::command::{Actor, Context};
 use crate::decision::{Effect, StandingPatch};
 use crate::ledger::{Account, Entry, EntryKind};
-use crate::lot::{Bite, Lapse, Lot, LotMovement, consume};
+use crate::lot::{Bite, Lapse, Lot, LotKey, LotMovement, consume};
 use crate::member::MemberState;
 use crate::programme::Programme;
 use crate::refusal::Refusal;
@@ -20,6 +20,10 @@ pub(crate) struct Draft<'a> {
     pub(crate) at: Instant,
     pub(crate) member: MemberState,
     pub(crate) effects: Vec<Effect>,
+    /// Who keeps the member's points, unless he himself does.
+    pub(crate) root: Option<Box<Self>>,
+    /// The document of the command, for what moves between members because of it.
+    pub(crate) document: Option<Uuid>,
 }
 
 /// What an entry says beside who, when and how much.
@@ -43,6 +47,8 @@ pub(crate) struct LotLife {
     pub(crate) lapse: Lapse,
     /// The lapsed lot whose points are given back.
     pub(crate) origin: Option<i64>,
+    /// The lot of a linked member whose points these are.
+    pub(crate) parent: Option<LotKey>,
 }
 
 /// What a debit took.
@@ -56,7 +62,7 @@ pub(crate) struct Taken {
 impl<'a> Draft<'a> {
     pub(crate) fn new(programme: &'a Programme, context: &'a Context, member: &MemberState) -> Self {
         let at = context.now.max(member.standing.recorded_at);
-        Self { programme, context, at, member: member.clone(), effects: Vec::new() }
+        Self { programme, context, at, member: member.clone(), effects: Vec::new(), root: None, document: None }
     }
 
     pub(crate) fn zone(&self) -> Zone {
@@ -133,6 +139,7 @@ impl<'a> Draft<'a> {
                 lapsed: Points::ZERO,
                 pending,
                 origin: life.origin,
+                parent: life.parent,
                 occurred_at: life.occurred_at,
                 available_from: life.available_from,
                 expires_at: life.expires_at,
@@ -143,12 +150,13 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Takes points out of `available`, lot by lot in the order of consumption at an instant.
+    /// Takes points out of `available`, lot by lot in the order of consumption at an instant. What is
+    /// kept for the member elsewhere is fetched first.
     pub(crate) fn debit(&mut self, note: Note<'_>, to: Account, points: Points, at: Instant) -> Result<Taken, Refusal> {
-        let short = Refusal::InsufficientPoints { available: self.member.standing.available, required: points };
         if self.member.standing.available < points {
-            return Err(short);
+            self.fetch(points)?;
         }
+        let short = Refusal::InsufficientPoints { available: self.member.standing.available, required: points };
         let bites = consume(self.member.lots.values(), points, at).ok_or(short)?;
         let entry = self.move_lots(note, Account::Available, to, &bites)?;
         Ok(Taken { entry, bites })

@@ -186,6 +186,7 @@ impl Draft<'_> {
             expires_at: rule.expires_at(self.zone(), available_from),
             lapse: rule.lapse(),
             origin: None,
+            parent: None,
         }
     }
 
@@ -210,7 +211,10 @@ impl Draft<'_> {
 
     /// Notes that the member was active: what lapses by inactivity lives on from then.
     pub(crate) fn active(&mut self, activity: Activity, at: Instant) -> Result<(), Refusal> {
-        if self.programme.activities.contains(&activity) { self.active_since(at) } else { Ok(()) }
+        if !self.programme.activities.contains(&activity) {
+            return Ok(());
+        }
+        self.active_since(at)
     }
 
     fn active_since(&mut self, at: Instant) -> Result<(), Refusal> {

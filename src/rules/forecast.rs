@@ -78,7 +78,7 @@ pub fn forecast(
                     from: change.from.clone(),
                     to: change.to.clone(),
                     missing: match change.cause {
-                        TierCause::Placement | TierCause::PlacementEnd => 0,
+                        TierCause::Placement | TierCause::PlacementEnd | TierCause::Merge => 0,
                         TierCause::Purchase | TierCause::Review => {
                             (programme.tier(from).threshold - change.measure).max(0)
                         }

@@ -39,7 +39,8 @@ impl Draft<'_> {
             return Err(Refusal::NotHeld(held.status));
         }
         let points = capture.points.unwrap_or(held.points);
-        if !points.is_positive() || points > held.points {
+        // What a perk gave has no points to capture.
+        if !points.is_positive() && held.grant.is_none() || points > held.points {
             return Err(Refusal::CaptureOutOfRange(held.points));
         }
         if held.reward.is_some() && points < held.points {
@@ -111,6 +112,7 @@ impl Draft<'_> {
                 expires_at: Some(ends),
                 lapse: Lapse::Fixed,
                 origin: Some(old.origin.unwrap_or(old.number)),
+                parent: old.parent,
             };
             self.credit(note, Account::Redeemed, bite.points, life)?;
         }

@@ -118,6 +118,8 @@ ids! {
     RedemptionId = "red";
     /// A return: goods of a purchase that came back.
     ReturnId = "ret";
+    /// A transfer of points from one member to another.
+    TransferId = "trf";
     /// An adjustment made by hand or by an import.
     AdjustmentId = "adj";
     /// A sign-in: the family of refresh tokens that came from one login.

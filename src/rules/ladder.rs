@@ -105,11 +105,26 @@ impl Draft<'_> {
         self.plan_review()
     }
 
-    /// Changes the member's own tier. Under a placement only a purchase that lifts it above the placed
-    /// tier shows: it ends the placement.
+    /// After another account of the same person was counted in: raises the own tier to what the measure
+    /// reaches now, or to a tier that the other had reached and that is still valid.
+    pub(crate) fn rise_by_merging(&mut self, other: usize, other_until: Option<Instant>) -> Result<(), Refusal> {
+        let measure = self.measure();
+        let reached = self.programme.tier_for(measure);
+        let own = self.own_tier();
+        let fresh = self.programme.tiers.validity.ends(self.zone(), self.at);
+        let kept = if fresh.is_some() { other } else { self.programme.tier_floor(other) };
+        if reached.max(kept) > own {
+            self.change_own(reached.max(kept), self.at, TierCause::Merge, measure)?;
+            self.note_validity(if reached >= kept { fresh } else { other_until })?;
+        }
+        self.plan_review()
+    }
+
+    /// Changes the member's own tier. Under a placement only a rise above the placed tier shows: it
+    /// ends the placement.
     fn change_own(&mut self, to: usize, at: Instant, cause: TierCause, measure: i64) -> Result<(), Refusal> {
         if let Some(placement) = &self.member.standing.placement {
-            let outgrown = cause == TierCause::Purchase && to > self.tier();
+            let outgrown = cause != TierCause::Review && to > self.tier();
             let own = self.programme.tier(to).code.clone();
             let placement = (!outgrown).then_some(Placement { own, until: placement.until });
             self.patch(StandingPatch { placement: Some(placement), ..StandingPatch::default() })?;
@@ -159,6 +174,7 @@ impl Draft<'_> {
         }
         // The rule of the tier may let lots lapse at once.
         self.settle()?;
+        self.grant_reached()?;
         Ok(Outcome::Tier(progress(self.programme, &self.member.standing)))
     }
 
@@ -194,7 +210,10 @@ impl Draft<'_> {
             return Term { until: None, due: if holds { fall() } else { Some(day_on(at, 1)) } };
         };
         let until = standing.tier_until.unwrap_or(fresh);
-        let due = if until <= at { day_on(until, self.programme.tiers.grace_days) } else { until };
+        // Where another programme has a shorter grace, what is over by it ends at the next midnight and
+        // not in the past.
+        let grace_ends = || day_on(until, self.programme.tiers.grace_days).max(day_on(at, 1));
+        let due = if until <= at { grace_ends() } else { until };
         Term { until: Some(until), due: Some(due) }
     }
 

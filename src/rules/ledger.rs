@@ -96,11 +96,13 @@ pub enum EntryKind {
     Return,
     /// Spent points were given back.
     GiveBack,
+    /// Points moved between two members.
+    Transfer,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Accrual,
         Self::Redemption,
         Self::Expiry,
@@ -112,6 +114,7 @@ impl EntryKind {
         Self::Release,
         Self::Return,
         Self::GiveBack,
+        Self::Transfer,
     ];
 
     /// The word in rows, JSON and the hash.
@@ -128,6 +131,7 @@ impl EntryKind {
             Self::Release => "release",
             Self::Return => "return",
             Self::GiveBack => "give_back",
+            Self::Transfer => "transfer",
         }
     }
 
@@ -212,5 +216,11 @@ impl Role {
             Self::Import => "import",
             Self::System => "system",
         }
+    }
+
+    /// The role of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Member, Self::Cashier, Self::Manager, Self::Admin, Self::Import, Self::System];
+        all.into_iter().find(|role| role.as_str() == word)
     }
 }

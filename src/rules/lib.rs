@@ -8,13 +8,15 @@
 //! Reading order:
 //!
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
-//! 2. [`programme`] – what an admin configures, with [`promotion`], [`reward`] and [`perk`].
+//! 2. [`programme`] – what an admin configures, with [`promotion`], [`reward`] and [`perk`] with its
+//!    [`occasion`]s.
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
 //! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
 //!    hands over to [`earning`], [`redemption`] with [`hold`], [`returns`], [`adjustment`], [`perk`],
 //!    [`entitlement`] or [`notice`]. What moves by the clock: [`expiry`], and [`tier`] with [`ladder`].
-//! 6. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen.
+//! 6. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
+//!    [`history`] – what was shown at an instant of the past.
 
 pub mod adjustment;
 pub mod amount;
@@ -28,6 +30,7 @@ pub mod entitlement;
 pub mod expiry;
 pub mod explain;
 pub mod forecast;
+pub mod history;
 pub mod hold;
 pub mod id;
 pub mod ladder;
@@ -35,9 +38,13 @@ pub mod ledger;
 pub mod link;
 pub mod lot;
 pub mod member;
+mod merge;
+mod moving;
 pub mod notice;
+pub mod occasion;
 mod pending;
 pub mod perk;
+pub mod pool;
 pub mod programme;
 pub mod promotion;
 mod purchase;
@@ -51,6 +58,7 @@ pub mod share;
 pub mod text;
 pub mod tier;
 pub mod time;
+pub mod transfer;
 
 pub use command::{Actor, Command, Context, Role};
 pub use decide::decide;

@@ -2,6 +2,7 @@
 //! (PROGRAMME.md §2).
 
 use crate::amount::{OutOfRange, Points};
+use crate::id::MemberId;
 use crate::ledger::Account;
 use crate::time::Instant;
 
@@ -26,6 +27,9 @@ pub struct Lot {
     /// The lot whose points these are, where they were given back after that lot had lapsed. It is
     /// always the first such lot: an origin has none itself.
     pub origin: Option<i64>,
+    /// The lot of another member whose points these are, where the two are linked: there they return
+    /// when the link ends. A lot that has an origin has its parent.
+    pub parent: Option<LotKey>,
     /// When they were earned.
     pub occurred_at: Instant,
     /// From when they may be spent.
@@ -34,6 +38,15 @@ pub struct Lot {
     pub expires_at: Option<Instant>,
     /// What may change that.
     pub lapse: Lapse,
+}
+
+/// A lot of some member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LotKey {
+    /// Whose.
+    pub member: MemberId,
+    /// Its number.
+    pub lot: i64,
 }
 
 /// By what a lot lapses, and so what may change when it does (PROGRAMME.md §5).

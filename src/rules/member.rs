@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::amount::{OutOfRange, Points};
-use crate::decision::Effect;
+use crate::decision::{Decision, Effect};
 use crate::entitlement::EntitlementUse;
 use crate::id::{MemberId, PurchaseId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
@@ -47,7 +47,8 @@ pub struct MemberState {
     pub days: BTreeMap<Day, DayTotals>,
     /// Tier changes, oldest first; loaded when a command looks back in time.
     pub tier_changes: Vec<TierChange>,
-    /// Perk grants; loaded for a perk, and for a purchase inside a granted multiplier's window.
+    /// Perk grants; loaded for a perk, a reward, a placement, and a purchase inside a granted
+    /// multiplier's window.
     pub grants: Vec<PerkGrant>,
     /// Uses of entitlements in this calendar year and later ones; loaded for a use, and for a purchase
     /// inside a granted multiplier's window (`Standing::boost_until`).
@@ -58,7 +59,8 @@ pub struct MemberState {
     /// Birth date; loaded for a perk.
     pub birth_date: Option<BirthDate>,
     /// Redemptions: every open hold when one is opened, ended or falls due, the one a command names,
-    /// and the one that paid for a loaded sale. Those a decision makes are added.
+    /// and the one that paid for a loaded sale; where grants are loaded, what was redeemed by them. Those
+    /// a decision makes are added.
     pub redemptions: BTreeMap<RedemptionId, Redemption>,
     /// Purchases as they stand, loaded for a return of their goods and for nothing else.
     pub sales: BTreeMap<PurchaseId, Sold>,
@@ -143,6 +145,8 @@ pub struct Standing {
     pub link: Option<Link>,
     /// What the member passed on last: the day, and the points of that day.
     pub sent: Option<Sent>,
+    /// How many others of the household have joined the pool that this member keeps.
+    pub household: i32,
 }
 
 /// What the purchases of one local day add up to.
@@ -214,6 +218,7 @@ impl Standing {
             otp_step: 0,
             link: None,
             sent: None,
+            household: 0,
         }
     }
 
@@ -305,7 +310,7 @@ impl MemberState {
                     sold.record(record)?;
                 }
             }
-            Effect::UseReward { .. } | Effect::PutBackReward { .. } | Effect::Purchase(_) => {}
+            Effect::UseReward { .. } | Effect::PutBackReward { .. } | Effect::Purchase(_) | Effect::Transfer(_) => {}
         }
         Ok(())
     }
@@ -371,7 +376,16 @@ fn idle_months(lot: &Lot) -> Option<u32> {
 }
 
 impl State {
-    /// Changes the state by the effects of a decision made on it.
+    /// Changes the state by a decision made on it.
+    ///
+    /// # Errors
+    /// As [`State::apply`].
+    pub fn enact(&mut self, member: MemberId, decision: &Decision) -> Result<(), OutOfRange> {
+        self.apply(member, &decision.effects)?;
+        decision.beside.iter().try_for_each(|beside| self.apply(beside.member, &beside.effects))
+    }
+
+    /// Changes one member's state by effects decided for it.
     ///
     /// # Errors
     /// A sum left ±(2^53 − 1); `decide` has met the same error before and refused.

@@ -4,10 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Points;
+use crate::command::Context;
 use crate::decision::{Effect, Outcome};
 use crate::draft::Draft;
-use crate::forecast::forecast;
-use crate::programme::Problems;
+use crate::expiry::Expiring;
+use crate::forecast::{TierFall, forecast, horizon};
+use crate::member::MemberState;
+use crate::programme::{Problems, Programme};
 use crate::refusal::Refusal;
 use crate::time::{Instant, add_days};
 
@@ -96,13 +99,54 @@ impl Matter {
     }
 }
 
+/// What there is to tell a member, now and later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreseen {
+    /// Whether [`crate::Command::Notify`] would give a notice now.
+    pub due: bool,
+    /// The next instant at which it may have something to tell, as long as neither the member nor the
+    /// programme changes; `None`: never.
+    pub next_at: Option<Instant>,
+}
+
+/// Looks ahead instead of asking every day: what was foreseen holds until the member or the programme
+/// changes. The member needs all that [`crate::Command::Notify`] needs.
+///
+/// # Errors
+/// [`Refusal::AmountOutOfRange`] where a sum would leave its range.
+pub fn foresee(programme: &Programme, member: &MemberState, context: &Context) -> Result<Foreseen, Refusal> {
+    let mut draft = Draft::new(programme, context, member);
+    draft.settle()?;
+    let mut foreseen = Foreseen { due: false, next_at: None };
+    if draft.is_merged() {
+        return Ok(foreseen);
+    }
+    let notices = &programme.notices;
+    let ahead = forecast(programme, &draft.member, context, horizon(draft.at))?;
+    for Expiring { points, expires_at } in ahead.expiring {
+        draft.look(&mut foreseen, Matter::Expiry { points }, expires_at, &notices.expiry_days);
+    }
+    if let Some(TierFall { at, from, to, missing }) = ahead.fall {
+        draft.look(&mut foreseen, Matter::Tier { from, to, missing }, at, &notices.tier_days);
+    }
+    Ok(foreseen)
+}
+
 impl Draft<'_> {
+    fn look(&self, foreseen: &mut Foreseen, matter: Matter, due_at: Instant, leads: &[u32]) {
+        let zone = self.zone();
+        let begins = |lead: &u32| zone.midnight(add_days(zone.day_of(due_at), -i64::from(*lead)));
+        let to_come = leads.iter().map(begins).filter(|begin| *begin > self.at).min();
+        foreseen.next_at = [foreseen.next_at, to_come].into_iter().flatten().min();
+        foreseen.due |= self.due_notice(matter, due_at, leads).is_some();
+    }
+
     /// Gives every notice that is due and was not given yet.
     pub(crate) fn notify(&mut self) -> Result<Outcome, Refusal> {
         self.settle()?;
         let notices = &self.programme.notices;
-        let horizon = self.zone().midnight(add_days(self.today(), i64::from(notices.furthest()) + 1));
-        let ahead = forecast(self.programme, &self.member, self.context, horizon)?;
+        let by = self.zone().midnight(add_days(self.today(), i64::from(notices.furthest()) + 1));
+        let ahead = forecast(self.programme, &self.member, self.context, by)?;
         let mut given = Vec::new();
         for expiring in ahead.expiring {
             let matter = Matter::Expiry { points: expiring.points };

@@ -1,6 +1,7 @@
-//! Perks: what a member is given for an occasion, once (PROGRAMME.md §7). The birthday so far.
+//! Perks: what a member is given for an occasion, once (PROGRAMME.md §7). When an occasion falls is in
+//! [`crate::occasion`].
 
-use chrono::Datelike;
+use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Multiplier, Points};
@@ -9,12 +10,16 @@ use crate::decision::{Effect, Outcome, StandingPatch};
 use crate::draft::{Draft, LotLife, Note};
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Lapse;
+use crate::member::MemberState;
+use crate::occasion::{Facts, tier_number};
+pub use crate::occasion::{Occasion, OccasionKind};
 use crate::programme::{Problems, Programme};
+use crate::redemption::RedemptionStatus;
 use crate::refusal::Refusal;
 use crate::text::Text;
-use crate::time::{BirthDate, Day, Instant, LeapDay, Zone, add_days};
+use crate::time::{Instant, LeapDay};
 
-/// A perk for the member's birthday.
+/// Something given for an occasion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Perk {
@@ -35,21 +40,13 @@ pub struct Perk {
     /// The member must have made at least one purchase.
     #[serde(default)]
     pub needs_purchase: bool,
-    /// Where 29 February is kept in common years.
+    /// Where a birthday or an anniversary of 29 February is kept in common years.
     #[serde(default)]
     pub leap_day: LeapDay,
 }
 
-/// What a perk is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OccasionKind {
-    /// The member's birthday, once a year.
-    Birthday,
-}
-
 /// What a perk gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PerkGift {
     /// Points that lapse when the window ends.
@@ -62,6 +59,13 @@ pub enum PerkGift {
         /// At least 1.
         multiplier: Multiplier,
     },
+    /// A reward of the catalogue, to be redeemed once inside the window for nothing, whatever tier it
+    /// needs and whether or not it is offered otherwise. It counts against the reward's stock when it is
+    /// redeemed, not before.
+    Reward {
+        /// Its code.
+        reward: String,
+    },
 }
 
 /// The days around the occasion on which a tier's perk is valid.
@@ -71,7 +75,7 @@ pub struct PerkWindow {
     /// Tier codes; empty: every tier.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<String>,
-    /// Days before the occasion, at most 180.
+    /// Days before the occasion, at most 180; 0 where the occasion is not known before it comes.
     #[serde(default)]
     pub before_days: u32,
     /// Days after the occasion, at most 180.
@@ -82,60 +86,89 @@ pub struct PerkWindow {
 /// The widest half of a window: two windows of one perk must not meet.
 const WINDOW_DAYS_MAX: u32 = 180;
 
+/// The most days without a purchase that a perk may wait for.
+const LAPSE_DAYS_MAX: u32 = 3_650;
+
+/// After a birthday's grant there is none of the same perk for so long, so that a birth date that is
+/// changed gives nothing twice (PROGRAMME.md §7).
+pub const BIRTHDAY_REST: Duration = Duration::days(330);
+
 impl Perk {
     /// The window of a tier, if the perk is for that tier.
     pub fn window(&self, tier: &str) -> Option<&PerkWindow> {
         self.windows.iter().find(|w| w.tiers.is_empty() || w.tiers.iter().any(|t| t == tier))
     }
 
-    /// The occasion (the birthday's year) in whose window `today` lies, and the window's days.
-    pub fn occasion_on(&self, today: Day, birth: BirthDate, tier: &str) -> Option<Occasion> {
-        let window = self.window(tier)?;
-        (today.year() - 1..=today.year() + 1).find_map(|year| {
-            let day = birth.kept_in(year, self.leap_day)?;
-            let from = add_days(day, -i64::from(window.before_days));
-            let to = add_days(day, i64::from(window.after_days));
-            (from <= today && today <= to).then_some(Occasion { year, from, to })
-        })
-    }
-
     pub(crate) fn check(&self, programme: &Programme, at: &str, found: &mut Problems) {
+        self.check_occasion(programme, at, found);
         found.refuse(self.windows.is_empty(), &format!("{at}/windows"), "empty", "at least one window is needed");
         for (i, window) in self.windows.iter().enumerate() {
             let wide = window.before_days > WINDOW_DAYS_MAX || window.after_days > WINDOW_DAYS_MAX;
             found.refuse(wide, &format!("{at}/windows/{i}"), "out_of_range", "at most 180 days on each side");
+            let ahead = window.before_days > 0 && !self.occasion.is_foreseen();
+            let pointer = format!("{at}/windows/{i}/before_days");
+            found.refuse(ahead, &pointer, "not_foreseen", "the day is not known before it comes: must be 0");
             for (j, tier) in window.tiers.iter().enumerate() {
                 let known = programme.tiers.levels.iter().any(|level| &level.code == tier);
                 found.refuse(!known, &format!("{at}/windows/{i}/tiers/{j}"), "unknown_tier", "no tier has this code");
             }
         }
-        match self.grant {
+        match &self.grant {
             PerkGift::Points { points } => {
                 found.refuse(!points.is_positive(), &format!("{at}/grant/points"), "too_small", "must be at least 1");
             }
             PerkGift::Multiplier { multiplier } => {
-                found.multiplier(&format!("{at}/grant/multiplier"), multiplier, Multiplier::UNIT);
+                found.multiplier(&format!("{at}/grant/multiplier"), *multiplier, Multiplier::UNIT);
             }
+            PerkGift::Reward { reward } => {
+                let unknown = programme.reward(reward).is_none();
+                let detail = "no reward has this code";
+                found.refuse(unknown, &format!("{at}/grant/reward"), "unknown_reward", detail);
+            }
+        }
+    }
+
+    fn check_occasion(&self, programme: &Programme, at: &str, found: &mut Problems) {
+        match self.occasion {
+            OccasionKind::Lapse { days } => {
+                let wrong = !(1..=LAPSE_DAYS_MAX).contains(&days);
+                found.refuse(wrong, &format!("{at}/occasion/lapse/days"), "out_of_range", "must be 1 to 3650");
+            }
+            OccasionKind::TierReached => {
+                let mut numbers: Vec<i32> = programme.tiers.levels.iter().map(|tier| tier_number(&tier.code)).collect();
+                numbers.sort_unstable();
+                let shared = numbers.windows(2).any(|pair| pair[0] == pair[1]);
+                let detail = "two tiers could not be told apart: give one of them another code";
+                found.refuse(shared, &format!("{at}/occasion"), "tiers_alike", detail);
+            }
+            OccasionKind::Birthday | OccasionKind::Welcome | OccasionKind::Anniversary => {}
         }
     }
 }
 
-/// One occurrence of a perk's occasion and the window around it, in local days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Occasion {
-    /// The birthday's year, also when the window crosses New Year.
-    pub year: i32,
-    /// First day of the window.
-    pub from: Day,
-    /// Last day of the window.
-    pub to: Day,
+impl Programme {
+    /// Whether a perk may be due on the day of enrolment, to somebody whose birth date is known or not.
+    pub fn greets(&self, born: bool) -> bool {
+        self.perks.iter().any(|perk| match perk.occasion {
+            OccasionKind::Welcome => true,
+            OccasionKind::Birthday => born,
+            OccasionKind::Anniversary | OccasionKind::TierReached | OccasionKind::Lapse { .. } => false,
+        })
+    }
+
+    /// Whether a rise to a tier may be an occasion: a purchase that raises the tier then grants.
+    pub fn has_tier_perks(&self) -> bool {
+        self.perks.iter().any(|perk| perk.occasion == OccasionKind::TierReached)
+    }
 }
 
-impl Occasion {
-    /// The window as instants: from its first midnight to the midnight after its last day.
-    pub fn instants(&self, zone: Zone) -> (Instant, Instant) {
-        (zone.midnight(self.from), zone.midnight(add_days(self.to, 1)))
-    }
+/// What a grant is known by: one of a member is one for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantKey {
+    /// Code of the perk.
+    pub perk: String,
+    /// The occasion's number.
+    pub occasion: i32,
 }
 
 /// A perk granted to a member.
@@ -143,7 +176,7 @@ impl Occasion {
 pub struct PerkGrant {
     /// Code of the perk.
     pub perk: String,
-    /// The occasion's year.
+    /// The occasion's number: see [`OccasionKind::word_of`].
     pub occasion: i32,
     /// When it was granted.
     pub granted_at: Instant,
@@ -155,47 +188,99 @@ pub struct PerkGrant {
     pub until: Instant,
 }
 
+impl PerkGrant {
+    fn is(&self, key: &GrantKey) -> bool {
+        self.perk == key.perk && self.occasion == key.occasion
+    }
+}
+
+impl MemberState {
+    /// The grant that gives a reward for nothing at an instant: of those that no redemption has used the
+    /// one that ends first. Grants must be loaded.
+    pub fn given(&self, reward: &str, at: Instant) -> Option<&PerkGrant> {
+        let used = |grant: &PerkGrant| {
+            let mut standing = self.redemptions.values().filter(|made| made.status != RedemptionStatus::Voided);
+            standing.any(|made| made.grant.as_ref().is_some_and(|key| grant.is(key)))
+        };
+        let open = self.grants.iter().filter(|grant| {
+            let gives = matches!(&grant.gift, PerkGift::Reward { reward: given } if given == reward);
+            gives && grant.from <= at && at < grant.until && !used(grant)
+        });
+        open.min_by_key(|grant| grant.until)
+    }
+}
+
 impl Draft<'_> {
     /// Grants every perk whose window holds today, whose gates hold and which was not granted for
     /// its occasion yet. A frozen member is granted nothing.
     pub(crate) fn grant_perks(&mut self) -> Result<Outcome, Refusal> {
         self.settle()?;
-        let mut granted = Vec::new();
-        if let (Some(birth), false) = (self.member.birth_date, self.member.standing.frozen) {
-            let programme = self.programme;
-            for perk in &programme.perks {
-                if let Some(occasion) = self.due_occasion(perk, birth) {
-                    self.grant(perk, occasion)?;
-                    granted.push(perk.code.clone());
-                }
-            }
-        }
-        Ok(Outcome::Perks(granted))
+        Ok(Outcome::Perks(self.grant_where(|_| true)?))
     }
 
-    fn due_occasion(&self, perk: &Perk, birth: BirthDate) -> Option<Occasion> {
+    /// Grants what the rise to a tier in this decision is the occasion of. The member's grants need not
+    /// be loaded: that one of them is not granted twice is proved when it is stored.
+    pub(crate) fn grant_reached(&mut self) -> Result<Vec<String>, Refusal> {
+        let moved = |effect: &Effect| matches!(effect, Effect::Tier(_));
+        if self.programme.has_tier_perks() && self.effects.iter().any(moved) {
+            return self.grant_where(|perk| perk.occasion == OccasionKind::TierReached);
+        }
+        Ok(Vec::new())
+    }
+
+    fn grant_where(&mut self, asked: impl Fn(&Perk) -> bool) -> Result<Vec<String>, Refusal> {
+        let mut granted = Vec::new();
+        if self.member.standing.frozen {
+            return Ok(granted);
+        }
+        let programme = self.programme;
+        for perk in programme.perks.iter().filter(|perk| asked(perk)) {
+            if let Some(occasion) = self.due_occasion(perk) {
+                self.grant(perk, occasion)?;
+                granted.push(perk.code.clone());
+            }
+        }
+        Ok(granted)
+    }
+
+    fn due_occasion(&self, perk: &Perk) -> Option<Occasion> {
         let standing = &self.member.standing;
-        let tier = &self.programme.tier(self.tier()).code;
-        let occasion = perk.occasion_on(self.today(), birth, tier)?;
-        let enrolled_days = (self.today() - self.zone().day_of(standing.enrolled_at)).num_days();
+        let facts = self.facts();
+        let occasion = perk.occasion_on(self.today(), &facts)?;
+        let enrolled_days = (self.today() - facts.enrolled).num_days();
         let gates =
             enrolled_days >= i64::from(perk.member_for_days) && (standing.purchases > 0 || !perk.needs_purchase);
-        let mut granted = self.member.grants.iter();
-        let first = !granted.any(|grant| grant.perk == perk.code && grant.occasion == occasion.year);
+        let rest = if perk.occasion == OccasionKind::Birthday { BIRTHDAY_REST } else { Duration::zero() };
+        let mut granted = self.member.grants.iter().filter(|grant| grant.perk == perk.code);
+        let first = granted.all(|grant| grant.occasion != occasion.number && grant.granted_at + rest <= self.at);
         (gates && first).then_some(occasion)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        let (zone, standing) = (self.zone(), &self.member.standing);
+        let position = |code: &str| self.programme.tier_position(code);
+        let last = self.member.tier_changes.last();
+        let rose = last.filter(|last| position(&last.to) == self.tier() && position(&last.to) > position(&last.from));
+        Facts {
+            born: self.member.birth_date,
+            enrolled: zone.day_of(standing.enrolled_at),
+            purchased: standing.purchased_at.map(|at| zone.day_of(at)),
+            tier: &self.programme.tier(self.tier()).code,
+            reached: rose.map(|rose| zone.day_of(rose.at)),
+        }
     }
 
     fn grant(&mut self, perk: &Perk, occasion: Occasion) -> Result<(), Refusal> {
         let (from, until) = occasion.instants(self.zone());
         self.record(Effect::Grant(PerkGrant {
             perk: perk.code.clone(),
-            occasion: occasion.year,
+            occasion: occasion.number,
             granted_at: self.at,
-            gift: perk.grant,
+            gift: perk.grant.clone(),
             from,
             until,
         }))?;
-        match perk.grant {
+        match &perk.grant {
             PerkGift::Points { points } => {
                 let note = Note {
                     kind: EntryKind::Perk,
@@ -211,13 +296,15 @@ impl Draft<'_> {
                     expires_at: Some(until),
                     lapse: Lapse::Fixed,
                     origin: None,
+                    parent: None,
                 };
-                self.credit(note, Account::Issued, points, life)?;
-                self.patch(StandingPatch { earned: points, ..StandingPatch::default() })
+                self.credit(note, Account::Issued, *points, life)?;
+                self.patch(StandingPatch { earned: *points, ..StandingPatch::default() })
             }
             PerkGift::Multiplier { .. } => {
                 self.patch(StandingPatch { boost_until: Some(until), ..StandingPatch::default() })
             }
+            PerkGift::Reward { .. } => Ok(()),
         }
     }
 }

@@ -5,16 +5,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::adjustment::Adjustments;
 use crate::amount::{Currency, Minor, Multiplier, OutOfRange, Points, Rate};
 use crate::expiry::{Activity, Expiry};
 use crate::notice::Notices;
 use crate::perk::Perk;
+use crate::pool::Pools;
 use crate::promotion::{Combine, Promotion};
 use crate::reward::Reward;
 use crate::text::Text;
 use crate::tier::TierLevel;
 pub use crate::tier::Tiers;
 use crate::time::Zone;
+use crate::transfer::Transfers;
 
 /// A programme at one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,15 @@ pub struct Programme {
     /// Points as money off; absent: not offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redemption: Option<MoneyOff>,
+    /// What staff may give and take by hand, and from how many points on somebody else has to agree.
+    #[serde(default)]
+    pub adjustments: Adjustments,
+    /// Points that members give to each other; absent: not offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfers: Option<Transfers>,
+    /// Household pools; absent: not offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pools: Option<Pools>,
     /// The tiers and what they measure.
     #[serde(default)]
     pub tiers: Tiers,
@@ -138,11 +150,15 @@ pub struct Returns {
     /// How many days points live that are given back to a lot that has lapsed: through the last of
     /// them, 0 to 3,660.
     pub expired_return_grace_days: u32,
+    /// Whether goods may come back to another store than the one that sold them: customers of a chain
+    /// expect it, so they may where nothing is said.
+    #[serde(skip_serializing_if = "is_true")]
+    pub other_stores: bool,
 }
 
 impl Default for Returns {
     fn default() -> Self {
-        Self { shortfall: Shortfall::Debt, expired_return_grace_days: 30 }
+        Self { shortfall: Shortfall::Debt, expired_return_grace_days: 30, other_stores: true }
     }
 }
 
@@ -155,6 +171,10 @@ pub enum Shortfall {
     Debt,
     /// They are forgiven, and the return says how many.
     Forgive,
+}
+
+fn is_true(setting: &bool) -> bool {
+    *setting
 }
 
 fn is_zero(days: &u32) -> bool {
@@ -245,6 +265,13 @@ impl Programme {
         found.refuse(grace > 3_660, "/returns/expired_return_grace_days", "out_of_range", "must be 0 to 3660");
         self.expiry.check("/expiry", &mut found);
         self.notices.check(&mut found);
+        if let Some(transfers) = &self.transfers {
+            transfers.check(&mut found);
+        }
+        if let Some(pools) = &self.pools {
+            pools.check(&mut found);
+        }
+        self.adjustments.check(&mut found);
         found.0
     }
 

@@ -26,8 +26,14 @@ const AHEAD_LIMIT: Duration = Duration::minutes(5);
 
 impl Draft<'_> {
     pub(crate) fn purchase(&mut self, purchase: &Purchase) -> Result<Outcome, Refusal> {
+        self.timely(purchase)?;
+        self.buy(purchase)
+    }
+
+    /// A purchase whatever its age.
+    pub(crate) fn buy(&mut self, purchase: &Purchase) -> Result<Outcome, Refusal> {
         let occurred_at = purchase.occurred_at.unwrap_or(self.at);
-        self.admit(purchase, occurred_at)?;
+        self.admit(purchase)?;
         self.settle()?;
         let tier_before = self.programme.tier(self.tier()).code.clone();
         let total = purchase.lines.iter().map(|line| i128::from(line.amount.get())).sum();
@@ -41,6 +47,7 @@ impl Draft<'_> {
         let pending = lots.iter().filter(|lot| lot.pending).try_fold(Points::ZERO, |sum, lot| sum.plus(lot.points))?;
         // A late purchase may open a lot that has lapsed by now.
         self.settle()?;
+        let perks = self.grant_reached()?;
         Ok(Outcome::Purchase(Box::new(PurchaseOutcome {
             id: purchase.id,
             occurred_at,
@@ -54,17 +61,24 @@ impl Draft<'_> {
             tier_before,
             tier_after: self.programme.tier(self.tier()).code.clone(),
             progress: progress(self.programme, &self.member.standing),
+            perks,
             explanation: earned.explanation,
         })))
     }
 
-    fn admit(&self, purchase: &Purchase, occurred_at: Instant) -> Result<(), Refusal> {
+    fn admit(&self, purchase: &Purchase) -> Result<(), Refusal> {
         if self.member.standing.frozen {
             return Err(Refusal::MemberFrozen);
         }
         if purchase.currency != self.programme.currency {
             return Err(Refusal::CurrencyMismatch { wanted: self.programme.currency, given: purchase.currency });
         }
+        Ok(())
+    }
+
+    fn timely(&self, purchase: &Purchase) -> Result<(), Refusal> {
+        self.admit(purchase)?;
+        let occurred_at = purchase.occurred_at.unwrap_or(self.at);
         if !self.context.historic && occurred_at < self.at - LATE_LIMIT {
             return Err(Refusal::OccurredTooEarly);
         }
@@ -114,7 +128,7 @@ impl Draft<'_> {
         let inside = self.member.grants.iter().filter(|grant| grant.from <= at && at < grant.until);
         let granted = inside.filter_map(|grant| match grant.gift {
             PerkGift::Multiplier { multiplier } => Some((format!("perk:{}", grant.perk), multiplier)),
-            PerkGift::Points { .. } => None,
+            PerkGift::Points { .. } | PerkGift::Reward { .. } => None,
         });
         let today = self.zone().day_of(at);
         let chosen = self.member.entitlement_uses.iter().filter_map(|used| match used.day {

@@ -10,6 +10,7 @@ use crate::id::{PurchaseId, RedemptionId, StoreId};
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Bite;
 use crate::member::Shared;
+use crate::perk::GrantKey;
 use crate::refusal::Refusal;
 use crate::time::Instant;
 
@@ -34,6 +35,8 @@ pub struct Redemption {
     pub entry: Option<i64>,
     /// The lots the points came from, in order of consumption, with what has not been given back.
     pub bites: Vec<Bite>,
+    /// The grant of a perk that gave the reward for nothing: then there are no points, entry and bites.
+    pub grant: Option<GrantKey>,
 }
 
 /// How a redemption stands.
@@ -71,6 +74,8 @@ impl RedemptionStatus {
 struct Price {
     points: Points,
     worth: Option<Minor>,
+    /// The grant that pays.
+    grant: Option<GrantKey>,
 }
 
 /// The tender that points make of a purchase; a programme may exclude it from earning like any other.
@@ -99,6 +104,7 @@ impl Draft<'_> {
             held_until: held.then_some(self.at + minutes),
             entry: None,
             bites: Vec::new(),
+            grant: price.grant,
         };
         self.spend(redeem.id, redemption, redeem.otp_step)
     }
@@ -130,6 +136,7 @@ impl Draft<'_> {
             held_until: None,
             entry: None,
             bites: Vec::new(),
+            grant: None,
         };
         self.spend(pay.id, redemption, pay.otp_step)?;
         Ok(worth)
@@ -146,6 +153,7 @@ impl Draft<'_> {
             RedemptionStatus::Held => (EntryKind::Hold, Account::Held),
             _ => (EntryKind::Redemption, Account::Redeemed),
         };
+        self.send(self.taken_from_pool(redemption.points)?)?;
         let taken = self.debit(self.on_redemption(kind, id), to, redemption.points, self.at)?;
         (redemption.entry, redemption.bites) = (taken.entry, taken.bites);
         self.active(Activity::Redeeming, self.at)?;
@@ -167,6 +175,7 @@ impl Draft<'_> {
             held_until: redemption.held_until,
             points: redemption.points,
             reward: redemption.reward,
+            perk: redemption.grant.map(|grant| grant.perk),
             worth: redemption.worth,
             currency: self.programme.currency,
             recorded_at: self.at,
@@ -180,28 +189,37 @@ impl Draft<'_> {
         Note { kind, actor: self.context.actor, effective_at: self.at, document, reason: None, reverses: None }
     }
 
-    fn check_step(&self, otp_step: Option<i64>) -> Result<(), Refusal> {
+    pub(crate) fn check_step(&self, otp_step: Option<i64>) -> Result<(), Refusal> {
         if otp_step.is_some_and(|step| step <= self.member.standing.otp_step) {
             return Err(Refusal::CodeUsed);
         }
         Ok(())
     }
 
+    /// A reward costs nothing while a perk's grant of it is open: what was granted is promised, whatever
+    /// tier the reward needs and whether or not it is offered otherwise, as long as there is stock.
     fn reward_price(&self, code: &str, shared: &Shared) -> Result<Price, Refusal> {
         let reward = self.programme.reward(code).ok_or(Refusal::RewardUnknown)?;
-        if !reward.offered_on(self.today()) {
+        let given = self.member.given(code, self.at);
+        let grant = given.map(|given| GrantKey { perk: given.perk.clone(), occasion: given.occasion });
+        if grant.is_none() && !reward.offered_on(self.today()) {
             return Err(Refusal::RewardNotOffered);
         }
         if let Some(tier) = &reward.minimum_tier
+            && grant.is_none()
             && self.tier() < self.programme.tier_position(tier)
         {
             return Err(Refusal::TierTooLow(tier.clone()));
         }
-        let used = shared.rewards_used.get(code).copied().unwrap_or(0);
+        // A hold of the member's own that has just run out has put its reward back.
+        let back = |effect: &&Effect| matches!(effect, Effect::PutBackReward { code: back } if back == code);
+        let back = self.effects.iter().filter(back).count() as i64;
+        let used = shared.rewards_used.get(code).copied().unwrap_or(0) - back;
         if reward.stock.is_some_and(|stock| used >= i64::from(stock)) {
             return Err(Refusal::OutOfStock);
         }
-        Ok(Price { points: reward.points, worth: None })
+        let points = if grant.is_some() { Points::ZERO } else { reward.points };
+        Ok(Price { points, worth: None, grant })
     }
 
     fn money_off_price(&self, points: Points) -> Result<Price, Refusal> {
@@ -212,6 +230,6 @@ impl Draft<'_> {
         if points.get() % offer.step.get() != 0 {
             return Err(Refusal::NotAStep(offer.step));
         }
-        Ok(Price { points, worth: Some(offer.worth(points)?) })
+        Ok(Price { points, worth: Some(offer.worth(points)?), grant: None })
     }
 }

@@ -11,9 +11,57 @@ pub enum Refusal {
     /// No such member.
     #[error("there is no such member")]
     MemberUnknown,
+    /// The member is the same person as another, who is the member now.
+    #[error("the member was merged into another")]
+    MemberMerged,
     /// The member is frozen.
     #[error("the member is frozen")]
     MemberFrozen,
+    /// The member that should be given points is frozen.
+    #[error("the receiving member is frozen")]
+    ReceiverFrozen,
+    /// A second member was named who is the first.
+    #[error("both members are the same")]
+    SameMember,
+    /// The programme has no transfers.
+    #[error("points cannot be given to other members")]
+    TransfersNotOffered,
+    /// The programme has no household pools.
+    #[error("there are no household pools")]
+    PoolsNotOffered,
+    /// The member is in a pool, or is the head of one.
+    #[error("the member is in a household pool")]
+    InPool,
+    /// The member is in no pool.
+    #[error("the member is in no household pool")]
+    NotInPool,
+    /// The member named as head is in another's pool, or was merged.
+    #[error("that member cannot be the head of a pool")]
+    NotAHead,
+    /// A household has as many members as it may.
+    #[error("a pool has at most {0} members")]
+    PoolFull(u32),
+    /// The member may earn into the pool and not spend from it.
+    #[error("the member may not spend from the pool")]
+    MayNotSpend,
+    /// More points than a member may pass on in a day.
+    #[error("at most {0} points a day")]
+    DailyLimit(Points),
+    /// The member was not merged into another.
+    #[error("the member was not merged")]
+    NotMerged,
+    /// Members keep each other's points in a circle; the books are broken.
+    #[error("members keep each other's points in a circle")]
+    LinkCircle,
+    /// A purchase is moved within 24 hours of its record.
+    #[error("a purchase can be moved for 24 hours")]
+    MovedTooLate,
+    /// Points of the wrong member paid for a part of the purchase.
+    #[error("points paid for a part of the purchase: return its goods instead")]
+    PaidWithPoints,
+    /// Goods of the purchase came back, or it was moved.
+    #[error("the purchase was returned or moved before")]
+    ReturnedBefore,
     /// A document in another currency.
     #[error("the currency is {given}, the programme's is {wanted}")]
     CurrencyMismatch {
@@ -87,6 +135,9 @@ pub enum Refusal {
     /// No such purchase of this member.
     #[error("there is no such purchase")]
     PurchaseUnknown,
+    /// Another store sold the goods, and the programme has them come back there.
+    #[error("the goods were sold at another store")]
+    SoldElsewhere,
     /// The purchase has no such line.
     #[error("the purchase has no line {0}")]
     LineUnknown(u32),
@@ -114,6 +165,12 @@ pub enum Refusal {
     /// The year's uses are used up.
     #[error("the entitlement is used up for the year")]
     EntitlementUsedUp,
+    /// The programme has no such reason for an adjustment.
+    #[error("there is no reason {0} for an adjustment")]
+    ReasonUnknown(String),
+    /// An adjustment of no points.
+    #[error("an adjustment gives or takes at least one point")]
+    NothingToAdjust,
     /// A sum left ±(2^53 − 1).
     #[error("an amount is out of range")]
     AmountOutOfRange,

@@ -15,7 +15,6 @@ use crate::id::RedemptionId;
 use crate::ladder::progress;
 use crate::ledger::{Account, EntryKind};
 use crate::lot::{Bite, Lot};
-use crate::member::DayTotals;
 use crate::programme::Shortfall;
 use crate::refusal::Refusal;
 use crate::remainder::Remainder;
@@ -26,6 +25,8 @@ use crate::time::Instant;
 pub struct Sold {
     /// When it happened.
     pub occurred_at: Instant,
+    /// When it was recorded.
+    pub recorded_at: Instant,
     /// Points given.
     pub points: Points,
     /// Micropoints it added to the carry, where it did.
@@ -71,9 +72,10 @@ struct Claw {
 
 impl Sold {
     /// A purchase of which nothing was returned yet.
-    pub fn new(record: &PurchaseRecord, explanation: Explanation, lots: Vec<i64>) -> Self {
+    pub fn new(record: &PurchaseRecord, recorded_at: Instant, explanation: Explanation, lots: Vec<i64>) -> Self {
         Self {
             occurred_at: record.occurred_at,
+            recorded_at,
             points: record.points,
             micropoints: record.micropoints,
             explanation,
@@ -105,6 +107,9 @@ impl Draft<'_> {
     pub(crate) fn take_back(&mut self, goods: &Return) -> Result<Outcome, Refusal> {
         self.settle()?;
         let sold = self.member.sales.get(&goods.purchase).cloned().ok_or(Refusal::PurchaseUnknown)?;
+        if goods.elsewhere && !self.programme.returns.other_stores {
+            return Err(Refusal::SoldElsewhere);
+        }
         let mut after = sold.clone();
         after.send_back(&goods.goods)?;
         let lines = after.returned[sold.returned.len()..].to_vec();
@@ -172,11 +177,15 @@ impl Draft<'_> {
     /// Takes back what the sale earned beyond what remains of it: from its own lots, then from the
     /// member's others, then as debt or not at all.
     fn claw(&mut self, note: Note<'_>, sold: &Sold, left: &Remainder) -> Result<Claw, Refusal> {
-        let mut own: Vec<Lot> = self.member.lots.values().filter(|lot| sold.owns(lot)).copied().collect();
-        own.sort_unstable_by_key(|lot| (!lot.pending, lot.consumption_order()));
+        let own = self.own_lots(sold);
         let lapsed = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.lapsed))?;
+        let numbers = own.iter().map(|lot| lot.number).collect();
+        let lapsed = lapsed.plus(self.lapsed_elsewhere(&numbers)?)?;
         let (points, micropoints) = self.claw_due(sold, left, lapsed)?;
+        let here = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.remaining))?;
+        self.bring_home(&numbers, points.minus(here)?.max(Points::ZERO))?;
         let mut missing = points;
+        let own = self.own_lots(sold);
         for lot in own {
             let points = lot.remaining.min(missing);
             let from = if lot.pending { Account::Pending } else { Account::Available };
@@ -184,7 +193,7 @@ impl Draft<'_> {
             self.move_lots(note, from, Account::Returned, &[Bite { lot: lot.number, points }])?;
             missing = missing.minus(points)?;
         }
-        let others = missing.min(self.member.standing.available);
+        let others = missing.min(self.reach()?);
         self.debit(note, Account::Returned, others, self.at)?;
         missing = missing.minus(others)?;
         let (owed, forgiven) = match self.programme.returns.shortfall {
@@ -195,6 +204,13 @@ impl Draft<'_> {
             self.entry(note, Account::Debt, Account::Returned, owed)?;
         }
         Ok(Claw { points, owed, forgiven, micropoints })
+    }
+
+    /// The sale's own lots in the order in which a return takes them: pending ones first.
+    fn own_lots(&self, sold: &Sold) -> Vec<Lot> {
+        let mut own: Vec<Lot> = self.member.lots.values().filter(|lot| sold.owns(lot)).copied().collect();
+        own.sort_unstable_by_key(|lot| (!lot.pending, lot.consumption_order()));
+        own
     }
 
     /// How many points a return must take back, and how many micropoints of the sale with them.
@@ -216,12 +232,7 @@ impl Draft<'_> {
     /// Takes what came back out of the day and the window it had counted in.
     fn uncount(&mut self, sold: &Sold, was: &Remainder, left: &Remainder) -> Result<(), Refusal> {
         let change = left.counted.plus(was.counted.negated())?;
-        if change != DayTotals::default() {
-            self.qualify(self.zone().day_of(sold.occurred_at), change)?;
-        }
-        if left.empty && !was.empty {
-            self.patch(StandingPatch { purchases: -1, ..StandingPatch::default() })?;
-        }
-        self.plan_review()
+        let purchases = if left.empty && !was.empty { -1 } else { 0 };
+        self.uncount_day(self.zone().day_of(sold.occurred_at), change, purchases)
     }
 }

@@ -311,6 +311,8 @@ pub enum TierCause {
     Placement,
     /// A placement by staff ended.
     PlacementEnd,
+    /// Another account of the same person was merged into this one.
+    Merge,
 }
 
 impl TierCause {
@@ -321,12 +323,13 @@ impl TierCause {
             Self::Review => "review",
             Self::Placement => "placement",
             Self::PlacementEnd => "placement_end",
+            Self::Merge => "merge",
         }
     }
 
     /// Reads the word back.
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Purchase, Self::Review, Self::Placement, Self::PlacementEnd];
+        let all = [Self::Purchase, Self::Review, Self::Placement, Self::PlacementEnd, Self::Merge];
         all.into_iter().find(|cause| cause.as_str() == word)
     }
 }

@@ -14,12 +14,13 @@ use uuid::Uuid;
 use super::db::Error;
 use super::rows::*;
 use super::schema::outbox;
+use super::wire::Rows;
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// Members of the batch.
+    /// Members of the batch. Who keeps their points comes with them.
     pub members: Vec<Uuid>,
     /// Those whose open lots and open holds are needed.
     pub debit: Vec<Uuid>,
@@ -27,8 +28,12 @@ pub struct Load {
     pub late: Vec<Uuid>,
     /// Those whose perk grants, uses of entitlements and birth date are needed.
     pub perks: Vec<Uuid>,
+    /// Others whose perk grants are useful, not needed: a purchase may lift them to a tier.
+    pub risers: Vec<Uuid>,
     /// Those whose notices and every day from the window's start are needed.
     pub notices: Vec<Uuid>,
+    /// Those whose every qualifying day is needed.
+    pub whole: Vec<Uuid>,
     /// Redemptions that are named, with the lots they took from.
     pub redemptions: Vec<Uuid>,
     /// Purchases whose goods come back, with all that belongs to them.
@@ -134,6 +139,8 @@ pub struct Writes {
     pub redemptions: Vec<RedemptionRow>,
     /// Returns.
     pub returns: Vec<ReturnRow>,
+    /// Transfers.
+    pub transfers: Vec<TransferRow>,
     /// Uses of entitlements.
     pub uses: Vec<EntitlementUseRow>,
     /// Notices.
@@ -144,6 +151,8 @@ pub struct Writes {
     pub keys: Vec<IdempotencyRow>,
     /// Events.
     pub events: Vec<OutboxRow>,
+    /// Lines of the audit log.
+    pub audit: Vec<AuditRow>,
 }
 
 /// Writes a call of an SQL function with bound arguments: constant text, so that the connection
@@ -214,6 +223,7 @@ impl QueryFragment<Pg> for Load {
             Array<UuidType> => &self.late,
             Array<UuidType> => &self.perks,
             Array<UuidType> => &self.notices,
+            Array<UuidType> => &self.whole,
             Array<UuidType> => &self.redemptions,
             Array<UuidType> => &self.sales,
             Timestamptz => &self.at,
@@ -270,22 +280,24 @@ impl QueryFragment<Pg> for Writes {
         call!(out, "select store_batch(",
             BigInt => &self.programme,
             BigInt => &self.version,
-            Array<StandingType> => &self.standings,
-            Array<EntryType> => &self.entries,
-            Array<LotType> => &self.lots,
-            Array<LotType> => &self.touched,
-            Array<LotMovementType> => &self.movements,
-            Array<DayType> => &self.days,
-            Array<TierChangeType> => &self.tier_changes,
-            Array<PerkGrantType> => &self.grants,
-            Array<PurchaseType> => &self.purchases,
-            Array<RedemptionType> => &self.redemptions,
-            Array<ReturnType> => &self.returns,
-            Array<EntitlementUseType> => &self.uses,
-            Array<NoticeType> => &self.notices,
-            Array<RewardUsageType> => &self.usages,
-            Array<IdempotencyType> => &self.keys,
-            Array<OutboxType> => &self.events,
+            Rows<StandingType> => &self.standings,
+            Rows<EntryType> => &self.entries,
+            Rows<LotType> => &self.lots,
+            Rows<LotType> => &self.touched,
+            Rows<LotMovementType> => &self.movements,
+            Rows<DayType> => &self.days,
+            Rows<TierChangeType> => &self.tier_changes,
+            Rows<PerkGrantType> => &self.grants,
+            Rows<PurchaseType> => &self.purchases,
+            Rows<RedemptionType> => &self.redemptions,
+            Rows<ReturnType> => &self.returns,
+            Rows<TransferType> => &self.transfers,
+            Rows<EntitlementUseType> => &self.uses,
+            Rows<NoticeType> => &self.notices,
+            Rows<RewardUsageType> => &self.usages,
+            Rows<IdempotencyType> => &self.keys,
+            Rows<OutboxType> => &self.events,
+            Rows<AuditType> => &self.audit,
         )
     }
 }
@@ -311,7 +323,8 @@ impl Load {
     ///
     /// # Errors
     /// As [`Error`].
-    pub fn run(self, conn: &mut PgConnection) -> Result<Loaded, Error> {
+    pub fn run(mut self, conn: &mut PgConnection) -> Result<Loaded, Error> {
+        self.perks.append(&mut self.risers);
         let row: LoadedRow = self.get_result(conn)?;
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {

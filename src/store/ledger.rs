@@ -2,7 +2,11 @@
 //! of tiers.
 
 use diesel::prelude::*;
+use tessera_rules::amount::Points;
+use tessera_rules::command::Role;
+use tessera_rules::history::Movement;
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
+use tessera_rules::ledger::{Account, EntryKind};
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
@@ -47,6 +51,40 @@ pub fn entries(
         .limit(limit)
         .select(EntryView::as_select())
         .load(conn)?)
+}
+
+/// All of a member's entries in order, as far as they tell what was shown when.
+///
+/// # Errors
+/// [`Error::Internal`] where a row holds a word that is none.
+pub fn movements(conn: &mut Connection, member: MemberId) -> Result<Vec<Movement>, Error> {
+    type Row = (String, String, String, String, i64, Instant, Instant);
+    let rows: Vec<Row> = entry::table
+        .filter(entry::member_id.eq(member.uuid()))
+        .order(entry::number)
+        .select((
+            entry::kind,
+            entry::actor_role,
+            entry::from_account,
+            entry::to_account,
+            entry::points,
+            entry::effective_at,
+            entry::recorded_at,
+        ))
+        .load(conn)?;
+    let read = |(kind, role, from, to, points, effective_at, recorded_at): Row| {
+        Some(Movement {
+            kind: EntryKind::parse(&kind)?,
+            role: Role::parse(&role)?,
+            from: Account::parse(&from)?,
+            to: Account::parse(&to)?,
+            points: Points::new(points).ok()?,
+            effective_at,
+            recorded_at,
+        })
+    };
+    let read: Option<Vec<Movement>> = rows.into_iter().map(read).collect();
+    read.ok_or_else(|| Error::Internal("an entry holds a word that is none".to_owned()))
 }
 
 /// A stored document with the answer its first caller was given.
@@ -158,6 +196,7 @@ pub struct RedemptionState {
     pub recorded_at: Instant,
     pub purchase_id: Option<Uuid>,
     pub held_until: Option<Instant>,
+    pub perk: Option<String>,
 }
 
 /// A redemption by id.

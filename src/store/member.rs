@@ -181,38 +181,14 @@ pub fn set_frozen(conn: &mut Connection, id: MemberId, frozen: bool) -> Result<(
     Ok(())
 }
 
-/// When the clock alone next changes a standing: the expression of the index `standing_due`, word by
-/// word.
-const DUE_AT: &str = "least(lots_due_at, holds_due_at, (idle).due_at, tier_due_at, (placement).until)";
-
-fn due_at() -> diesel::expression::SqlLiteral<diesel::sql_types::Nullable<diesel::sql_types::Timestamptz>> {
-    diesel::dsl::sql(DUE_AT)
-}
-
 /// Members whose standing the clock alone has changed by `at`, the longest due first.
 ///
 /// # Errors
 /// As [`Error`].
 pub fn due(conn: &mut Connection, at: Instant, limit: i64) -> Result<Vec<Uuid>, Error> {
     Ok(standing::table
-        .filter(due_at().is_not_null())
-        .filter(due_at().le(at))
-        .order((due_at(), standing::member_id))
-        .limit(limit)
-        .select(standing::member_id)
-        .load(conn)?)
-}
-
-/// Members whose standing the clock alone changes by `by`, after `after` by id.
-///
-/// # Errors
-/// As [`Error`].
-pub fn due_after(conn: &mut Connection, by: Instant, after: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, Error> {
-    Ok(standing::table
-        .filter(due_at().is_not_null())
-        .filter(due_at().le(by))
-        .filter(standing::member_id.gt(after.unwrap_or(Uuid::nil())))
-        .order(standing::member_id)
+        .filter(standing::due_at.le(at))
+        .order((standing::due_at, standing::member_id))
         .limit(limit)
         .select(standing::member_id)
         .load(conn)?)
@@ -223,9 +199,7 @@ pub fn due_after(conn: &mut Connection, by: Instant, after: Option<Uuid>, limit:
 /// # Errors
 /// As [`Error`].
 pub fn next_due(conn: &mut Connection) -> Result<Option<Instant>, Error> {
-    use diesel::sql_types::{Nullable, Timestamptz};
-    let earliest = diesel::dsl::sql::<Nullable<Timestamptz>>(&format!("min({DUE_AT})"));
-    Ok(standing::table.filter(due_at().is_not_null()).select(earliest).first(conn)?)
+    Ok(standing::table.filter(standing::due_at.is_not_null()).select(diesel::dsl::min(standing::due_at)).first(conn)?)
 }
 
 /// Members after `after` by id.
@@ -248,28 +222,6 @@ pub fn days_from(conn: &mut Connection, members: &[Uuid], from: Day) -> Result<V
     let totals = |points, spend, visits, given| DayTotals { points, spend, visits, given };
     let day = |(member, day, points, spend, visits, given)| (member, day, totals(points, spend, visits, given));
     Ok(rows.into_iter().map(day).collect())
-}
-
-/// Members born on one of the given (month, day) pairs, after `after` by id.
-///
-/// # Errors
-/// As [`Error`].
-pub fn born_on(
-    conn: &mut Connection,
-    days: &[(i16, i16)],
-    after: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<Uuid>, Error> {
-    let codes: Vec<i32> = days.iter().map(|(month, day)| i32::from(*month) * 100 + i32::from(*day)).collect();
-    let code = diesel::dsl::sql::<diesel::sql_types::Integer>("birth_month * 100 + birth_day");
-    Ok(member::table
-        .filter(member::birth_month.is_not_null())
-        .filter(code.eq_any(codes))
-        .filter(member::id.gt(after.unwrap_or(Uuid::nil())))
-        .order(member::id)
-        .limit(limit)
-        .select(member::id)
-        .load(conn)?)
 }
 
 /// How many members there are.

@@ -1,22 +1,30 @@
 //! Rows in, rows out: the only place that names diesel. Nothing here decides; what a row means is
 //! said in the rulebook, and what may be changed by whom in the migrations.
 
+pub mod adjustment;
 pub mod audit;
 pub mod batch;
 pub mod db;
+pub mod explain;
 pub mod import;
+pub mod invitation;
 pub mod job;
 pub mod ledger;
+pub mod link;
 pub mod member;
+pub mod notice;
+pub mod perk;
 pub mod programme;
 pub mod role;
 pub mod rows;
 pub mod sandbox;
+pub mod schedule;
 pub mod schema;
 pub mod secret;
 pub mod session;
 pub mod shop;
 pub mod staff;
 pub mod verify;
+mod wire;
 
 pub use db::{Error, Pool};

@@ -22,10 +22,16 @@ const GRANTS: &[(&str, &str)] = &[
     ("audit", "insert"),
     ("purchase", "insert"),
     ("purchase_return", "insert"),
+    ("transfer", "insert"),
     ("entitlement_use", "insert"),
     ("notice", "insert"),
     ("redemption", "insert, update (status, points, worth, held_until, entry, bite_lots, bite_points)"),
     ("outbox", "insert"),
+    (
+        "adjustment",
+        "insert, update (status, decided_by, decided_at, decision_key, decision_note, refusal, booked, booked_at, \
+         booked_entry)",
+    ),
     ("lot", "insert, update (remaining, held, lapsed, pending, expires_at, fixed, idle_months)"),
     ("qualifying_day", "insert, update (points, spend, visits, given)"),
     ("standing", "insert, update"),
@@ -37,9 +43,12 @@ const GRANTS: &[(&str, &str)] = &[
     ("staff", "insert, update"),
     ("session", "insert, update, delete"),
     ("refresh_token", "insert, update, delete"),
+    ("pool_invitation", "insert, delete, update (taken_by, joined_at)"),
     ("sandbox_clock", "insert, update"),
     ("job_lease", "insert, update, delete"),
     ("job_run", "insert, update, delete"),
+    ("notice_watch", "insert, update"),
+    ("scheduled_programme", "insert, delete, update (refused_at, refusal)"),
 ];
 
 /// Makes the role where it is missing. As the owner.

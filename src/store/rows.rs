@@ -4,11 +4,13 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::deserialize::{self, FromSql};
 use diesel::pg::{Pg, PgValue};
-use diesel::serialize::{self, Output, ToSql, WriteTuple};
+use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{
     Array, BigInt, Binary, Bool, Date, Integer, Jsonb, Nullable, Record, SmallInt, Text, Timestamptz, Uuid as UuidType,
 };
 use uuid::Uuid;
+
+use super::wire::{self, Lookup, Rows, Unwritable, Value};
 
 /// Types of columns, short enough for the table below.
 type At = DateTime<Utc>;
@@ -31,9 +33,27 @@ macro_rules! rows {
         #[expect(missing_docs, reason = "columns are described in the migration that makes them")]
         pub struct $row { $(pub $field: $rust,)* }
 
+        impl Value for $row {
+            fn write(&self, out: &mut Vec<u8>, lookup: &mut Lookup) -> Result<(), Unwritable> {
+                wire::row(out, [$(stringify!($field)),*].len(), |out| {
+                    $(
+                        wire::column_type(out, wire::oid::<$column>(lookup)?);
+                        self.$field.write(out, lookup)?;
+                    )*
+                    Ok(())
+                })
+            }
+        }
+
+        impl ToSql<Rows<$sql>, Pg> for Vec<$row> {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                wire::write_array::<$sql, _>(self, out)
+            }
+        }
+
         impl ToSql<$sql, Pg> for $row {
             fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-                WriteTuple::<($($column,)*)>::write_tuple(&($(&self.$field,)*), out)
+                wire::write_one(self, out)
             }
         }
 
@@ -47,11 +67,24 @@ macro_rules! rows {
 }
 
 rows! {
-    /// Inactivity: from when it counts, after how many months the first open lot lapses by it, when.
-    InactivityRow = "inactivity" as InactivityType {
+    /// What the clock looks at: inactivity and from when it counts, the latest purchase, the first
+    /// hold to end and the first lot to change.
+    ClockRow = "standing_clock" as ClockType {
         active_at: At => Timestamptz,
-        months: Option<i32> => Nullable<Integer>,
-        due_at: Option<At> => Nullable<Timestamptz>,
+        purchased_at: Option<At> => Nullable<Timestamptz>,
+        idle_months: Option<i32> => Nullable<Integer>,
+        idle_due_at: Option<At> => Nullable<Timestamptz>,
+        holds_due_at: Option<At> => Nullable<Timestamptz>,
+        lots_due_at: Option<At> => Nullable<Timestamptz>,
+    }
+    /// Who keeps the member's points, whose he keeps, and what he passed on last.
+    TiesRow = "ties" as TiesType {
+        root: Option<Uuid> => Nullable<UuidType>,
+        kind: Option<String> => Nullable<Text>,
+        may_spend: Option<bool> => Nullable<Bool>,
+        household: i32 => Integer,
+        sent_day: Option<Day> => Nullable<Date>,
+        sent_points: Option<i64> => Nullable<BigInt>,
     }
     /// A placement by staff: the tier held without it, and its end.
     PlacementRow = "placement" as PlacementType {
@@ -83,15 +116,15 @@ rows! {
         window_spend: i64 => BigInt,
         window_visits: i64 => BigInt,
         window_oldest: Option<Day> => Nullable<Date>,
-        lots_due_at: Option<At> => Nullable<Timestamptz>,
         tier_due_at: Option<At> => Nullable<Timestamptz>,
         boost_until: Option<At> => Nullable<Timestamptz>,
         otp_step: i64 => BigInt,
         version: i64 => BigInt,
-        holds_due_at: Option<At> => Nullable<Timestamptz>,
-        idle: InactivityRow => InactivityType,
         tier_until: Option<At> => Nullable<Timestamptz>,
         placement: Option<PlacementRow> => Nullable<PlacementType>,
+        clock: ClockRow => ClockType,
+        due_at: Option<At> => Nullable<Timestamptz>,
+        ties: Option<TiesRow> => Nullable<TiesType>,
     }
     /// A ledger entry.
     EntryRow = "entry" as EntryType {
@@ -126,6 +159,8 @@ rows! {
         origin: Option<i64> => Nullable<BigInt>,
         fixed: bool => Bool,
         idle_months: Option<i32> => Nullable<Integer>,
+        parent_member: Option<Uuid> => Nullable<UuidType>,
+        parent_lot: Option<i64> => Nullable<BigInt>,
     }
     /// A change of a lot.
     LotMovementRow = "lot_movement" as LotMovementType {
@@ -187,6 +222,7 @@ rows! {
         micropoints: Option<i64> => Nullable<BigInt>,
         answer: String => Text,
         redemption_id: Option<Uuid> => Nullable<UuidType>,
+        particulars: Option<Json> => Nullable<Jsonb>,
     }
     /// A redemption.
     RedemptionRow = "redemption" as RedemptionType {
@@ -206,6 +242,8 @@ rows! {
         entry: Option<i64> => Nullable<BigInt>,
         bite_lots: Vec<i64> => Array<BigInt>,
         bite_points: Vec<i64> => Array<BigInt>,
+        perk: Option<String> => Nullable<Text>,
+        occasion: Option<i32> => Nullable<Integer>,
     }
     /// A return of goods.
     ReturnRow = "purchase_return" as ReturnType {
@@ -228,6 +266,28 @@ rows! {
         micropoints: i64 => BigInt,
         given_back: i64 => BigInt,
         answer: String => Text,
+    }
+    /// Points one member gave to another.
+    TransferRow = "transfer" as TransferType {
+        id: Uuid => UuidType,
+        from_member: Uuid => UuidType,
+        to_member: Uuid => UuidType,
+        points: i64 => BigInt,
+        recorded_at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        answer: String => Text,
+    }
+    /// A line of the audit log.
+    AuditRow = "audit" as AuditType {
+        id: Uuid => UuidType,
+        at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        action: String => Text,
+        object: String => Text,
+        before: Option<Json> => Nullable<Jsonb>,
+        after: Option<Json> => Nullable<Jsonb>,
     }
     /// One use of an entitlement.
     EntitlementUseRow = "entitlement_use" as EntitlementUseType {

@@ -106,15 +106,15 @@ diesel::table! {
         window_spend -> Int8,
         window_visits -> Int8,
         window_oldest -> Nullable<Date>,
-        lots_due_at -> Nullable<Timestamptz>,
         tier_due_at -> Nullable<Timestamptz>,
         boost_until -> Nullable<Timestamptz>,
         otp_step -> Int8,
         version -> Int8,
-        holds_due_at -> Nullable<Timestamptz>,
-        idle -> crate::store::rows::InactivityType,
         tier_until -> Nullable<Timestamptz>,
         placement -> Nullable<crate::store::rows::PlacementType>,
+        clock -> crate::store::rows::ClockType,
+        due_at -> Nullable<Timestamptz>,
+        ties -> Nullable<crate::store::rows::TiesType>,
     }
 }
 
@@ -153,6 +153,8 @@ diesel::table! {
         origin -> Nullable<Int8>,
         fixed -> Bool,
         idle_months -> Nullable<Int4>,
+        parent_member -> Nullable<Uuid>,
+        parent_lot -> Nullable<Int8>,
     }
 }
 
@@ -224,6 +226,7 @@ diesel::table! {
         micropoints -> Nullable<Int8>,
         answer -> Text,
         redemption_id -> Nullable<Uuid>,
+        particulars -> Nullable<Jsonb>,
     }
 }
 
@@ -245,6 +248,8 @@ diesel::table! {
         entry -> Nullable<Int8>,
         bite_lots -> Array<Int8>,
         bite_points -> Array<Int8>,
+        perk -> Nullable<Text>,
+        occasion -> Nullable<Int4>,
     }
 }
 
@@ -292,6 +297,35 @@ diesel::table! {
         lead_days -> Int4,
         noticed_at -> Timestamptz,
         content -> Jsonb,
+    }
+}
+
+diesel::table! {
+    adjustment (id) {
+        id -> Uuid,
+        member_id -> Uuid,
+        points -> Int8,
+        reason -> Text,
+        note -> Text,
+        requested_by -> Uuid,
+        requested_role -> Text,
+        store_id -> Nullable<Uuid>,
+        requested_at -> Timestamptz,
+        day -> Date,
+        key -> Text,
+        fingerprint -> Bytea,
+        day_before -> Int8,
+        limit_each -> Int8,
+        limit_day -> Int8,
+        status -> Text,
+        decided_by -> Nullable<Uuid>,
+        decided_at -> Nullable<Timestamptz>,
+        decision_key -> Nullable<Text>,
+        decision_note -> Nullable<Text>,
+        refusal -> Nullable<Text>,
+        booked -> Int8,
+        booked_at -> Nullable<Timestamptz>,
+        booked_entry -> Nullable<Int8>,
     }
 }
 
@@ -373,16 +407,68 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notice_watch (member_id) {
+        member_id -> Uuid,
+        version -> Int8,
+        programme -> Int8,
+        next_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    scheduled_programme (number) {
+        number -> Int8,
+        effective_on -> Date,
+        base -> Int8,
+        document -> Jsonb,
+        created_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        refused_at -> Nullable<Timestamptz>,
+        refusal -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    transfer (id) {
+        id -> Uuid,
+        from_member -> Uuid,
+        to_member -> Uuid,
+        points -> Int8,
+        recorded_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        answer -> Text,
+    }
+}
+
+diesel::table! {
+    pool_invitation (id) {
+        id -> Uuid,
+        head -> Uuid,
+        code_hash -> Bytea,
+        may_spend -> Bool,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        taken_by -> Nullable<Uuid>,
+        joined_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    notice_watch,
     store,
     member,
     standing,
     entry,
     lot,
+    lot_movement,
     purchase,
     redemption,
     staff,
     session,
     refresh_token,
     member_credential,
+    transfer,
 );

@@ -8,6 +8,7 @@ use tessera_rules::id::{MemberId, StaffId};
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
+use super::link;
 use super::schema::{member, member_credential, staff};
 
 /// Staff or member: whom a sign-in is for.
@@ -45,6 +46,8 @@ pub struct Login {
     pub password_hash: Option<String>,
     /// Whether this person may sign in.
     pub active: bool,
+    /// Whether this member was merged into another, as whom he signs in now.
+    pub merged: bool,
 }
 
 /// Finds who signs in with `identifier`: a member of staff's, else a member's code, phone number,
@@ -65,6 +68,7 @@ pub fn login(connection: &mut Connection, identifier: &str) -> Result<Option<Log
             principal: Principal::Staff(StaffId::new(id)),
             password_hash: Some(hash),
             active: status == "active",
+            merged: false,
         }));
     }
     let matching = member::table
@@ -99,7 +103,13 @@ pub fn password_of(connection: &mut Connection, principal: Principal) -> Result<
                 .select((staff::password_hash, staff::status))
                 .first::<(String, String)>(connection)
                 .optional()?;
-            Ok(found.map(|(hash, status)| Login { principal, password_hash: Some(hash), active: status == "active" }))
+            let login = |(hash, status)| Login {
+                principal,
+                password_hash: Some(hash),
+                active: status == "active",
+                merged: false,
+            };
+            Ok(found.map(login))
         }
     }
 }
@@ -115,7 +125,8 @@ fn member_login(connection: &mut Connection, id: MemberId) -> Result<Option<Logi
         .first::<Option<String>>(connection)
         .optional()?
         .flatten();
-    Ok(Some(Login { principal: Principal::Member(id), password_hash, active: status == "active" }))
+    let merged = link::is_merged(connection, id)?;
+    Ok(Some(Login { principal: Principal::Member(id), password_hash, active: status == "active", merged }))
 }
 
 /// Sets a password; false if there is nobody to set it for.

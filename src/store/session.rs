@@ -6,7 +6,9 @@ use tessera_rules::id::{MemberId, SessionId, StaffId, StoreId};
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
-use super::schema::{member, refresh_token, session, staff};
+use super::link::says_merged;
+use super::rows::TiesRow;
+use super::schema::{member, refresh_token, session, staff, standing};
 use super::secret::Principal;
 use super::staff::StaffRole;
 
@@ -37,7 +39,7 @@ pub struct Standing {
     pub role: Option<StaffRole>,
     /// The store, for staff other than admins.
     pub store: Option<StoreId>,
-    /// False for disabled staff, frozen members, and people who are no longer there.
+    /// False for disabled staff, frozen and merged members, and people who are no longer there.
     pub active: bool,
     /// Whether the sign-in was ended.
     pub revoked: bool,
@@ -63,7 +65,8 @@ pub fn insert(connection: &mut Connection, new: &NewSession) -> Result<(), Error
 }
 
 type SessionRow = (String, Uuid, DateTime<Utc>, Option<DateTime<Utc>>);
-type PersonRow = (Option<String>, Option<String>, Option<Uuid>, Option<String>, Option<String>, Option<String>);
+type StaffRow = (Option<String>, Option<String>, Option<Uuid>, Option<String>);
+type MemberRow = (Option<String>, Option<String>, Option<TiesRow>);
 
 /// A sign-in and its principal, in one round trip on primary keys.
 ///
@@ -73,24 +76,22 @@ pub fn standing(connection: &mut Connection, id: SessionId) -> Result<Option<Sta
     let row = session::table
         .left_join(staff::table.on(session::principal_kind.eq("staff").and(staff::id.eq(session::principal_id))))
         .left_join(member::table.on(session::principal_kind.eq("member").and(member::id.eq(session::principal_id))))
+        .left_join(
+            standing::table.on(session::principal_kind.eq("member").and(standing::member_id.eq(session::principal_id))),
+        )
         .filter(session::id.eq(id.uuid()))
         .select((
             (session::principal_kind, session::principal_id, session::expires_at, session::revoked_at),
-            (
-                staff::name.nullable(),
-                staff::role.nullable(),
-                staff::store_id.nullable(),
-                staff::status.nullable(),
-                member::name.nullable(),
-                member::status.nullable(),
-            ),
+            (staff::name.nullable(), staff::role.nullable(), staff::store_id.nullable(), staff::status.nullable()),
+            (member::name.nullable(), member::status.nullable(), standing::ties.nullable()),
         ))
-        .first::<(SessionRow, PersonRow)>(connection)
+        .first::<(SessionRow, StaffRow, MemberRow)>(connection)
         .optional()?;
-    let Some(((kind, person, expires_at, revoked_at), joined)) = row else {
+    let Some(((kind, person, expires_at, revoked_at), staff, member)) = row else {
         return Ok(None);
     };
-    let (staff_name, role, store, staff_status, member_name, member_status) = joined;
+    let (staff_name, role, store, staff_status) = staff;
+    let (member_name, member_status, ties) = member;
     let (principal, name, status) = match kind.as_str() {
         "staff" => (Principal::Staff(StaffId::new(person)), staff_name, staff_status),
         _ => (Principal::Member(MemberId::new(person)), member_name, member_status),
@@ -100,7 +101,7 @@ pub fn standing(connection: &mut Connection, id: SessionId) -> Result<Option<Sta
         name: name.unwrap_or_default(),
         role: role.as_deref().map(StaffRole::from_row).transpose()?,
         store: store.map(StoreId::new),
-        active: status.as_deref() == Some("active"),
+        active: status.as_deref() == Some("active") && !ties.is_some_and(|ties| says_merged(&ties)),
         revoked: revoked_at.is_some(),
         expires_at,
     }))

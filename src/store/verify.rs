@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::ledger::{EntryView, PerkGrantView, TierChangeView};
-use super::rows::{InactivityRow, PlacementRow};
+use super::rows::{ClockRow, PlacementRow, TiesRow};
 use super::schema::{
     entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version, purchase,
     purchase_return, qualifying_day, redemption, reward_usage, standing, store, tier_change,
@@ -45,13 +45,13 @@ pub struct StandingView {
     pub window_spend: i64,
     pub window_visits: i64,
     pub window_oldest: Option<Day>,
-    pub lots_due_at: Option<Instant>,
     pub tier_due_at: Option<Instant>,
     pub boost_until: Option<Instant>,
-    pub holds_due_at: Option<Instant>,
-    pub idle: InactivityRow,
     pub tier_until: Option<Instant>,
     pub placement: Option<PlacementRow>,
+    pub clock: ClockRow,
+    pub due_at: Option<Instant>,
+    pub ties: Option<TiesRow>,
 }
 
 /// What the standing repeats of a person.
@@ -80,6 +80,8 @@ pub struct LotView {
     pub origin: Option<i64>,
     pub fixed: bool,
     pub idle_months: Option<i32>,
+    pub parent_member: Option<Uuid>,
+    pub parent_lot: Option<i64>,
 }
 
 /// A change of a lot.
@@ -182,6 +184,8 @@ pub struct RedemptionView {
     pub entry: Option<i64>,
     pub bite_lots: Vec<i64>,
     pub bite_points: Vec<i64>,
+    pub perk: Option<String>,
+    pub occasion: Option<i32>,
 }
 
 /// Members with ids in one range, and what the ledger says of them.
@@ -229,6 +233,27 @@ pub struct Frame {
     pub stores: Vec<Uuid>,
     /// How many of each counted reward are on record as handed out.
     pub rewards_used: Vec<(String, i64)>,
+    /// Members that were merged into others, by the one who stays: what they earned and how often they
+    /// bought.
+    pub merged: Vec<Merged>,
+    /// Their qualifying days, by the one who stays.
+    pub merged_days: Rows<DayView>,
+    /// How many members have joined the pool of each head.
+    pub households: Vec<(Uuid, i64)>,
+}
+
+/// A member that was merged into another.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Merged {
+    /// The one who stays.
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    pub root: Uuid,
+    /// Points earned for life.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub lifetime_earned: i64,
+    /// Purchases.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub purchases: i64,
 }
 
 /// Pages go along keys, whatever the statistics say of tables that were filled a moment ago.
@@ -285,7 +310,91 @@ pub fn frame(conn: &mut Connection) -> Result<Frame, Error> {
             .order(reward_usage::reward)
             .select((reward_usage::reward, reward_usage::used))
             .load(conn)?,
+        merged: diesel::sql_query(
+            "select (ties).root as root, lifetime_earned, purchases from standing where (ties).kind = 'merged'",
+        )
+        .load(conn)?,
+        merged_days: diesel::sql_query(
+            "select (s.ties).root as root, d.day, d.points, d.spend, d.visits, d.given from standing s \
+             join qualifying_day d on d.member_id = s.member_id where (s.ties).kind = 'merged'",
+        )
+        .load::<MergedDay>(conn)?
+        .into_iter()
+        .map(|MergedDay { root, day, points, spend, visits, given }| {
+            (root, DayView { day, points, spend, visits, given })
+        })
+        .collect(),
+        households: diesel::sql_query(
+            "select (ties).root as root, count(*) as members from standing where (ties).kind = 'pool' group by 1",
+        )
+        .load::<Household>(conn)?
+        .into_iter()
+        .map(|Household { root, members }| (root, members))
+        .collect(),
     })
+}
+
+/// A qualifying day of a member that was merged.
+#[derive(QueryableByName)]
+struct MergedDay {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    root: Uuid,
+    #[diesel(sql_type = diesel::sql_types::Date)]
+    day: Day,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    points: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    spend: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    visits: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    given: i64,
+}
+
+#[derive(QueryableByName)]
+struct Household {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    root: Uuid,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    members: i64,
+}
+
+/// What is wrong between two members: a lot whose parent is not there or was not earned at the same
+/// time, a document whose transfers do not sum to 0, points kept with nobody. The table, the member and
+/// the words.
+///
+/// # Errors
+/// As [`Error`].
+pub fn between_members(conn: &mut Connection) -> Result<Option<(String, Uuid, String)>, Error> {
+    #[derive(QueryableByName)]
+    struct Wrong {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        place: String,
+        #[diesel(sql_type = diesel::sql_types::Uuid)]
+        member_id: Uuid,
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        what: String,
+    }
+    let found = diesel::sql_query(
+        "select * from ( \
+             select 'lot' as place, l.member_id, 'lot ' || l.number || ' is not of the lot it says' as what \
+             from lot l left join lot p on p.member_id = l.parent_member and p.number = l.parent_lot \
+             where l.parent_member is not null and (p.member_id is null or p.occurred_at <> l.occurred_at) \
+             union all \
+             select 'standing', s.member_id, 'its points are kept with nobody' from standing s \
+             where (s.ties).root is not null and not exists (select from standing r where r.member_id = (s.ties).root) \
+             union all \
+             select 'entry', (array_agg(e.member_id order by e.member_id))[1], \
+                 'the transfers of document ' || e.document_id || ' do not sum to zero' \
+             from entry e where e.kind = 'transfer' and e.document_id is not null group by e.document_id \
+             having sum(case when e.to_account = 'transferred' then e.points else -e.points end) <> 0 \
+             union all \
+             select 'transfer', t.from_member, 'its entries do not move its points' from transfer t \
+             where t.points <> (select coalesce(sum(e.points), 0) from entry e where e.member_id = t.to_member \
+                 and e.document_id = t.id and e.reason = 'transfer' and e.from_account = 'transferred') \
+         ) w order by 1, 2, 3 limit 1",
+    );
+    Ok(found.get_result::<Wrong>(conn).optional()?.map(|wrong| (wrong.place, wrong.member_id, wrong.what)))
 }
 
 /// Members read together.
@@ -405,6 +514,7 @@ pub fn key_without_document(conn: &mut Connection) -> Result<Option<(Uuid, Strin
          and not exists (select from purchase p where p.id = i.document_id) \
          and not exists (select from redemption r where r.id = i.document_id) \
          and not exists (select from purchase_return r where r.id = i.document_id) \
+         and not exists (select from transfer t where t.id = i.document_id) \
          order by i.member_id, i.key limit 1",
     );
     Ok(found.get_result::<Key>(conn).optional()?.map(|found| (found.member_id, found.key)))

@@ -374,7 +374,7 @@ fn a_cashier_sees_only_the_purchases_of_the_store() {
     let member = MemberId::new(new_uuid());
     let document = |store| Resource::Document { member, store };
     let cashier = staff(StaffRole::Cashier, Some(here));
-    for action in [Action::ReadPurchase, Action::ReturnPurchase, Action::ReadRedemption, Action::SettleRedemption] {
+    for action in [Action::ReadPurchase, Action::ReadRedemption, Action::SettleRedemption] {
         assert_eq!(may(&cashier, action, &document(Some(here))), Verdict::Allow);
         assert_eq!(may(&cashier, action, &document(Some(there))), Verdict::NotFound);
         assert_eq!(may(&cashier, action, &document(None)), Verdict::NotFound);
@@ -390,14 +390,35 @@ fn a_cashier_sees_only_the_purchases_of_the_store() {
     for action in [Action::ReadPurchase, Action::ReadRedemption] {
         assert_eq!(may(&manager, action, &document(Some(there))), Verdict::Allow);
     }
-    for action in [Action::ReturnPurchase, Action::SettleRedemption] {
+    for action in [Action::SettleRedemption, Action::MovePurchase] {
         assert_eq!(may(&manager, action, &document(Some(there))), Verdict::NotFound);
+        assert_eq!(may(&manager, action, &document(Some(here))), Verdict::Allow);
+    }
+    assert_eq!(may(&cashier, Action::MovePurchase, &document(Some(here))), Verdict::Forbidden);
+    // Whether goods come back to another store is the programme's choice: any till may ask.
+    for staff in [&cashier, &manager] {
+        assert_eq!(may(staff, Action::ReturnPurchase, &document(Some(there))), Verdict::Allow);
+    }
+    for action in [Action::ReturnPurchase, Action::SettleRedemption] {
         assert_eq!(may(&caller(Kind::Member(member), None), action, &document(Some(there))), Verdict::Forbidden);
     }
     assert_eq!(may(&cashier, Action::LookUpMember, &Resource::Member(member)), Verdict::Allow);
     assert_eq!(may(&cashier, Action::EnrolMember, &Resource::Programme), Verdict::Allow);
     assert_eq!(may(&cashier, Action::RecordPurchase, &Resource::Store(there)), Verdict::NotFound);
     assert_eq!(may(&staff(StaffRole::Cashier, None), Action::ReadPurchase, &document(None)), Verdict::NotFound);
+}
+
+#[test]
+fn adjustments_are_decided_where_they_were_asked_for() {
+    let (here, there) = (StoreId::new(new_uuid()), StoreId::new(new_uuid()));
+    let member = MemberId::new(new_uuid());
+    let ask = |role, of, store| may(&staff(role, of), Action::DecideAdjustment, &Resource::Document { member, store });
+    assert_eq!(ask(StaffRole::Manager, Some(here), Some(here)), Verdict::Allow);
+    assert_eq!(ask(StaffRole::Manager, Some(here), Some(there)), Verdict::NotFound);
+    assert_eq!(ask(StaffRole::Manager, Some(here), None), Verdict::NotFound);
+    assert_eq!(ask(StaffRole::Cashier, Some(here), Some(here)), Verdict::Forbidden);
+    assert_eq!(ask(StaffRole::Admin, None, Some(here)), Verdict::Allow);
+    assert_eq!(ask(StaffRole::Admin, None, None), Verdict::Allow);
 }
 
 #[test]

@@ -31,7 +31,11 @@ fn full() -> Value {
         },
         "expiry": { "policy": "after", "months": 12, "round": "month" },
         "activities": ["redeeming"],
-        "returns": { "shortfall": "forgive", "expired_return_grace_days": 14 },
+        "returns": { "shortfall": "forgive", "expired_return_grace_days": 14, "other_stores": false },
+        "adjustments": {
+            "manager": { "each": 100, "per_day": 300 }, "admin": { "each": 1000, "per_day": 3000 },
+            "reasons": ["goodwill", "till_error"],
+        },
         "redemption": {
             "rate": { "points": 100, "per": 100 }, "minimum": 100, "step": 50, "largest_share": "0.5",
             "hold_minutes": 30,
@@ -98,6 +102,16 @@ fn full() -> Value {
                 "occasion": "birthday",
                 "grant": { "kind": "multiplier", "multiplier": "2" },
                 "windows": [{ "before_days": 0, "after_days": 0 }],
+                "member_for_days": 0,
+                "needs_purchase": false,
+                "leap_day": "february28",
+            },
+            {
+                "code": "miss-you",
+                "name": "We miss you",
+                "occasion": { "lapse": { "days": 90 } },
+                "grant": { "kind": "reward", "reward": "mug" },
+                "windows": [{ "before_days": 0, "after_days": 14 }],
                 "member_for_days": 0,
                 "needs_purchase": false,
                 "leap_day": "february28",
@@ -206,7 +220,18 @@ fn one_expiry(fields: BTreeSet<String>) -> BTreeSet<String> {
 fn what_may_be_left_out_is_described_so() {
     let components = components();
     let mut least = full();
-    let parts = ["expiry", "activities", "returns", "redemption", "tiers", "notices", "promotions", "rewards", "perks"];
+    let parts = [
+        "expiry",
+        "activities",
+        "returns",
+        "adjustments",
+        "redemption",
+        "tiers",
+        "notices",
+        "promotions",
+        "rewards",
+        "perks",
+    ];
     for field in parts {
         least.as_object_mut().expect("an object").remove(field);
     }
@@ -216,6 +241,7 @@ fn what_may_be_left_out_is_described_so() {
         ("Earning", &["rate"]),
         ("EarningRule", &["code", "multiplier"]),
         ("MoneyOff", &["rate"]),
+        ("AdjustmentLimits", &["each", "per_day"]),
         ("Tiers", &["measure", "window", "levels"]),
         ("TierLevel", &["code", "name", "threshold"]),
         ("Entitlement", &["code", "name", "per_year"]),

@@ -1,6 +1,8 @@
 //! The real binary, killed under load at any moment: what was acknowledged is there, and once. And
 //! stopped in good order: nothing is cut off.
 
+mod mixed;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tessera::clock::random_bytes;
+use tessera::access::{password, set_member_password};
+use tessera::clock::{Clock, random_bytes};
+use tessera::engine::{NewMember, enrol};
 use tessera::postgres::{Durability, Options, Server};
 
 use crate::support::app::PASSWORD;
@@ -35,11 +39,36 @@ struct Sale {
 
 /// A durable private cluster as `tessera serve` keeps it, with the test programme and staff.
 fn furnish(dir: &Path) {
+    furnish_with(dir, 0);
+}
+
+/// As [`furnish`], with members who have a password.
+fn furnish_with(dir: &Path, members: usize) -> Vec<Member> {
     let options =
         Options { dir: dir.join(".tessera/postgres"), durability: Durability::Durable, extra_settings: Vec::new() };
     let server = Server::start(options).expect("a durable server");
-    drop(Db::on(&server));
+    let db = Db::on(&server);
+    let mut conn = db.connect();
+    let hash = password::hash_now(PASSWORD).expect("a hash");
+    let one = |_| {
+        let new = NewMember {
+            name: "Lin Xiaoyu".to_owned(),
+            phone: None,
+            email: None,
+            external_id: None,
+            birth_date: None,
+            locale: "en".to_owned(),
+            store: None,
+            enrolled_at: Clock::wall().now(),
+        };
+        let row = enrol(&mut conn, new).expect("a member");
+        set_member_password(&mut conn, row.member(), &hash).expect("a password");
+        Member { id: row.member().to_string(), code: row.code }
+    };
+    let members = (0..members).map(one).collect();
+    drop((conn, db));
     server.stop().expect("the server stops");
+    members
 }
 
 fn serve(dir: &Path) -> (Process, Caller) {

@@ -91,7 +91,20 @@ fn nothing_is_missing() {
 }
 
 fn moves_points(path: &str) -> bool {
-    let moving = ["purchases", "redemptions", "adjustments", "returns", "capture", "void"];
+    let moving = [
+        "purchases",
+        "redemptions",
+        "adjustments",
+        "returns",
+        "capture",
+        "void",
+        "transfers",
+        "move",
+        "merge",
+        "unmerge",
+        "join",
+        "leave",
+    ];
     path.rsplit('/').next().is_some_and(|last| moving.contains(&last))
 }
 

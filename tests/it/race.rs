@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use serde_json::json;
 
 use crate::support::make::{self, earn, key, line, receipt};
-use crate::support::{App, Caller, Reply};
+use crate::support::{App, Caller, Member, Reply, eventually};
 
 /// Sends from one thread each, all at the same moment, half of them to each process.
 fn all_at_once(count: usize, callers: &[Caller], send: impl Fn(&Caller, usize) -> Reply + Sync) -> Vec<Reply> {
@@ -232,4 +232,168 @@ fn a_hold_is_captured_once() {
     }
     assert_eq!(app.db.number("select available as value from standing"), 400);
     assert_eq!(app.db.number("select held as value from standing"), 0);
+}
+
+/// Two of a household spend what one of them could.
+#[test]
+fn a_pool_pays_for_what_it_pays_for() {
+    let app = App::with(|programme| programme["pools"] = json!({"members": 3, "daily_limit": 100_000}));
+    let elsewhere = App::beside(&app);
+    let till = app.cashier();
+    let household: Vec<_> = (0..3).map(|_| make::member(&till)).collect();
+    let head = app.member(&household[0]);
+    for member in &household[1..] {
+        let code = head.post("/v1/member/pool/invitations", &json!({"may_spend": true})).expect(201)["code"].take();
+        app.member(member).post("/v1/member/pool/join", &json!({"code": code})).expect(200);
+    }
+    for (i, points) in [300, 250, 7, 143, 49].into_iter().enumerate() {
+        earn(&till, &household[i % 3], points);
+    }
+    let callers: Vec<Caller> = (0..6)
+        .map(|i| {
+            let own = app.member(&household[i % 3]);
+            if i < 3 { own } else { elsewhere.anon().with_token(own.token().unwrap()) }
+        })
+        .collect();
+    let replies = all_at_once(30, &callers, |caller, _| caller.post("/v1/member/redemptions", &json!({"points": 100})));
+    assert_eq!((count(&replies, 201), count(&replies, 422)), (7, 23), "749 points pay for 7: {replies:?}");
+    for refused in replies.iter().filter(|reply| reply.status == 422) {
+        assert_eq!(refused.problem(422, "insufficient_points")["available"], 49);
+    }
+    assert_eq!(app.db.number("select sum(available)::bigint as value from standing"), 49);
+}
+
+/// Receipts for two accounts while one becomes the other: each counts once, for the one that stays.
+#[test]
+fn what_is_bought_while_accounts_merge_is_lost_to_nobody() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let (till, there) = (app.cashier(), elsewhere.cashier());
+    let (old, new) = (make::member(&till), make::member(&till));
+    let path = format!("/v1/admin/members/{}/merge", old.id);
+    let callers = [till, there, app.admin()];
+    let replies = all_at_once(30, &callers, |caller, i| match i {
+        14 => caller.post(&path, &json!({"into": new.id, "reason": "enrolled twice"})),
+        i if i % 3 == 2 => caller.get(&format!("/v1/admin/members/{}", old.id)),
+        i => {
+            let member = if i % 2 == 0 { &old } else { &new };
+            caller.post("/v1/till/purchases", &receipt(member, &[line(10_000)]))
+        }
+    });
+    assert_eq!((count(&replies, 201), count(&replies, 200)), (20, 10), "{replies:?}");
+    let whole = |member: &make::Member| {
+        app.db.number(&format!(
+            "select available as value from standing join member on id = member_id and code = '{}'",
+            member.code
+        ))
+    };
+    let tier_of =
+        |member: &make::Member| app.member(member).get("/v1/member/tier").expect(200)["progress"]["value"].clone();
+    assert_eq!((whole(&old), whole(&new)), (0, app.db.number("select sum(points)::bigint as value from purchase")));
+    assert_eq!(tier_of(&new), 2000);
+}
+
+/// Both give each other what they have.
+#[test]
+fn points_that_cross_are_neither_lost_nor_made() {
+    let app = App::with(|programme| programme["transfers"] = json!({"daily_limit": 100_000}));
+    let elsewhere = App::beside(&app);
+    let till = app.cashier();
+    let (anna, ben) = (make::member(&till), make::member(&till));
+    earn(&till, &anna, 500);
+    earn(&till, &ben, 500);
+    let away = elsewhere.anon().with_token(app.member(&ben).token().unwrap());
+    let replies = all_at_once(40, &[app.member(&anna), away], |caller, i| {
+        let to = if i % 2 == 0 { &ben } else { &anna };
+        caller.post("/v1/member/transfers", &json!({"to": to.code, "points": 100}))
+    });
+    let (given, short) = (count(&replies, 201), count(&replies, 422));
+    assert_eq!(given + short, 40, "{replies:?}");
+    assert!(given >= 10, "what each had to begin with, at least");
+    assert_eq!(app.db.number("select sum(available)::bigint as value from standing"), 1000);
+    assert_eq!(app.db.number("select sum(remaining)::bigint as value from lot"), 1000);
+}
+
+#[test]
+fn a_hold_ends_by_itself_or_is_captured() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let admin = app.admin();
+    let mut ends = [0, 0];
+    for _ in 0..8 {
+        let member = make::member(&callers[0]);
+        earn(&callers[0], &member, 500);
+        let hold = json!({
+            "member_id": member.id, "points": 300, "mode": "hold", "authorisation": {"otp": app.otp(&member)},
+        });
+        let held = callers[0].post("/v1/till/redemptions", &hold).expect(201);
+        let path = format!("/v1/till/redemptions/{}/capture", held["id"].as_str().unwrap());
+        // The clock passes the hold's end, and its jobs look for it, while everybody captures.
+        let replies = all_at_once(9, &callers, |till, i| {
+            if i == 8 {
+                return admin.put("/v1/sandbox/clock", &json!({"now": held["expires_at"]}));
+            }
+            till.post(&path, &json!({}))
+        });
+        replies[8].expect(200);
+        let captured = count(&replies[..8], 200);
+        let status = ["voided", "captured"][captured];
+        ends[captured] += 1;
+        for refused in replies[..8].iter().filter(|reply| reply.status != 200) {
+            assert_eq!(refused.problem(409, "not_held")["redemption_status"], status);
+        }
+        let balance = callers[1].get(&format!("/v1/till/members/{}/balance", member.id)).expect(200);
+        assert_eq!((&balance["held"], &balance["available"]), (&json!(0), &json!([500, 200][captured])));
+        let now = callers[1].get(path.trim_end_matches("/capture")).expect(200);
+        assert_eq!(now["status"], status);
+    }
+    let kinds = |kind: &str| app.db.number(&format!("select count(*) as value from entry where kind = '{kind}'"));
+    assert_eq!((kinds("release"), kinds("redemption")), (ends[0], ends[1]), "each hold ends once");
+}
+
+#[test]
+fn goods_come_back_while_the_programme_changes() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let member = make::member(&callers[0]);
+    let ten = json!({"quantity": 10, "amount": 50_050});
+    let sale = callers[0].post("/v1/till/purchases", &receipt(&member, &[ten])).expect(201);
+    assert_eq!(sale["points"]["given"], 500);
+    let path = format!("/v1/till/purchases/{}/returns", sale["id"].as_str().unwrap());
+    let piece = || json!({"external_id": key(), "lines": [{"line": 1, "quantity": 1}], "reason": "damaged"});
+    // Neither what points are worth today nor where the tiers stand is any business of the sale's.
+    let change = |round: usize| {
+        app.reconfigure(|programme| {
+            programme["earning"]["rate"]["points"] = json!(2 + round);
+            programme["tiers"]["levels"][1]["threshold"] = json!(900 + round);
+        });
+    };
+    let replies = std::thread::scope(|scope| {
+        let changes = scope.spawn(|| (0..12).for_each(change));
+        // Who meets one change too many is told to come back, and comes back under the same key.
+        let replies = all_at_once(10, &callers, |till, _| {
+            let (key, body) = (key(), piece());
+            eventually("the piece is taken back", || {
+                let reply = till.post_under(&key, &path, &body);
+                (reply.status != 503).then_some(reply)
+            })
+        });
+        changes.join().expect("the programme changes");
+        replies
+    });
+    let clawed = replies.iter().map(|reply| reply.expect(201)["points"]["clawed"].as_i64().unwrap());
+    assert_eq!(clawed.sum::<i64>(), 500, "all that the sale earned, at the rate it earned at");
+    assert_eq!(app.db.number("select max(version) as value from programme_version"), 13);
+    assert_eq!(app.db.number("select available as value from standing"), 0);
+    assert_eq!(app.db.number("select window_points as value from standing"), 0);
+    // What is bought now earns at what came last.
+    assert_eq!(earn_at(&callers[1], &member), 1300);
+}
+
+/// Points of a purchase of 100.00.
+fn earn_at(till: &Caller, member: &Member) -> i64 {
+    let bought = till.post("/v1/till/purchases", &receipt(member, &[line(10_000)])).expect(201);
+    bought["points"]["given"].as_i64().unwrap()
 }

@@ -248,14 +248,47 @@ fn what_is_no_part_of_the_sale_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn another_stores_sale_is_no_sale() {
+fn goods_come_back_to_any_store_of_the_chain() {
     let app = App::start();
+    let till = app.cashier();
+    let member = make::member(&till);
+    let body = receipt(&member, &[line(10_000)]);
+    let sale = till.post("/v1/till/purchases", &body).expect(201);
+    // Another store finds the sale by the number on the receipt and the store's code, and not otherwise.
+    let there = app.other_cashier();
+    let number = body["external_id"].as_str().unwrap();
+    let find = |caller: &Caller, store: &str| {
+        caller.get(&format!("/v1/till/purchases?external_id={number}{store}")).expect(200)["data"].clone()
+    };
+    assert_eq!(find(&there, ""), json!([]));
+    assert_eq!(find(&there, "&store=nowhere"), json!([]));
+    assert_eq!(find(&there, "&store=west")[0]["id"], sale["id"]);
+    assert_eq!(find(&till, "&store=west"), find(&till, ""));
+    there.get(&format!("{PURCHASES}/{}", sale["id"].as_str().unwrap())).problem(404, "not_found");
+    // Stores number their returns on their own.
+    let part =
+        |amount: i64| json!({"external_id": "B-1", "lines": [{"line": 1, "amount": amount}], "reason": "damaged"});
+    let back = there.post(&returns_of(&sale), &part(4_000)).expect(201);
+    assert_eq!(till.post(&returns_of(&sale), &part(1_000)).expect(201)["points"]["clawed"], 10);
+    assert_eq!(back["points"]["clawed"], 40);
+    assert_eq!(there.post(&returns_of(&sale), &part(4_000)).expect(200), back, "the same once more");
+    there.post(&returns_of(&sale), &part(2_000)).problem(409, "return_conflict");
+    assert_eq!(app.db.texts("select source as value from purchase_return order by 1"), ["east", "west"]);
+    assert_eq!(balance(&till, &member), [50, 0, 0, 0]);
+}
+
+#[test]
+fn another_stores_sale_stays_where_it_was_sold_if_the_programme_says_so() {
+    let app = App::with(|programme| programme["returns"] = json!({"other_stores": false}));
     let till = app.cashier();
     let member = make::member(&till);
     let sale = earn(&till, &member, 100);
     let nowhere = format!("{PURCHASES}/pur_01kapm5q0tf3wavd1k9m2x8z7c/returns");
+    let lookup = "/v1/till/purchases?external_id=B-1&store=west";
+    app.other_cashier().get(lookup).problem(404, "not_found");
+    app.signed_in("manager-east").get(lookup).expect(200);
     for elsewhere in [app.other_cashier(), app.signed_in("manager-east")] {
-        elsewhere.post(&returns_of(&sale), &all()).problem(404, "not_found");
+        elsewhere.post(&returns_of(&sale), &all()).problem(422, "sold_elsewhere");
         elsewhere.post(&nowhere, &all()).problem(404, "not_found");
     }
     app.other_cashier().get(&returns_of(&sale)).problem(404, "not_found");
@@ -264,6 +297,8 @@ fn another_stores_sale_is_no_sale() {
     app.admin().post(&returns_of(&sale), &all()).problem(403, "forbidden");
     app.member(&member).post(&returns_of(&sale), &all()).problem(403, "forbidden");
     app.member(&member).get(&returns_of(&sale)).problem(403, "forbidden");
+    assert_eq!(app.db.number("select count(*) as value from purchase_return"), 0);
+    assert_eq!(balance(&till, &member), [100, 0, 0, 0], "nothing has changed");
     app.manager().post(&returns_of(&sale), &all()).expect(201);
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tessera::api::openapi;
 use tessera::clock::new_uuid;
-use tessera_rules::id::{MemberId, PurchaseId, RedemptionId, StaffId, StoreId};
+use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, StaffId, StoreId};
 
 use crate::support::make::{self, earn, line, receipt};
 use crate::support::{App, Caller};
@@ -24,6 +24,7 @@ fn operations() -> Vec<Operation> {
             let public = operation["security"].as_array().is_some_and(Vec::is_empty);
             if template.starts_with("/v1/") && !public {
                 let path = template.replace("{id}", &id_for(template)).replace("{code}", "nothing-of-the-kind");
+                let path = path.replace("{number}", "1");
                 assert!(!path.contains('{'), "a part of the path this test does not know: {template}");
                 found.push(Operation { method: method.to_uppercase(), template: template.clone(), path });
             }
@@ -36,6 +37,7 @@ fn operations() -> Vec<Operation> {
 fn id_for(template: &str) -> String {
     let uuid = new_uuid();
     match template.split('/').nth(3) {
+        Some("adjustments") => AdjustmentId::new(uuid).to_string(),
         Some("members") => MemberId::new(uuid).to_string(),
         Some("purchases") => PurchaseId::new(uuid).to_string(),
         Some("redemptions") => RedemptionId::new(uuid).to_string(),
@@ -95,6 +97,14 @@ fn writing_is_refused_to_the_wrong_role() {
     for staff in [app.cashier(), app.manager(), app.admin()] {
         staff.post("/v1/member/redemptions", &json!({"points": 100})).problem(403, "forbidden");
         staff.put("/v1/member/pin", &json!({"pin": "135790", "password": "x"})).problem(403, "forbidden");
+    }
+    let adjustment = json!({"member_id": member.id, "points": 1, "reason": "goodwill", "note": "x"});
+    for caller in [&own, &app.cashier()] {
+        caller.post("/v1/till/adjustments", &adjustment).problem(403, "forbidden");
+        for how in ["approve", "reject"] {
+            let path = format!("/v1/admin/adjustments/{}/{how}", AdjustmentId::new(new_uuid()));
+            caller.post(&path, &json!({"note": "x"})).problem(403, "forbidden");
+        }
     }
     // An admin stands in no store.
     app.admin().post("/v1/till/purchases", &body).problem(403, "forbidden");

@@ -55,6 +55,20 @@ fn migrations_go_up_and_down_and_up_again() {
     assert_eq!(db.texts(SCHEMA), up);
 }
 
+/// An update that changes no indexed column stays on its page and touches no index. A purchase changes most
+/// columns of a standing, and a composite one changes as a whole.
+#[test]
+fn no_index_of_standings_looks_at_what_every_purchase_changes() {
+    let db = Db::furnished();
+    let indexed = db.texts(
+        "select distinct a.attname::text as value from pg_index i \
+         join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = i.indexrelid \
+         join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid \
+         where i.indrelid = 'standing'::regclass and d.refobjid = 'standing'::regclass order by 1",
+    );
+    assert_eq!(indexed, ["due_at", "ties"], "beside the primary key");
+}
+
 #[test]
 fn every_table_is_said_what_it_is_for() {
     let db = Db::furnished();

@@ -272,7 +272,7 @@ fn perks_are_listed() {
     let mut perks = app.member(&member).get("/v1/member/perks").expect(200);
     assert!(perks["data"][0]["granted_at"].take().is_string());
     let expected = json!([{
-        "perk": "birthday", "occasion": 2031, "granted_at": null, "gift": {"kind": "points", "points": 200},
+        "perk": "birthday", "kind": "birthday", "occasion": 2031, "granted_at": null, "gift": {"kind": "points", "points": 200},
         "from": "2031-03-04T16:00:00Z", "until": "2031-03-08T16:00:00Z",
     }]);
     assert_eq!(perks["data"], expected);

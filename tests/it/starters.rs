@@ -121,7 +121,10 @@ impl Story {
 #[test]
 fn the_cafe_keeps_the_stars_of_who_comes_again() {
     let story = Story::begin("cafe.toml", &json!({"name": "Lin", "birth_date": "1990-04-20"}));
-    // A first order: 60 stars, for half a year.
+    // A cup to begin with, once. A first order: 60 stars, for half a year.
+    let cup = story.redeem("cup");
+    assert_eq!((&cup["points"], &cup["perk"]), (&json!(0), &json!("welcome-cup")));
+    story.own.post("/v1/member/redemptions", &json!({"reward_id": "cup"})).problem(422, "insufficient_points");
     assert_eq!(story.buy(&[line(6_000), line_of("deposit", 500)]), (60, "green>green".to_owned()));
     assert_eq!(story.balance()["expiring"], json!([{"points": 60, "expires_at": "2031-09-05T16:00:00Z"}]));
 
@@ -246,26 +249,34 @@ fn the_shop_turns_the_year(story: &Story) {
     assert_eq!(story.available(), 710);
     story.at("2032-03-31T22:00:00Z");
     assert_eq!(story.available(), 210);
+    // Half a year after Advent the shop asks her back, with points for thirty days.
+    story.at("2032-06-06T22:00:00Z");
+    assert_eq!(story.available(), 260);
     story.at("2032-07-01T10:00:00Z");
     assert_eq!(story.buy(&[line(20_000)]), (300, "plus>plus".to_owned()));
+    story.at("2032-07-07T22:00:00Z");
+    assert_eq!(story.available(), 210);
     story.at("2032-07-31T22:00:00Z");
     assert_eq!(story.available(), 360);
     // 200.00 in 2032 hold nothing.
     story.at("2032-12-31T22:59:00Z");
     assert_eq!(story.tier()["fall"], json!({"at": "2032-12-31T23:00:00Z", "to": "basic", "missing": 30_000}));
     story.at("2032-12-31T23:00:00Z");
-    assert_eq!((story.tier_code().as_str(), story.available()), ("basic", 300));
+    assert_eq!((story.tier_code().as_str(), story.available()), ("basic", 350));
     assert_eq!(story.changes(), ["basic>plus 2031-03-11T10 purchase", "plus>basic 2032-12-31T23 review"]);
     let notices = [
         "50 points 30 2032-02-29T23:00:00Z",
         "50 points 7 2032-02-29T23:00:00Z",
         "500 points 30 2032-03-31T22:00:00Z",
         "500 points 7 2032-03-31T22:00:00Z",
+        "50 points 30 2032-07-07T22:00:00Z",
+        "50 points 7 2032-07-07T22:00:00Z",
         "150 points 30 2032-07-31T22:00:00Z",
         "150 points 7 2032-07-31T22:00:00Z",
         "plus>basic 30 2032-12-31T23:00:00Z",
         "60 points 30 2032-12-31T23:00:00Z",
         "60 points 7 2032-12-31T23:00:00Z",
+        "50 points 30 2033-01-27T23:00:00Z",
     ];
     assert_eq!(story.notices(), notices);
 }
@@ -304,6 +315,9 @@ fn the_airline_lets_its_members_land_softly() {
     story.at("2033-07-01T10:00:00Z");
     assert_eq!(story.buy(&[line(1_000_000)]), (62_500, "silver>senator".to_owned()));
     assert_eq!((&story.tier()["fall"], &story.tier()["progress"]["kept_until"]), (&Value::Null, &Value::Null));
+    // The first flight as a senator is the airline's.
+    let flight = story.redeem("short-flight");
+    assert_eq!((&flight["points"], &flight["perk"]), (&json!(0), &json!("senator-flight")));
     assert_eq!(story.balance()["expiring"], json!([]));
     story.at("2034-10-01T10:00:00Z");
     assert_eq!((story.tier_code().as_str(), story.available()), ("senator", 75_000));

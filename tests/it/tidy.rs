@@ -300,6 +300,19 @@ fn links_between_documents_lead_somewhere() {
     assert_none("links", faults);
 }
 
+/// What others' users complain of is each held by a test that exists.
+#[test]
+fn every_complaint_has_its_test() {
+    let sources = files(&["tests/it", "src/rules/tests"], "rs");
+    let text = fs::read_to_string(root().join("docs/complaints.md")).expect("docs/complaints.md");
+    let rows = text.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |"));
+    let named: Vec<&str> = rows.filter_map(|row| row.trim_end_matches("` |").rsplit('`').next()).collect();
+    assert!(named.len() >= 40, "the table has been read");
+    let exists = |name: &&str| sources.iter().any(|(_, source)| source.contains(&format!("fn {name}(")));
+    let faults = named.iter().filter(|name| !exists(name)).map(|name| format!("there is no test {name}"));
+    assert_none("complaints", faults.collect());
+}
+
 #[test]
 fn every_test_file_is_part_of_the_test_binary() {
     let main = fs::read_to_string(root().join("tests/it/main.rs")).expect("main.rs");

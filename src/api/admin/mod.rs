@@ -4,6 +4,7 @@
 //! and without personal data. The parts of the programme (tiers, earning rules, promotions, rewards,
 //! perks) are one versioned document: they share its version as their entity tag.
 
+mod adjustments;
 mod audit;
 mod earning_rules;
 mod members;
@@ -12,7 +13,8 @@ mod perks;
 mod programme;
 mod promotions;
 mod rewards;
-mod schemas;
+mod schedule;
+pub(in crate::api) mod schemas;
 mod staff;
 mod stores;
 mod tiers;
@@ -23,6 +25,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .configure(programme::routes)
+        .configure(schedule::routes)
         .configure(tiers::routes)
         .configure(earning_rules::routes)
         .configure(promotions::routes)
@@ -31,5 +34,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(stores::routes)
         .configure(staff::routes)
         .configure(members::routes)
+        .configure(adjustments::routes)
         .configure(audit::routes);
 }

@@ -3,12 +3,17 @@
 
 #![expect(dead_code, reason = "these types only describe; nothing is made of them")]
 
+mod adjustments;
 mod ladder;
+mod perk;
 
 use chrono::NaiveDate;
 use utoipa::ToSchema;
 
+pub(super) use adjustments::Adjustments;
 pub(super) use ladder::{TierLevel, TierLevelView, Tiers};
+pub(in crate::api) use perk::PerkGift;
+pub(super) use perk::{Perk, PerkView};
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -35,6 +40,9 @@ pub(super) struct Programme {
     returns: Returns,
     /// Points as money off; absent: not offered.
     redemption: Option<MoneyOff>,
+    /// What staff may give and take by hand, and from how many points on somebody else has to agree.
+    #[schema(required = false)]
+    adjustments: Adjustments,
     /// The tiers and what they measure; one tier for all where nothing is said.
     #[schema(required = false)]
     tiers: Tiers,
@@ -188,6 +196,9 @@ pub(super) struct Returns {
     /// How many days points live that are given back to a lot that has lapsed.
     #[schema(required = false, maximum = 3660, default = 30)]
     expired_return_grace_days: u32,
+    /// Whether goods may come back to another store than the one that sold them.
+    #[schema(required = false, default = true)]
+    other_stores: bool,
 }
 
 /// What becomes of points that should be taken back and are not there.
@@ -362,94 +373,6 @@ pub(super) struct RewardView {
     left: Option<i64>,
 }
 
-/// A perk for the member's birthday.
-#[derive(ToSchema)]
-pub(super) struct Perk {
-    /// Names the perk for ever; grants point to it.
-    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "birthday")]
-    code: String,
-    /// What members see.
-    name: Text,
-    /// The occasion.
-    occasion: OccasionKind,
-    /// What is given.
-    grant: PerkGift,
-    /// The first that names the member's tier, or names none, counts; none of them: no perk.
-    #[schema(min_items = 1)]
-    windows: Vec<PerkWindow>,
-    /// The member must have been enrolled for so many days.
-    #[schema(required = false, default = 0)]
-    member_for_days: u32,
-    /// The member must have made at least one purchase.
-    #[schema(required = false, default = false)]
-    needs_purchase: bool,
-    /// Where 29 February is kept in common years; 28 February where nothing is said.
-    #[schema(required = false)]
-    leap_day: LeapDay,
-}
-
-/// A perk as it is shown.
-#[derive(ToSchema)]
-pub(super) struct PerkView {
-    /// The code.
-    id: String,
-    #[serde(flatten)]
-    perk: Perk,
-}
-
-/// What a perk is for.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum OccasionKind {
-    /// The member's birthday, once a year.
-    Birthday,
-}
-
-/// What a perk gives.
-#[derive(ToSchema)]
-#[schema(example = json!({"kind": "points", "points": 200}))]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum PerkGift {
-    /// Points that lapse when the window ends.
-    Points {
-        /// At least 1.
-        #[schema(minimum = 1)]
-        points: i64,
-    },
-    /// Purchases inside the window earn a multiple.
-    Multiplier {
-        /// 1 to 1000.
-        multiplier: Multiplier,
-    },
-}
-
-/// The days around the occasion on which a perk is valid.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PerkWindow {
-    /// Tier codes; empty: every tier.
-    #[schema(required = false)]
-    tiers: Vec<String>,
-    /// Days before the occasion.
-    #[schema(required = false, maximum = 180, default = 0)]
-    before_days: u32,
-    /// Days after the occasion.
-    #[schema(required = false, maximum = 180, default = 0)]
-    after_days: u32,
-}
-
-/// Where 29 February is kept in common years.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum LeapDay {
-    /// 28 February.
-    #[schema(rename = "february28")]
-    February28,
-    /// 1 March.
-    #[schema(rename = "march1")]
-    March1,
-}
-
 /// A text for both languages, or one for each.
 #[derive(ToSchema)]
 #[schema(example = json!({"en": "Gold", "zh": "金卡"}))]
@@ -470,7 +393,7 @@ pub(super) enum Text {
 #[derive(ToSchema)]
 #[schema(example = "1.5")]
 #[serde(untagged)]
-pub(super) enum Multiplier {
+pub(in crate::api) enum Multiplier {
     /// Such as `"1.5"`.
     Decimal(String),
     /// Such as `2`.

@@ -3,8 +3,10 @@
 
 mod entitlements;
 mod points;
+mod pool;
 mod profile;
 mod redemptions;
+mod transfers;
 
 use tessera_rules::id::MemberId;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -22,6 +24,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(super::auth::set_pin)
         .service(points::balance)
         .service(points::entries)
+        .service(points::explained)
         .service(points::tier)
         .service(points::perks)
         .service(points::notices)
@@ -29,7 +32,16 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::purchases)
         .service(redemptions::rewards)
         .service(redemptions::list)
-        .service(redemptions::create);
+        .service(redemptions::create)
+        .service(transfers::create)
+        .service(transfers::list)
+        .service(pool::get)
+        .service(pool::dissolve)
+        .service(pool::invite)
+        .service(pool::join)
+        .service(pool::leave)
+        .service(pool::change)
+        .service(pool::remove);
 }
 
 /// The member himself, when he may.

@@ -1,5 +1,6 @@
 //! A member's own balance, ledger, tier, perks and purchases.
 
+use actix_web::http::header::CONTENT_LANGUAGE;
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,12 +11,14 @@ use super::myself;
 use crate::access::{Action, Caller};
 use crate::api::Services;
 use crate::api::document::{Purchases, document_id, documents};
-use crate::api::error::{Code, Problem};
-use crate::api::extract::Query;
+use crate::api::error::{Code, Language, Problem};
+use crate::api::explain::{Explained, For, explain};
+use crate::api::extract::{Path, Query};
 use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
+use crate::api::perks::GrantedPerk;
 use crate::api::views::{GivenNotice, MemberBalance, TierView};
-use crate::store::ledger::{self, EntryView, PerkGrantView, TierChangeView};
+use crate::store::ledger::{self, EntryView, TierChangeView};
 
 /// Read one's own balance
 #[utoipa::path(
@@ -36,7 +39,7 @@ struct Movement {
     /// 1, 2, 3 … without a gap.
     number: i64,
     /// `accrual`, `redemption`, `expiry`, `perk`, `adjustment`, `activation`, `debt_payment`, `hold`,
-    /// `release`, `return` or `give_back`.
+    /// `release`, `return`, `give_back` or `transfer`.
     kind: String,
     /// Where the points left.
     from: String,
@@ -48,7 +51,7 @@ struct Movement {
     effective_at: DateTime<Utc>,
     /// When it was recorded.
     recorded_at: DateTime<Utc>,
-    /// The purchase, return, redemption or adjustment it belongs to.
+    /// The purchase, return, redemption, adjustment or transfer it belongs to.
     document_id: Option<String>,
     /// The perk's code, or the reason of the adjustment or the return.
     reason: Option<String>,
@@ -88,6 +91,35 @@ pub(super) async fn entries(
     let rows = services.pool.run(move |conn| ledger::entries(conn, id, before, page.limit.to_read())).await?;
     let list = ListOf::new("own_ledger", rows, page.limit, |row| row.number, Movement::from);
     Ok(HttpResponse::Ok().json(list))
+}
+
+/// A movement of points and why it came about.
+#[derive(Serialize, ToSchema)]
+struct ExplainedMovement {
+    #[serde(flatten)]
+    movement: Movement,
+    /// Why, in sentences of the reader's language (`Accept-Language`), from what is on record.
+    explanation: Vec<String>,
+}
+
+/// Read why one's own points moved
+#[utoipa::path(
+    operation_id = "own_entry",
+    params(("number" = i64, Path, description = "The entry's number.")),
+    responses((status = 200, description = "The entry and why it was made", body = ExplainedMovement)),
+    extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
+)]
+#[get("/ledger/{number}")]
+pub(super) async fn explained(
+    services: web::Data<Services>,
+    caller: Caller,
+    language: Language,
+    Path(number): Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let id = myself(&caller, Action::ReadOwnLedger)?;
+    let Explained { entry, sentences } = explain(&services, id, number, language, For::Member).await?;
+    let entry = ExplainedMovement { movement: entry.into(), explanation: sentences };
+    Ok(HttpResponse::Ok().insert_header((CONTENT_LANGUAGE, language.tag())).json(entry))
 }
 
 /// A member's tier, how it came about and what comes next.
@@ -138,38 +170,13 @@ pub(super) async fn tier(services: web::Data<Services>, caller: Caller) -> Resul
     Ok(HttpResponse::Ok().json(OwnTier { tier: TierView::of(&settled)?, history }))
 }
 
-/// A perk that was granted.
-#[derive(Serialize, ToSchema)]
-struct OwnPerk {
-    /// Code of the perk.
-    perk: String,
-    /// The occasion's year.
-    occasion: i32,
-    /// When it was granted.
-    granted_at: DateTime<Utc>,
-    /// What was given.
-    #[schema(value_type = Object, example = json!({"kind": "points", "points": 200}))]
-    gift: serde_json::Value,
-    /// First instant of its window.
-    from: DateTime<Utc>,
-    /// First instant after its window.
-    until: DateTime<Utc>,
-}
-
-impl From<PerkGrantView> for OwnPerk {
-    fn from(grant: PerkGrantView) -> Self {
-        let PerkGrantView { perk, occasion, granted_at, gift, window_from, window_until } = grant;
-        Self { perk, occasion, granted_at, gift, from: window_from, until: window_until }
-    }
-}
-
 /// Read one's own perks
-#[utoipa::path(operation_id = "own_perks", responses((status = 200, description = "Newest first", body = ListOf<OwnPerk>)))]
+#[utoipa::path(operation_id = "own_perks", responses((status = 200, description = "Newest first", body = ListOf<GrantedPerk>)))]
 #[get("/perks")]
 pub(super) async fn perks(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ReadOwnPerks)?;
-    let grants = services.pool.run(move |conn| ledger::perk_grants(conn, id)).await?;
-    Ok(HttpResponse::Ok().json(ListOf::whole(grants.into_iter().map(OwnPerk::from).collect())))
+    let grants = services.pool.run(move |conn| GrantedPerk::of(conn, id)).await?;
+    Ok(HttpResponse::Ok().json(ListOf::whole(grants)))
 }
 
 /// Read one's own notices

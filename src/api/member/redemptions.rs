@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::{HttpResponse, get, post, web};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use tessera_rules::Command;
 use tessera_rules::amount::Points;
@@ -45,6 +45,9 @@ struct OwnReward {
     left: Option<i64>,
     /// Last day it may be redeemed.
     until: Option<NaiveDate>,
+    /// Until when a perk gives it to this member for nothing, once; absent where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_until: Option<DateTime<Utc>>,
     /// Whether this member could redeem it now.
     redeemable: bool,
 }
@@ -54,6 +57,8 @@ impl OwnReward {
         let (programme, standing) = (&settled.programme.programme, &settled.member.standing);
         let left = reward.stock.map(|stock| (i64::from(stock) - used).max(0));
         let tier = programme.tier_position(&standing.tier);
+        let spendable = standing.spendable(settled.keeper.as_ref().map(|keeper| &keeper.standing));
+        let free_until = settled.member.given(&reward.code, standing.recorded_at).map(|grant| grant.until);
         let tier_fits = reward.minimum_tier.as_ref().is_none_or(|least| tier >= programme.tier_position(least));
         Self {
             id: reward.code.clone(),
@@ -62,7 +67,10 @@ impl OwnReward {
             minimum_tier: reward.minimum_tier.clone(),
             left,
             until: reward.to,
-            redeemable: tier_fits && left != Some(0) && standing.available >= reward.points && !standing.frozen,
+            free_until,
+            redeemable: (free_until.is_some() || tier_fits && spendable >= reward.points)
+                && left != Some(0)
+                && !standing.frozen,
         }
     }
 }
@@ -70,7 +78,7 @@ impl OwnReward {
 /// Read what points can be redeemed for
 #[utoipa::path(
     operation_id = "own_rewards",
-    responses((status = 200, description = "The rewards offered today", body = ListOf<OwnReward>)),
+    responses((status = 200, description = "The rewards offered today, and those that a perk gives", body = ListOf<OwnReward>)),
     extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
 )]
 #[get("/rewards")]
@@ -80,7 +88,8 @@ pub(super) async fn rewards(services: web::Data<Services>, caller: Caller) -> Re
     let used: HashMap<String, i64> = services.pool.run(ledger::rewards_used).await?.into_iter().collect();
     let programme = &settled.programme.programme;
     let today = programme.time_zone.day_of(settled.member.standing.recorded_at);
-    let offered = programme.rewards.iter().filter(|reward| reward.offered_on(today));
+    let given = |code: &str| settled.member.given(code, settled.member.standing.recorded_at).is_some();
+    let offered = programme.rewards.iter().filter(|reward| reward.offered_on(today) || given(&reward.code));
     let view = |reward: &Reward| OwnReward::of(reward, used.get(&reward.code).copied().unwrap_or(0), &settled);
     Ok(HttpResponse::Ok().json(ListOf::whole(offered.map(view).collect())))
 }

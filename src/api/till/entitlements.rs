@@ -9,6 +9,7 @@ use crate::api::entitled::{self, Asked, EntitlementUse, EntitlementUsed};
 use crate::api::error::Problem;
 use crate::api::extract::{IdempotencyKey, Json, Path as Parts, Reader};
 use crate::api::guard::permit;
+use crate::api::linked::stays;
 use crate::api::openapi::problems;
 use crate::api::submit::{self, Request};
 
@@ -37,6 +38,7 @@ pub(super) async fn create(
     permit(&caller, Action::UseEntitlement, &Resource::Member(member))?;
     let route = "POST /v1/till/members/{id}/entitlements/{code}/uses";
     let asked = Asked { member, code: &code, body: &body };
+    let member = stays(&services, member).await?;
     let submission = Request { caller: &caller, key, route, member, reader };
     submit::submit(&services, submission, &asked, body.command(&code), entitled::show).await
 }

@@ -15,12 +15,17 @@ use crate::api::contact;
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::{Id, Json, Query};
 use crate::api::guard::permit;
+use crate::api::linked::stays;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
+use crate::api::perks::GrantedPerk;
 use crate::api::submit::{answer, render};
 use crate::api::views::{MemberBalance, TierView};
+use crate::api::work::run;
 use crate::engine::{self, NewMember, Reply, Submission, Time};
+use crate::store::db::Connection;
 use crate::store::member::{self, Key, MemberRow};
+use crate::store::{Error, link};
 
 /// A person who joins.
 #[derive(Deserialize, ToSchema)]
@@ -92,6 +97,10 @@ struct TillMember {
     store_id: Option<StoreId>,
     /// When.
     enrolled_at: DateTime<Utc>,
+    /// The account that was looked for, where it was merged into this one; absent where it was this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    merged_from: Option<MemberId>,
 }
 
 impl From<MemberRow> for TillMember {
@@ -106,7 +115,21 @@ impl From<MemberRow> for TillMember {
             locale: row.locale,
             store_id: row.store_id.map(StoreId::new),
             enrolled_at: row.enrolled_at,
+            merged_from: None,
         }
+    }
+}
+
+impl TillMember {
+    /// The member that was looked for as he is now: of one that was merged, the one that stays.
+    fn now(conn: &mut Connection, found: Option<MemberRow>) -> Result<Option<Self>, Error> {
+        let Some(row) = found else { return Ok(None) };
+        let (asked, stays) = (row.member(), link::stays(conn, row.member())?);
+        if stays == asked {
+            return Ok(Some(row.into()));
+        }
+        let found = member::find(conn, stays)?;
+        Ok(found.map(|row| Self { merged_from: Some(asked), ..row.into() }))
     }
 }
 
@@ -121,7 +144,7 @@ struct Enrolled {
 
 /// Enrol a member
 ///
-/// A perk whose window holds today, a birthday for one, is granted at once.
+/// A perk whose window holds today, a welcome or a birthday, is granted at once.
 #[utoipa::path(
     responses((status = 201, description = "Enrolled", body = Enrolled)),
     extensions(("x-problems" = json!(problems(&[Code::PhoneTaken, Code::EmailTaken, Code::ExternalIdTaken]))))
@@ -144,17 +167,17 @@ pub(super) async fn enrol(
         enrolled_at: services.clock.now(),
     };
     let row = services.pool.run(move |conn| engine::enrol(conn, new)).await?;
-    let perks = match row.birth_month {
-        Some(_) => grant_perks(&services, row.member()).await,
-        None => Vec::new(),
-    };
+    let perks = grant_perks(&services, row.member(), row.birth_month.is_some()).await;
     let view = Enrolled { member: row.into(), perks };
     Ok(HttpResponse::Created().json(view))
 }
 
 /// Grants what is due at once. The enrolment stands whatever comes of it: the next midnight's job
 /// would find the same.
-async fn grant_perks(services: &Services, member: MemberId) -> Vec<String> {
+async fn grant_perks(services: &Services, member: MemberId, born: bool) -> Vec<String> {
+    if services.engine.programme().await.is_ok_and(|found| !found.programme.greets(born)) {
+        return Vec::new();
+    }
     let show = |_: &Outcome| answer(200, &());
     let submission = Submission {
         member,
@@ -162,6 +185,7 @@ async fn grant_perks(services: &Services, member: MemberId) -> Vec<String> {
         actor: Actor::SYSTEM,
         time: Time::Live,
         claim: None,
+        audit: None,
         render: render(None, show),
     };
     match services.engine.submit(submission).await {
@@ -217,7 +241,8 @@ impl FindMember {
 
 /// Find a member
 ///
-/// Exact match only; the answer is masked.
+/// Exact match only; the answer is masked. What belongs to an account that was merged into another finds the
+/// one that stays.
 #[utoipa::path(params(FindMember), responses((status = 200, description = "At most one", body = ListOf<TillMember>)))]
 #[get("/members")]
 pub(super) async fn find(
@@ -227,8 +252,12 @@ pub(super) async fn find(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::LookUpMember, &Resource::Programme)?;
     let key = query.key()?;
-    let found = services.pool.run(move |conn| member::by_key(conn, &key)).await?;
-    Ok(HttpResponse::Ok().json(ListOf::whole(found.into_iter().map(TillMember::from).collect())))
+    let look = move |conn: &mut _| {
+        let found = member::by_key(conn, &key)?;
+        TillMember::now(conn, found)
+    };
+    let found = services.pool.run(look).await?;
+    Ok(HttpResponse::Ok().json(ListOf::whole(found.into_iter().collect())))
 }
 
 /// Read a member, masked
@@ -240,9 +269,12 @@ pub(super) async fn get(
     Id(id): Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::LookUpMember, &Resource::Member(id))?;
-    let found = services.pool.run(move |conn| member::find(conn, id)).await?;
-    let row = found.ok_or(Problem::new(Code::NotFound))?;
-    Ok(HttpResponse::Ok().json(TillMember::from(row)))
+    let read = move |conn: &mut _| {
+        let found = member::find(conn, id)?;
+        TillMember::now(conn, found)
+    };
+    let found = services.pool.run(read).await?;
+    Ok(HttpResponse::Ok().json(found.ok_or(Problem::new(Code::NotFound))?))
 }
 
 /// Read a member's balance
@@ -258,6 +290,7 @@ pub(super) async fn balance(
     Id(id): Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
+    let id = stays(&services, id).await?;
     let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
     Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)?))
 }
@@ -277,6 +310,30 @@ pub(super) async fn tier(
     Id(id): Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
+    let id = stays(&services, id).await?;
     let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
     Ok(HttpResponse::Ok().json(TierView::of(&settled)?))
+}
+
+/// Read what a member was given and may still use
+///
+/// Points and multipliers work by themselves; a reward is redeemed like any other, and costs nothing.
+#[utoipa::path(
+    operation_id = "till_member_perks",
+    responses((status = 200, description = "Perks whose window is open, newest first", body = ListOf<GrantedPerk>)),
+    extensions(("x-problems" = json!(problems(&[Code::MemberUnknown]))))
+)]
+#[get("/members/{id}/perks")]
+pub(super) async fn open_perks(
+    services: web::Data<Services>,
+    caller: Caller,
+    Id(id): Id<MemberId>,
+) -> Result<HttpResponse, Problem> {
+    permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
+    let (id, now) = (stays(&services, id).await?, services.clock.now());
+    let read = move |conn: &mut _| {
+        member::find(conn, id)?.ok_or(Code::MemberUnknown)?;
+        Ok(GrantedPerk::open(conn, id, now)?)
+    };
+    Ok(HttpResponse::Ok().json(ListOf::whole(run(&services, read).await?)))
 }

@@ -1,13 +1,18 @@
 //! Routes under `/v1/till`: what a till asks. A till serves every member, and sees the documents of
 //! its own store.
 
+pub mod adjustments;
 mod authorisation;
 mod entitlements;
 pub mod members;
+mod moving;
 pub mod purchases;
 pub mod redemptions;
 pub mod returns;
 pub(crate) mod schemas;
+mod transfers;
+
+use std::fmt::Display;
 
 use tessera_rules::id::StoreId;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -24,16 +29,20 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(purchases::get)
         .service(returns::create)
         .service(returns::list)
+        .service(moving::create)
         .service(redemptions::create)
         .service(redemptions::get)
         .service(redemptions::capture)
         .service(redemptions::void)
+        .service(transfers::create)
         .service(members::enrol)
         .service(members::find)
         .service(members::get)
         .service(members::balance)
         .service(members::tier)
-        .service(entitlements::create);
+        .service(members::open_perks)
+        .service(entitlements::create)
+        .service(adjustments::create);
 }
 
 /// The store a caller stands in; an admin stands in none and has no till.
@@ -42,10 +51,10 @@ fn till_store(caller: &Caller) -> Result<StoreId, Problem> {
 }
 
 /// Refuses a list that is too short or too long.
-fn within(pointer: &str, count: usize, least: usize, most: usize) -> Result<(), Problem> {
+fn within(pointer: impl Display, count: usize, least: usize, most: usize) -> Result<(), Problem> {
     if (least..=most).contains(&count) {
         return Ok(());
     }
     let detail = both(format!("Expected {least} to {most} of them."), format!("数量应为 {least} 到 {most}。"));
-    Err(Problem::field(Code::InvalidField, pointer, "count_invalid", detail))
+    Err(Problem::field(Code::InvalidField, pointer.to_string(), "count_invalid", detail))
 }

@@ -9,7 +9,7 @@ use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::explain::Explanation;
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
 use tessera_rules::time::to_micros;
-use tessera_rules::{Command, Outcome};
+use tessera_rules::{Command, Outcome, Refusal};
 use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{self, Authorisation};
@@ -22,14 +22,17 @@ use crate::api::document::{Purchases, Returned, allowed, documents};
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::{Id, IdempotencyKey, Json, Query, Reader};
 use crate::api::guard::permit;
+use crate::api::linked::stays;
 use crate::api::openapi::problems;
 use crate::api::page::{Limit, ListOf};
 use crate::api::problem::stored;
-use crate::api::submit::{self, Request};
+use crate::api::submit;
 use crate::api::views::{BalanceView, LotView, ProgressView};
 use crate::clock::new_uuid;
-use crate::engine::{Answer, Render};
+use crate::engine::{Answer, Render, Reply, Submission, Time};
 use crate::store::ledger::{self, Document};
+use crate::store::link;
+use crate::store::shop::{self, ShopRow};
 
 /// A receipt.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -95,16 +98,16 @@ impl PurchaseRequest {
                 let detail = both("The quantity is too large.", "数量过大。");
                 return Err(Problem::field(Code::InvalidField, format!("/lines/{i}/quantity"), "too_large", detail));
             }
-            within(&format!("/lines/{i}/categories"), line.categories.len(), 0, CATEGORIES_MAX)?;
+            within(format_args!("/lines/{i}/categories"), line.categories.len(), 0, CATEGORIES_MAX)?;
             for (j, category) in line.categories.iter().enumerate() {
-                contact::text(&format!("/lines/{i}/categories/{j}"), category, NAME_MAX)?;
+                contact::text(format_args!("/lines/{i}/categories/{j}"), category, NAME_MAX)?;
             }
             if let Some(sku) = &line.sku {
-                contact::text(&format!("/lines/{i}/sku"), sku, NAME_MAX)?;
+                contact::text(format_args!("/lines/{i}/sku"), sku, NAME_MAX)?;
             }
         }
         for (i, tender) in self.tenders.iter().enumerate() {
-            contact::text(&format!("/tenders/{i}/type"), &tender.kind, NAME_MAX)?;
+            contact::text(format_args!("/tenders/{i}/type"), &tender.kind, NAME_MAX)?;
             if tender.amount.get() < 0 {
                 let detail = both("A tender is not negative.", "支付金额不能为负数。");
                 return Err(Problem::field(Code::InvalidField, format!("/tenders/{i}/amount"), "too_small", detail));
@@ -133,12 +136,13 @@ impl PurchaseRequest {
         services: &Services,
         caller: &Caller,
         key: &IdempotencyKey,
+        member: MemberId,
     ) -> Result<Option<i64>, Problem> {
         let Some(pay) = &self.redeem else { return Ok(None) };
         let proof = authorisation::proof(pay.authorisation.as_ref(), "/redeem/authorisation")?;
         let source = services.engine.store_code(till_store(caller)?).await?;
         let receipt = Some((source, self.external_id.clone()));
-        authorisation::check(services, caller, key, receipt, self.member_id, proof).await
+        authorisation::check(services, caller, key, receipt, member, proof).await
     }
 
     /// The command of this receipt at the caller's store.
@@ -164,7 +168,7 @@ impl PurchaseRequest {
 
 /// What a purchase earned, and why.
 #[derive(Serialize, ToSchema)]
-struct PurchaseView<'a> {
+pub(super) struct PurchaseView<'a> {
     /// The purchase.
     #[schema(value_type = String, example = "pur_01kapm5q0tf3wavd1k9m2x8z7c")]
     id: PurchaseId,
@@ -185,12 +189,20 @@ struct PurchaseView<'a> {
     balance: BalanceView,
     /// The tier before and after.
     tier: TierMove<'a>,
+    /// Codes of the perks that were granted for the tier reached; absent for none.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(required = false)]
+    perks: &'a [String],
     /// Why, factor by factor; stored with the purchase and never recomputed.
     #[schema(value_type = ExplanationSchema)]
     explanation: &'a Explanation,
     /// What came back of it so far; absent where nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
     returned: Option<Returned>,
+    /// The purchase that it became when it was moved to another member; absent where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    moved_to: Option<PurchaseId>,
 }
 
 /// Points that paid for a part of a purchase.
@@ -241,7 +253,7 @@ struct TierMove<'a> {
     progress: ProgressView,
 }
 
-fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
+pub(super) fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
     PurchaseView {
         id: outcome.id,
         occurred_at: outcome.occurred_at,
@@ -256,8 +268,10 @@ fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
             after: &outcome.tier_after,
             progress: outcome.progress.clone().into(),
         },
+        perks: &outcome.perks,
         explanation: &outcome.explanation,
         returned: None,
+        moved_to: None,
     }
 }
 
@@ -308,7 +322,11 @@ pub(super) async fn preview(
     request.permit(&caller, Action::PreviewPurchase)?;
     request.check()?;
     let command = request.command(&services, &caller, None).await?;
-    let decided = services.engine.preview(request.member_id, command, caller.actor()).await?;
+    let mut decided = services.engine.preview(request.member_id, command.clone(), caller.actor()).await?;
+    if matches!(decided, Err(Refusal::MemberMerged)) {
+        let member = stays(&services, request.member_id).await?;
+        decided = services.engine.preview(member, command, caller.actor()).await?;
+    }
     let outcome = decided.map_err(|refusal| Problem::from(&refusal))?;
     let Answer { status, body } = show(200, &outcome);
     Ok(stored(status, body, false))
@@ -317,6 +335,7 @@ pub(super) async fn preview(
 /// What a purchase may be refused for.
 const PROBLEMS: &[Code] = &[
     Code::MemberUnknown,
+    Code::MemberMerged,
     Code::MemberFrozen,
     Code::CurrencyMismatch,
     Code::OccurredTooEarly,
@@ -326,6 +345,8 @@ const PROBLEMS: &[Code] = &[
     Code::BelowMinimum,
     Code::NotAStep,
     Code::InsufficientPoints,
+    Code::MayNotSpend,
+    Code::DailyLimit,
     Code::ShareTooLarge,
     Code::AmountOutOfRange,
     Code::NoProgramme,
@@ -357,11 +378,34 @@ pub(super) async fn create(
 ) -> Result<HttpResponse, Problem> {
     request.permit(&caller, Action::RecordPurchase)?;
     request.check()?;
-    let otp_step = request.authorise(&services, &caller, &key).await?;
-    let command = request.command(&services, &caller, otp_step).await?;
-    let member = request.member_id;
-    let submission = Request { caller: &caller, key, route: "POST /v1/till/purchases", member, reader };
-    submit::submit(&services, submission, &request, command, |outcome| show(201, outcome)).await
+    // Most members are nobody else: who is, is asked only where a code or a PIN has to be somebody's, or
+    // when the rules say so.
+    let mut member = request.member_id;
+    if request.redeem.is_some() {
+        member = stays(&services, member).await?;
+    }
+    let otp_step = request.authorise(&services, &caller, &key, member).await?;
+    loop {
+        let submission = Submission {
+            member,
+            command: request.command(&services, &caller, otp_step).await?,
+            actor: caller.actor(),
+            time: Time::Live,
+            claim: Some(submit::claim(&caller, key.clone(), "POST /v1/till/purchases", &request)?),
+            audit: None,
+            render: render(Some(reader.clone())),
+        };
+        let reply = services.engine.submit(submission).await?;
+        // A refusal for that reason is not kept under the key.
+        if matches!(reply, Reply::Decided { outcome: Err(Refusal::MemberMerged), .. }) {
+            let now = stays(&services, member).await?;
+            if now != member {
+                member = now;
+                continue;
+            }
+        }
+        return Ok(submit::pass_on(reply));
+    }
 }
 
 /// Read a purchase
@@ -389,15 +433,39 @@ pub(super) async fn get(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct FindPurchase {
-    /// The receipt number in the caller's store.
+    /// The receipt number in the store.
     external_id: String,
+    /// The code of the store, where it is not the caller's. For tills only where the programme has goods
+    /// of other stores come back.
+    store: Option<String>,
+}
+
+impl FindPurchase {
+    /// Who numbered the receipt; nobody where there is no such store.
+    async fn source(&self, services: &Services, caller: &Caller) -> Result<Option<String>, Problem> {
+        let own = till_store(caller)?;
+        let Some(code) = self.store.clone() else {
+            permit(caller, Action::ReadPurchase, &Resource::Store(own))?;
+            return Ok(Some(services.engine.store_code(own).await?.to_string()));
+        };
+        let found = services.pool.run(move |conn| shop::by_code(conn, &code)).await?;
+        // Who may take the goods back may look up what they were.
+        let returnable = services.engine.programme().await?.programme.returns.other_stores;
+        let action = if returnable { Action::ReturnPurchase } else { Action::ReadPurchase };
+        let store = found.as_ref().map_or(own, ShopRow::store);
+        permit(caller, action, &Resource::Store(store))?;
+        Ok(found.map(|shop| shop.code))
+    }
 }
 
 /// Find a purchase by its receipt number
+///
+/// One that was moved to another member is found as it is now.
 #[utoipa::path(
     operation_id = "find_purchase",
     params(FindPurchase),
-    responses((status = 200, description = "At most one", body = ListOf<PurchaseView>))
+    responses((status = 200, description = "At most one", body = ListOf<PurchaseView>)),
+    extensions(("x-problems" = json!(problems(&[Code::NotFound, Code::NoProgramme]))))
 )]
 #[get("/purchases")]
 pub(super) async fn find(
@@ -405,11 +473,11 @@ pub(super) async fn find(
     caller: Caller,
     Query(query): Query<FindPurchase>,
 ) -> Result<HttpResponse, Problem> {
-    let store = till_store(&caller)?;
-    permit(&caller, Action::ReadPurchase, &Resource::Store(store))?;
-    let source = services.engine.store_code(store).await?;
+    let source = query.source(&services, &caller).await?;
     let find = move |conn: &mut _| {
+        let Some(source) = source else { return Purchases::of(conn, Vec::new()) };
         let found = ledger::purchase_by_receipt(conn, &source, &query.external_id)?;
+        let found = found.map(|found| link::as_moved(conn, found)).transpose()?;
         Purchases::of(conn, Vec::from_iter(found))
     };
     let found = services.pool.run(find).await?.shown()?;

@@ -17,6 +17,7 @@ use crate::api::document::allowed;
 use crate::api::error::{Code, Problem};
 use crate::api::extract::{Id, IdempotencyKey, Json, Reader};
 use crate::api::guard::permit;
+use crate::api::linked::stays;
 use crate::api::openapi::problems;
 use crate::api::redeemed::{self, RedemptionNow, RedemptionView};
 use crate::api::submit::{self, Request};
@@ -79,7 +80,7 @@ pub(super) async fn create(
     let store = till_store(&caller)?;
     let what = redeemed::what(request.points, request.reward_id.as_deref())?;
     let proof = authorisation::proof(request.authorisation.as_ref(), "/authorisation")?;
-    let member = request.member_id;
+    let member = stays(&services, request.member_id).await?;
     let otp_step = authorisation::check(&services, &caller, &key, None, member, proof).await?;
     let mode = match request.mode {
         Mode::Capture => RedeemMode::Capture,

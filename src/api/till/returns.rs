@@ -27,6 +27,7 @@ use crate::api::views::{BalanceView, MoneyView, ProgressView};
 use crate::clock::new_uuid;
 use crate::engine::Answer;
 use crate::store::ledger::{self, Document};
+use crate::store::link;
 
 /// Goods that come back: some lines, or all that is left.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -102,7 +103,7 @@ impl LineRequest {
 
 /// What came back, and what that took and gave.
 #[derive(Serialize, ToSchema)]
-struct ReturnView<'a> {
+pub(super) struct ReturnView<'a> {
     /// The return.
     #[schema(value_type = String, example = "ret_01kapm7c5sf0a8w3k2v9d6q4zr")]
     id: ReturnId,
@@ -154,7 +155,7 @@ struct ReturnTier {
     progress: ProgressView,
 }
 
-fn view(outcome: &ReturnOutcome, currency: Currency) -> ReturnView<'_> {
+pub(super) fn view(outcome: &ReturnOutcome, currency: Currency) -> ReturnView<'_> {
     let record = &outcome.record;
     ReturnView {
         id: record.id,
@@ -188,7 +189,7 @@ fn show(outcome: &Outcome, currency: Currency) -> Answer {
 /// Points that had paid for the goods are given back to the lots they came from; then what the purchase
 /// earned beyond what remains of it is taken back, by the rates it earned at. The same return again is
 /// answered with the first result: 201 under the same key, 200 under another. Another return under the
-/// same number is a conflict.
+/// same number is a conflict. Goods of a purchase that was moved to another member come back from that one.
 #[utoipa::path(
     operation_id = "return_purchase",
     params(IdempotencyKey),
@@ -208,16 +209,23 @@ pub(super) async fn create(
     Json(request): Json<ReturnRequest>,
 ) -> Result<HttpResponse, Problem> {
     let goods = request.goods()?;
-    let found = services.pool.run(move |conn| ledger::purchase(conn, id)).await?;
-    let member = MemberId::new(allowed(&caller, Action::ReturnPurchase, found, Document::resource)?.member_id);
-    let source = services.engine.store_code(till_store(&caller)?).await?;
+    let find = move |conn: &mut _| {
+        let found = ledger::purchase(conn, id)?;
+        found.map(|found| link::as_moved(conn, found)).transpose()
+    };
+    let found = services.pool.run(find).await?;
+    let sold = allowed(&caller, Action::ReturnPurchase, found, Document::resource)?;
+    let (purchase, member) = (PurchaseId::new(sold.id), MemberId::new(sold.member_id));
+    let here = till_store(&caller)?;
+    let source = services.engine.store_code(here).await?;
     let currency = services.engine.programme().await?.programme.currency;
     let command = Command::Return(Return {
         id: ReturnId::new(new_uuid()),
-        purchase: id,
+        purchase,
+        elsewhere: sold.store_id != here.uuid(),
         source: source.to_string(),
         external_id: request.external_id.clone(),
-        content: Return::content_of(id, &goods),
+        content: Return::content_of(purchase, &goods),
         goods,
         reason: request.reason.clone(),
     });
@@ -229,6 +237,7 @@ pub(super) async fn create(
 /// What a return may be refused for.
 const PROBLEMS: &[Code] = &[
     Code::PurchaseUnknown,
+    Code::SoldElsewhere,
     Code::ReturnConflict,
     Code::LineUnknown,
     Code::NotAPart,

@@ -147,7 +147,15 @@ impl Replay<'_> {
             let time = Time::Past(basket.occurred_at());
             let command = Command::Purchase(basket.purchase(member, programme, self.shops));
             let render = render(None);
-            flight.send(Submission { member, command, actor: Actor::IMPORT, time, claim: None, render })?;
+            flight.send(Submission {
+                member,
+                command,
+                actor: Actor::IMPORT,
+                time,
+                claim: None,
+                audit: None,
+                render,
+            })?;
         }
         let tally = flight.finish()?;
         if tally.failed + tally.refused > 0 {

@@ -242,6 +242,7 @@ fn opening(member: Uuid, points: Points, at: Instant) -> Submission {
         command: Command::Adjust(adjust),
         actor: Actor::IMPORT,
         time: Time::Past(at),
+        audit: None,
         claim: Some(Claim { caller: Uuid::nil(), key, fingerprint }),
         // Nobody waits for the words.
         render: Box::new(|_| Answer { status: 201, body: "{}".to_owned() }),

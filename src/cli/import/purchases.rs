@@ -158,6 +158,7 @@ impl Sent {
                 actor: Actor::IMPORT,
                 time: Time::Past(occurred_at),
                 claim: None,
+                audit: None,
                 render: render(None),
             })
         });

@@ -3,6 +3,7 @@
 
 mod diff;
 mod moves;
+mod schedule;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use tessera_rules::Programme;
 use tessera_rules::programme::Problem;
+use tessera_rules::time::Day;
 
 use self::moves::Moves;
 use super::desk::Desk;
@@ -37,22 +39,36 @@ enum Command {
     Plan {
         /// A programme in TOML, such as `tessera programme show` prints
         file: PathBuf,
+        /// The day it is to come into force: what is printed is as of now
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        on: Option<Day>,
     },
-    /// Put a file in force as the next version
+    /// Put a file in force as the next version, now or on a day
     Apply {
         /// A programme in TOML, such as `tessera programme show` prints
         file: PathBuf,
+        /// At the first instant of that day in the programme's time zone, instead of now; it takes the
+        /// place of one that is scheduled already
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        on: Option<Day>,
         /// Only if this version is still in force (0: none yet)
         #[arg(long, value_name = "VERSION")]
         expect: Option<i64>,
     },
+    /// Print which programme waits for its day, as a TOML file
+    Scheduled,
+    /// Withdraw the programme that waits for its day, or take note that it was refused
+    Withdraw,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Show => show(args.json),
-        Command::Plan { file } => plan(&file, args.json),
-        Command::Apply { file, expect } => apply(&file, expect, args.json),
+        Command::Plan { file, on } => plan(&file, on, args.json),
+        Command::Apply { file, on: None, expect } => apply(&file, expect, args.json),
+        Command::Apply { file, on: Some(on), expect } => schedule::apply(&file, on, expect, args.json),
+        Command::Scheduled => schedule::show(args.json),
+        Command::Withdraw => schedule::withdraw(args.json),
     }
 }
 
@@ -82,11 +98,14 @@ fn show(json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn plan(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
+fn plan(file: &Path, on: Option<Day>, json: bool) -> anyhow::Result<ExitCode> {
     let programme = read(file)?;
     let problems = programme.problems();
     let desk = Desk::open()?;
     let current = desk.pool.blocking(configure::current)?;
+    if let (Some(on), Some((_, current))) = (on, &current) {
+        schedule::ahead(current, desk.clock.now(), on)?;
+    }
     let moves = match &current {
         Some((_, current)) if problems.is_empty() => moves::between(&desk, current, &programme)?,
         _ => Moves::default(),

@@ -81,7 +81,7 @@ impl Moves {
         for (id, day, totals) in desk.pool.blocking(|conn| member::days_from(conn, &ids, from))? {
             days.entry(id).or_default().push((day, totals));
         }
-        for (id, Settled { programme, mut member }) in page {
+        for (id, Settled { programme, mut member, .. }) in page {
             member.days.extend(days.remove(&id).unwrap_or_default());
             let (now, actor) = (member.standing.recorded_at, Actor::SYSTEM);
             let context = Context { now, actor, programme_version: programme.version, historic: false };

@@ -1,17 +1,18 @@
 //! What every member is checked against, and how a row that is wrong is named.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use tessera_rules::Programme;
 use tessera_rules::id::MemberId;
-use tessera_rules::ledger::{Account, Entry};
+use tessera_rules::ledger::{Account, Entry, EntryKind};
+use tessera_rules::tier::TierCause;
 use tessera_rules::time::{Instant, Zone};
 use uuid::Uuid;
 
 use crate::store::ledger::{EntryView, PerkGrantView, TierChangeView};
 use crate::store::verify::{
-    DayView, Frame, LotView, MovementView, NoticeView, PersonView, PurchaseView, RedemptionView, ReturnView,
+    DayView, Frame, LotView, Merged, MovementView, NoticeView, PersonView, PurchaseView, RedemptionView, ReturnView,
     StandingView, UseView,
 };
 
@@ -38,6 +39,13 @@ impl fmt::Display for Bad {
 }
 
 impl Bad {
+    /// Something between two members.
+    pub(super) fn between(table: &str, member: Uuid, what: String) -> Self {
+        let table =
+            ["lot", "standing", "entry", "transfer"].into_iter().find(|known| *known == table).unwrap_or("entry");
+        Self { table, member: Some(MemberId::new(member)), number: None, what }
+    }
+
     /// Something that belongs to no member.
     pub(super) fn overall(table: &'static str, number: Option<String>, what: impl Into<String>) -> Self {
         Self { table, member: None, number, what: what.into() }
@@ -87,6 +95,13 @@ impl<'p> Member<'p> {
         at.and_then(|at| self.lots[at].1.origin).unwrap_or(lot)
     }
 
+    /// Whether points moved between this member and another: then what he did is not all on his own rows.
+    pub(super) fn was_linked(&self) -> bool {
+        self.standing.ties.is_some()
+            || self.entries.iter().any(|(_, entry)| entry.kind == EntryKind::Transfer.as_str())
+            || self.tier_changes.iter().any(|(_, change)| change.cause == TierCause::Merge.as_str())
+    }
+
     /// A row of this member that is wrong.
     pub(super) fn bad(&self, table: &'static str, number: impl fmt::Display, what: impl Into<String>) -> Bad {
         Bad { table, member: Some(self.id), number: Some(number.to_string()), what: what.into() }
@@ -115,6 +130,11 @@ pub(super) struct Books {
     steady: bool,
     /// The time zone, where every version has the same.
     zone: Option<Zone>,
+    /// Members that were merged, their qualifying days and the sizes of households, by who keeps the
+    /// points.
+    merged: HashMap<Uuid, Vec<Merged>>,
+    merged_days: HashMap<Uuid, Vec<DayView>>,
+    households: HashMap<Uuid, i64>,
     /// Whether under some version a change of tier may change when open lots lapse.
     redates: bool,
 }
@@ -134,7 +154,32 @@ impl Books {
         let mut zones = programmes.values().map(|programme| programme.time_zone);
         let zone = zones.next().filter(|first| zones.all(|zone| zone == *first));
         let redates = programmes.values().any(Programme::redates_lots);
-        Ok(Self { programmes, stores: frame.stores.drain(..).collect(), steady, zone, redates })
+        let mut merged: HashMap<Uuid, Vec<Merged>> = HashMap::new();
+        for row in frame.merged.drain(..) {
+            merged.entry(row.root).or_default().push(row);
+        }
+        let mut merged_days: HashMap<Uuid, Vec<DayView>> = HashMap::new();
+        for (root, row) in frame.merged_days.drain(..) {
+            merged_days.entry(root).or_default().push(row);
+        }
+        let households = frame.households.drain(..).collect();
+        let stores = frame.stores.drain(..).collect();
+        Ok(Self { programmes, stores, steady, zone, redates, merged, merged_days, households })
+    }
+
+    /// The members that were merged into a member.
+    pub(super) fn merged(&self, member: &Member<'_>) -> impl Iterator<Item = &Merged> {
+        self.merged.get(&member.id.uuid()).into_iter().flatten()
+    }
+
+    /// Their qualifying days.
+    pub(super) fn merged_days(&self, member: &Member<'_>) -> impl Iterator<Item = &DayView> {
+        self.merged_days.get(&member.id.uuid()).into_iter().flatten()
+    }
+
+    /// How many have joined a member's pool.
+    pub(super) fn household(&self, member: &Member<'_>) -> i64 {
+        self.households.get(&member.id.uuid()).copied().unwrap_or_default()
     }
 
     /// The programme at a version.

@@ -5,7 +5,7 @@ use tessera_rules::ledger::{Account, Entry, EntryKind, GENESIS};
 use tessera_rules::{Actor, Role};
 
 use super::anchor::Mark;
-use super::books::{Bad, Member, Sums};
+use super::books::{Bad, Books, Member, Sums};
 use crate::store::ledger::EntryView;
 
 /// Every role.
@@ -13,7 +13,7 @@ const ROLES: [Role; 6] = [Role::Member, Role::Cashier, Role::Manager, Role::Admi
 
 /// Checks the entries of a member, against an earlier head where there is one; returns them with their
 /// balances.
-pub(super) fn check(member: &Member<'_>, mark: Option<&Mark>) -> Result<(Vec<Entry>, Sums), Bad> {
+pub(super) fn check(member: &Member<'_>, books: &Books, mark: Option<&Mark>) -> Result<(Vec<Entry>, Sums), Bad> {
     let standing = member.standing;
     let (mut entries, mut sums) = (Vec::with_capacity(member.entries.len()), Sums::default());
     let (mut head, mut latest) = (GENESIS, None);
@@ -49,7 +49,7 @@ pub(super) fn check(member: &Member<'_>, mark: Option<&Mark>) -> Result<(Vec<Ent
     if let Some(mark) = mark {
         anchored(member, &entries, mark)?;
     }
-    balances(member, &entries, &sums)?;
+    balances(member, &entries, &sums, books.merged(member).map(|merged| i128::from(merged.lifetime_earned)).sum())?;
     Ok((entries, sums))
 }
 
@@ -64,7 +64,7 @@ fn anchored(member: &Member<'_>, entries: &[Entry], mark: &Mark) -> Result<(), B
     }
 }
 
-fn balances(member: &Member<'_>, entries: &[Entry], sums: &Sums) -> Result<(), Bad> {
+fn balances(member: &Member<'_>, entries: &[Entry], sums: &Sums, elsewhere: i128) -> Result<(), Bad> {
     let standing = member.standing;
     member.same("pending", i128::from(standing.pending), sums.of(Account::Pending))?;
     member.same("available", i128::from(standing.available), sums.of(Account::Available))?;
@@ -78,7 +78,7 @@ fn balances(member: &Member<'_>, entries: &[Entry], sums: &Sums) -> Result<(), B
     }
     let earned =
         entries.iter().filter(|entry| entry.from == Account::Issued).map(|entry| i128::from(entry.points.get()));
-    member.same("lifetime_earned", i128::from(standing.lifetime_earned), earned.sum())
+    member.same("lifetime_earned", i128::from(standing.lifetime_earned), earned.sum::<i128>() + elsewhere)
 }
 
 fn entry_of(member: &Member<'_>, row: &EntryView) -> Result<Entry, &'static str> {
@@ -105,6 +105,8 @@ fn actor(member: &Member<'_>, entry: &Entry) -> Result<(), &'static str> {
     match (entry.actor.role, entry.actor.id) {
         (Role::Import | Role::System, None) => Ok(()),
         (Role::Member, Some(id)) if id == member.id.uuid() => Ok(()),
+        // Another member of the household, or who gave the points; debt is paid out of what came.
+        (Role::Member, Some(_)) if matches!(entry.kind, EntryKind::Transfer | EntryKind::DebtPayment) => Ok(()),
         (Role::Cashier | Role::Manager | Role::Admin, Some(id)) if id != member.id.uuid() => Ok(()),
         _ => Err("it does not say who acted"),
     }
@@ -112,7 +114,7 @@ fn actor(member: &Member<'_>, entry: &Entry) -> Result<(), &'static str> {
 
 /// The accounts between which each kind moves points.
 fn accounts(entry: &Entry) -> Result<(), &'static str> {
-    use Account::{Adjusted, Available, Debt, Expired, Held, Issued, Pending, Redeemed, Returned};
+    use Account::{Adjusted, Available, Debt, Expired, Held, Issued, Pending, Redeemed, Returned, Transferred};
     let fits = match entry.kind {
         EntryKind::Accrual => entry.from == Issued && matches!(entry.to, Pending | Available | Debt),
         EntryKind::Perk => entry.from == Issued && matches!(entry.to, Available | Debt),
@@ -127,6 +129,10 @@ fn accounts(entry: &Entry) -> Result<(), &'static str> {
         EntryKind::Adjustment => {
             matches!((entry.from, entry.to), (Adjusted, Available | Debt) | (Available, Adjusted))
         }
+        EntryKind::Transfer => matches!(
+            (entry.from, entry.to),
+            (Pending | Available | Debt, Transferred) | (Transferred, Pending | Available | Debt)
+        ),
     };
     if fits { Ok(()) } else { Err("its accounts do not fit its kind") }
 }

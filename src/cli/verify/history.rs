@@ -7,24 +7,39 @@ use chrono::Datelike;
 use tessera_rules::amount::Multiplier;
 use tessera_rules::earning::MICRO;
 use tessera_rules::entitlement::{Entitlement, EntitlementKind};
-use tessera_rules::ledger::{Entry, EntryKind};
+use tessera_rules::ledger::Entry;
 use tessera_rules::member::DayTotals;
 use tessera_rules::perk::PerkGift;
-use tessera_rules::time::{Day, Instant, add_days};
+use tessera_rules::time::{Day, add_days};
 
 use super::books::{Bad, Books, Member};
 use super::moved::Moved;
 use super::sales::{self, Sales};
-use super::{redemptions, tier};
+use super::{perks, redemptions, tier};
 use crate::store::verify::UseView;
 
 /// Checks the documents of a member and all that follows from them.
 pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry], told: &Sales<'_>) -> Result<(), Bad> {
     person(member)?;
     let mut moved = Moved::of(entries);
-    let sums = sales::check(member, books, entries, told, &mut moved)?;
+    let mut sums = sales::check(member, books, entries, told, &mut moved)?;
+    if let Some(days) = &mut sums.days {
+        for row in books.merged_days(member) {
+            let added = DayTotals { points: row.points, spend: row.spend, visits: row.visits, given: row.given };
+            let of_day = days.entry(row.day).or_default();
+            *of_day = of_day.plus(added).map_err(|_| member.wrong("the sums of a day are out of range"))?;
+        }
+        // When a merge is undone, the days that only the other account bought on stay as days of nothing.
+        for (_, row) in
+            member.days.iter().filter(|(_, row)| (row.points, row.spend, row.visits, row.given) == (0, 0, 0, 0))
+        {
+            days.entry(row.day).or_default();
+        }
+    }
     redemptions::check(member, books, entries, told, &mut moved)?;
-    member.same("purchases", member.standing.purchases, sums.purchases)?;
+    let elsewhere: i64 = books.merged(member).map(|merged| merged.purchases).sum();
+    member.same("purchases", member.standing.purchases, sums.purchases + elsewhere)?;
+    ties(member, books)?;
     member.same("carry", i128::from(member.standing.carry), sums.carry)?;
     if !(0..MICRO).contains(&member.standing.carry) {
         return Err(member.wrong("carry is not a fraction of a point"));
@@ -34,10 +49,29 @@ pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry], told:
     }
     tier::window(member, books, sums.days.as_ref())?;
     tier::check(member, books)?;
-    perks(member, entries)?;
+    perks::check(member, entries)?;
     entitlements(member, books)?;
     boost(member, books)?;
     notices(member, books)
+}
+
+/// When the clock next changes the member.
+pub(super) fn due(member: &Member<'_>) -> Result<(), Bad> {
+    let (standing, clock) = (member.standing, &member.standing.clock);
+    let placed = standing.placement.as_ref().map(|placement| placement.until);
+    let due = [clock.lots_due_at, clock.holds_due_at, clock.idle_due_at, standing.tier_due_at, placed];
+    member.same("due_at", standing.due_at, due.into_iter().flatten().min())
+}
+
+/// When the member last bought, and the household that keeps its points with him.
+fn ties(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
+    let (standing, bought) = (member.standing, member.purchases.iter().map(|(_, row)| row.occurred_at).max());
+    // Who was merged into him may have bought later.
+    if standing.clock.purchased_at < bought {
+        return Err(member.wrong("purchased_at is before a purchase"));
+    }
+    let household = standing.ties.as_ref().map_or(0, |ties| i64::from(ties.household));
+    member.same("household", household, books.household(member))
 }
 
 /// What the standing repeats of the member.
@@ -53,7 +87,9 @@ fn qualifying_days(member: &Member<'_>, books: &Books, days: &BTreeMap<Day, DayT
         if days.get(&row.day) != Some(&stored) {
             return Err(member.bad("qualifying_day", row.day, "it is not the sum of the day's purchases"));
         }
-        if !books.any(|programme| programme.earning.cap_per_day.is_none_or(|cap| row.given <= cap.get())) {
+        // Two that became one may each have reached the cap.
+        let alone = books.merged(member).next().is_none();
+        if alone && !books.any(|programme| programme.earning.cap_per_day.is_none_or(|cap| row.given <= cap.get())) {
             return Err(member.bad("qualifying_day", row.day, "more was given than the programme gives a day"));
         }
     }
@@ -63,35 +99,6 @@ fn qualifying_days(member: &Member<'_>, books: &Books, days: &BTreeMap<Day, DayT
         return Err(member.bad("qualifying_day", missing, "is missing"));
     }
     Ok(())
-}
-
-/// Grants and the points they gave. One grant an occasion is the table's key; read in its order, two
-/// of one occasion would stand side by side.
-fn perks(member: &Member<'_>, entries: &[Entry]) -> Result<(), Bad> {
-    let mut given: BTreeMap<(&str, Instant), i64> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Perk) {
-        *given.entry((entry.reason.as_deref().unwrap_or_default(), entry.recorded_at)).or_default() +=
-            entry.points.get();
-    }
-    for (i, (_, row)) in member.grants.iter().enumerate() {
-        let bad = |what: &str| member.bad("perk_grant", format_args!("{} {}", row.perk, row.occasion), what);
-        if i > 0 && (&member.grants[i - 1].1.perk, member.grants[i - 1].1.occasion) == (&row.perk, row.occasion) {
-            return Err(bad("it was granted twice for one occasion"));
-        }
-        if let PerkGift::Points { points } = gift(&row.gift).ok_or_else(|| bad("its gift cannot be read"))?
-            && given.remove(&(row.perk.as_str(), row.granted_at)) != Some(points.get())
-        {
-            return Err(bad("its entries do not give its points"));
-        }
-    }
-    match given.into_keys().next() {
-        Some((perk, _)) => Err(member.bad("perk_grant", perk, "points were given without a grant")),
-        None => Ok(()),
-    }
-}
-
-fn gift(gift: &serde_json::Value) -> Option<PerkGift> {
-    serde::Deserialize::deserialize(gift).ok()
 }
 
 /// Uses of entitlements: numbered within the year, never more than some version of the programme
@@ -136,8 +143,13 @@ fn entitlements(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
 
 /// The end of the last multiplier that a perk granted or the member chose a day for.
 fn boost(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
-    let granted = member.grants.iter().filter(|(_, row)| matches!(gift(&row.gift), Some(PerkGift::Multiplier { .. })));
+    let granted =
+        member.grants.iter().filter(|(_, row)| matches!(perks::gift(&row.gift), Some(PerkGift::Multiplier { .. })));
     let granted = granted.map(|(_, row)| row.window_until).max();
+    // It may come from a member that was merged.
+    if books.merged(member).next().is_some() && member.standing.boost_until >= granted {
+        return Ok(());
+    }
     let chosen = member.uses.iter().filter_map(|(_, row)| row.day).max();
     let Some(chosen) = chosen else { return member.same("boost_until", member.standing.boost_until, granted) };
     let until = |programme: &tessera_rules::Programme| {

@@ -1,7 +1,7 @@
 //! Inactivity: from when it is counted, and what it ends (PROGRAMME.md §5).
 
 use tessera_rules::expiry::{Activity, idle_until};
-use tessera_rules::ledger::Entry;
+use tessera_rules::ledger::{Entry, EntryKind};
 use tessera_rules::time::Instant;
 
 use super::books::{Bad, Books, Member};
@@ -37,6 +37,9 @@ impl Active {
         if books.redates() {
             perhaps.extend(member.tier_changes.iter().map(|(_, row)| row.at));
         }
+        // What moved along a link is an activity where the points are kept.
+        let transfers = member.entries.iter().filter(|(_, entry)| entry.kind == EntryKind::Transfer.as_str());
+        perhaps.extend(transfers.map(|(_, entry)| entry.recorded_at));
         since.sort_unstable();
         let mut latest = member.standing.enrolled_at;
         for (_, at) in &mut since {
@@ -68,15 +71,19 @@ impl Active {
     /// Compares the standing with the member's activities, and with the open lots: the fewest months
     /// after which one of them lapses.
     pub(super) fn check(&self, member: &Member<'_>, books: &Books, months: Option<u32>) -> Result<(), Bad> {
-        let idle = &member.standing.idle;
+        let clock = &member.standing.clock;
         let active_at = self.after(self.since.len());
-        if !self.perhaps.iter().any(|at| *at > active_at && *at == idle.active_at) {
-            member.same("idle.active_at", idle.active_at, active_at)?;
+        if !self.perhaps.iter().any(|at| *at > active_at && *at == clock.active_at) {
+            member.same("active_at", clock.active_at, active_at)?;
         }
-        member.same("idle.months", idle.months, months.map(u32::cast_signed))?;
+        member.same("idle_months", clock.idle_months, months.map(u32::cast_signed))?;
         let due = |programme: &tessera_rules::Programme| {
-            idle.due_at == months.map(|months| idle_until(programme.time_zone, idle.active_at, months))
+            clock.idle_due_at == months.map(|months| idle_until(programme.time_zone, clock.active_at, months))
         };
-        if books.any(due) { Ok(()) } else { Err(member.wrong("idle.due_at is not when the first points lapse by it")) }
+        if books.any(due) {
+            Ok(())
+        } else {
+            Err(member.wrong("idle_due_at is not when the first points lapse by inactivity"))
+        }
     }
 }

@@ -4,8 +4,9 @@
 use tessera_rules::Programme;
 use tessera_rules::amount::Points;
 use tessera_rules::expiry::Expiry;
+use tessera_rules::id::MemberId;
 use tessera_rules::ledger::{Account, Entry, EntryKind};
-use tessera_rules::lot::{Lapse, Lot};
+use tessera_rules::lot::{Lapse, Lot, LotKey};
 use tessera_rules::tier::LotsOnChange;
 use tessera_rules::time::{Instant, add_days};
 
@@ -27,7 +28,9 @@ pub(super) fn opened(
     }
     let sale = sales.get(&entry.document.unwrap_or_default()).filter(|_| entry.kind == EntryKind::Accrual);
     let pending = entry.to == Account::Pending;
-    let available_from = available_from(books, sale, entry).is_none_or(|right| right == row.available_from);
+    // What came from another member is as old as it was there, and lapses as it did there.
+    let came = entry.kind == EntryKind::Transfer;
+    let available_from = came || available_from(books, sale, entry).is_none_or(|right| right == row.available_from);
     if !available_from || pending != (row.available_from > entry.recorded_at) {
         return Err(bad("its times are not those of the entry that opened it"));
     }
@@ -46,6 +49,7 @@ pub(super) fn opened(
         lapsed: Points::ZERO,
         pending,
         origin: row.origin,
+        parent: row.parent_member.zip(row.parent_lot).map(|(of, lot)| LotKey { member: MemberId::new(of), lot }),
         occurred_at: row.occurred_at,
         available_from: row.available_from,
         expires_at: row.expires_at,
@@ -70,6 +74,16 @@ fn available_from(books: &Books, sale: Option<&Sale<'_>>, entry: &Entry) -> Opti
 
 /// Points that are given back keep the day they were earned on, and point to the lot that had lapsed.
 fn origin(member: &Member<'_>, entry: &Entry, row: &LotView) -> Result<(), &'static str> {
+    if entry.kind == EntryKind::Transfer {
+        let of = row.origin.and_then(|origin| member.lots.iter().map(|(_, lot)| lot).find(|lot| lot.number == origin));
+        return match (row.origin, of) {
+            (Some(_), None) => Err("its origin does not exist"),
+            (Some(_), Some(lot)) if lot.origin.is_some() || lot.occurred_at != row.occurred_at => {
+                Err("it does not stand for the lot of its origin")
+            }
+            _ => Ok(()),
+        };
+    }
     if entry.kind != EntryKind::GiveBack {
         return match row.origin {
             Some(_) => Err("its points are new, but it has an origin"),
@@ -93,6 +107,7 @@ fn origin(member: &Member<'_>, entry: &Entry, row: &LotView) -> Result<(), &'sta
 /// Whether a lot lapses as the rules say.
 fn lapses(member: &Member<'_>, books: &Books, sale: Option<&Sale<'_>>, entry: &Entry, lot: &Lot) -> bool {
     match entry.kind {
+        EntryKind::Transfer => true,
         EntryKind::Perk => member.grants.iter().any(|(_, grant)| {
             let granted = Some(&grant.perk) == entry.reason.as_ref() && grant.granted_at == entry.recorded_at;
             granted && lot.lapse == Lapse::Fixed && lot.expires_at == Some(grant.window_until)

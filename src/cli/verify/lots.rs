@@ -81,14 +81,14 @@ pub(super) fn check(
 /// Whether an entry opens a lot: a credit does, unless it gives points back to the lots they came from.
 fn opens_lot(entry: &Entry, bites: &Bites) -> bool {
     matches!(entry.to, Account::Pending | Account::Available)
-        && matches!(entry.from, Account::Issued | Account::Adjusted | Account::Redeemed)
+        && matches!(entry.from, Account::Issued | Account::Adjusted | Account::Redeemed | Account::Transferred)
         && bites.is_empty()
 }
 
 /// What an entry does to the lots it moves: by how many times its bite a lot's `remaining`, `held` and
 /// `lapsed` change. `None` for an entry that moves none.
 fn effect(entry: &Entry) -> Option<[i64; 3]> {
-    use Account::{Available, Expired, Held, Pending, Redeemed};
+    use Account::{Available, Expired, Held, Pending, Redeemed, Transferred};
     Some(match (entry.from, entry.to) {
         (Pending, Available) => [0, 0, 0],
         (Pending | Available, Held) => [-1, 1, 0],
@@ -97,7 +97,7 @@ fn effect(entry: &Entry) -> Option<[i64; 3]> {
         (Held, Available) => [1, -1, 0],
         (Held, Expired) => [0, -1, 1],
         (Held, _) => [0, -1, 0],
-        (Redeemed, Available) => [1, 0, 0],
+        (Redeemed | Transferred, Pending | Available) => [1, 0, 0],
         _ => return None,
     })
 }
@@ -150,6 +150,9 @@ impl Replay<'_, '_> {
                 bad("it gives points back to a lot that had lapsed")
             }
             (EntryKind::Return, _) => self.claws(entry, bites),
+            (EntryKind::Transfer, _) if !self.alive(entry, bites, true) => bad("it moves points that had lapsed"),
+            // What goes home is what came from there, whatever the order.
+            (EntryKind::Transfer, _) if entry.reason.as_deref() != Some("transfer") => Ok(()),
             (EntryKind::Expiry, _) => Ok(()),
             (_, Account::Available) => self.consumes(entry, bites),
             _ => Ok(()),
@@ -287,7 +290,7 @@ impl Replay<'_, '_> {
         member.same("held", i128::from(standing.held), sum(|lot| lot.held))?;
         member.same("lots", standing.lots, member.lots.len() as i64)?;
         let open = || self.lots.values().filter(|lot| lot.remaining.is_positive());
-        member.same("lots_due_at", standing.lots_due_at, open().filter_map(Lot::due_at).min())?;
+        member.same("lots_due_at", standing.clock.lots_due_at, open().filter_map(Lot::due_at).min())?;
         let months = open().filter_map(|lot| match lot.lapse {
             Lapse::Idle { months } => Some(months),
             Lapse::Dated | Lapse::Fixed => None,

@@ -13,6 +13,7 @@ mod idle;
 mod life;
 mod lots;
 mod moved;
+mod perks;
 mod redemptions;
 mod sales;
 mod tier;

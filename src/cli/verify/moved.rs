@@ -24,7 +24,8 @@ pub(super) struct Sum {
 /// The sums that no document has asked for yet.
 pub(super) struct Moved(HashMap<(EntryKind, Uuid), Sum>);
 
-/// Kinds of entries that belong to a document which has a row. An adjustment's has none.
+/// Kinds of entries that belong to a document which is compared with them here; adjustments are compared as a
+/// whole ([`crate::store::adjustment::astray`]).
 fn has_document(entry: &Entry) -> bool {
     match entry.kind {
         EntryKind::Accrual
@@ -34,7 +35,11 @@ fn has_document(entry: &Entry) -> bool {
         | EntryKind::Return
         | EntryKind::GiveBack => true,
         EntryKind::Expiry => entry.from == Account::Held,
-        EntryKind::Perk | EntryKind::Adjustment | EntryKind::Activation | EntryKind::DebtPayment => false,
+        EntryKind::Perk
+        | EntryKind::Adjustment
+        | EntryKind::Activation
+        | EntryKind::DebtPayment
+        | EntryKind::Transfer => false,
     }
 }
 
@@ -43,14 +48,21 @@ fn has_document(entry: &Entry) -> bool {
 pub(super) fn documents(member: &Member<'_>, entries: &[Entry], sales: &Sales<'_>) -> Result<(), Bad> {
     let redeemed = |id: &Uuid| member.redemptions.binary_search_by_key(id, |(_, row)| row.id).is_ok();
     let returned = |id: &Uuid| member.returns.binary_search_by_key(id, |(_, row)| row.id).is_ok();
+    // Points that came from another member pay a debt for the document that moved them.
+    let came = |entry: &Entry| {
+        let before = usize::try_from(entry.number - 1).ok().and_then(|number| entries.get(..number));
+        let same = |other: &&Entry| other.document == entry.document && other.kind == EntryKind::Transfer;
+        before.is_some_and(|before| before.iter().rev().find(same).is_some())
+    };
     let known = |entry: &Entry| {
         let Some(id) = &entry.document else { return !has_document(entry) };
         match entry.kind {
             EntryKind::Accrual => sales.contains_key(id),
             EntryKind::Redemption | EntryKind::Hold | EntryKind::Release | EntryKind::Expiry => redeemed(id),
             EntryKind::Return => returned(id),
-            EntryKind::GiveBack | EntryKind::DebtPayment => redeemed(id) || returned(id),
-            EntryKind::Perk | EntryKind::Adjustment | EntryKind::Activation => true,
+            EntryKind::GiveBack => redeemed(id) || returned(id),
+            EntryKind::DebtPayment => redeemed(id) || returned(id) || came(entry),
+            EntryKind::Perk | EntryKind::Adjustment | EntryKind::Activation | EntryKind::Transfer => true,
         }
     };
     if let Some(entry) = entries.iter().find(|entry| !known(entry)) {

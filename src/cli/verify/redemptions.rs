@@ -71,7 +71,7 @@ pub(super) fn check(
         return Err(member.wrong("a redemption holds points of a lot that has none held"));
     }
     let due = member.redemptions.iter().filter_map(|(_, row)| row.held_until).min();
-    member.same("holds_due_at", member.standing.holds_due_at, due)
+    member.same("holds_due_at", member.standing.clock.holds_due_at, due)
 }
 
 /// Every redemption that a purchase names is there.
@@ -116,6 +116,13 @@ fn spent(
     let bad = |what: &str| Err(member.bad("redemption", row.id, what));
     let (hold, capture) = (moved.take(EntryKind::Hold, row.id), moved.take(EntryKind::Redemption, row.id));
     let (released, lapsed) = (moved.take(EntryKind::Release, row.id), moved.take(EntryKind::Expiry, row.id));
+    let nothing = [&hold, &capture, &released, &lapsed].iter().all(|sum| sum.entry.is_none());
+    if row.perk.is_some() {
+        // What a perk gave moves no points; whether it gave it is looked at with the grants.
+        let fits = (status == RedemptionStatus::Held) == row.held_until.is_some();
+        let free = nothing && fits && row.points == 0 && row.entry.is_none();
+        return if free { Ok(0) } else { bad("it was given for nothing, and points moved") };
+    }
     let first: &Sum = if hold.entry.is_some() { &hold } else { &capture };
     let last: &Sum = if capture.entry.is_some() { &capture } else { &hold };
     if last.points != row.points || first.recorded_at != Some(row.recorded_at) || row.entry != last.entry {
@@ -178,6 +185,7 @@ fn offered(member: &Member<'_>, books: &Books, row: &RedemptionView, asked: i64)
         (whole * i128::from(row.points)).checked_div_euclid(i128::from(asked))
     };
     let fits = |programme: &Programme| match &row.reward {
+        Some(code) if row.perk.is_some() => programme.reward(code).is_some(),
         Some(code) => programme.reward(code).is_some_and(|reward| reward.points.get() == row.points),
         None => programme.redemption.as_ref().is_some_and(|offer| worth(offer) == row.worth.map(i128::from)),
     };

@@ -182,6 +182,7 @@ fn goods(
     let out_of_range = |OutOfRange| member.bad("purchase", purchase.id, "what remains of it is out of range");
     let mut sold = Sold {
         occurred_at: purchase.occurred_at,
+        recorded_at: purchase.recorded_at,
         points: Points::new(purchase.points).map_err(out_of_range)?,
         micropoints: purchase.micropoints,
         explanation: whole.explanation,
@@ -206,7 +207,7 @@ fn goods(
         }
         let left = sold.remainder().map_err(out_of_range)?;
         let right = Taken::right(member, entries, &sold, &was, &left, (purchase, group));
-        if !right.fits(&Taken::of(&sold)) {
+        if !right.fits(&Taken::of(&sold), member.was_linked()) {
             let last = group.last().map_or(purchase.id, |row| row.id);
             return Err(member.bad(
                 "purchase_return",
@@ -305,7 +306,12 @@ impl Taken {
         Self { clawed: (was.clawed.0 + least, was.clawed.0 + most), micropoints, given_back }
     }
 
-    fn fits(&self, stored: &Self) -> bool {
+    /// Whether what is stored is right. What lapsed where another keeps the points is not among the
+    /// member's own rows: then less may have been clawed.
+    fn fits(&self, stored: &Self, linked: bool) -> bool {
+        if linked {
+            return stored.clawed.0 <= self.clawed.1 && stored.given_back == self.given_back;
+        }
         (self.clawed.0..=self.clawed.1).contains(&stored.clawed.0)
             && (self.micropoints, self.given_back) == (stored.micropoints, stored.given_back)
     }

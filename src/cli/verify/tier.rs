@@ -81,6 +81,7 @@ fn change(books: &Books, programme: &Programme, row: &TierChangeView, held: &str
         TierCause::Purchase => to == measured && to > from,
         TierCause::Review => to == landing.max(programme.tier_floor(from)) && measured.max(to) < from,
         TierCause::Placement | TierCause::PlacementEnd => true,
+        TierCause::Merge => to > from && to >= measured,
     };
     if !right {
         return Err("it does not lead to the tier of its measure");
@@ -89,7 +90,7 @@ fn change(books: &Books, programme: &Programme, row: &TierChangeView, held: &str
         return Err("a placement has a reason, and nothing else has");
     }
     let in_time = match cause {
-        TierCause::Purchase | TierCause::Placement => row.at == row.recorded_at,
+        TierCause::Purchase | TierCause::Placement | TierCause::Merge => row.at == row.recorded_at,
         TierCause::Review => row.at <= row.recorded_at && books.any(|book| is_midnight(book.time_zone, row.at)),
         TierCause::PlacementEnd => row.at <= row.recorded_at,
     };
@@ -175,7 +176,8 @@ fn reached(member: &Member<'_>, programme: &Programme) -> Result<(), Bad> {
     };
     let stays = programme.tiers.validity != Validity::Measured
         || programme.tier_floor(held) == held
-        || !member.returns.is_empty();
+        || !member.returns.is_empty()
+        || member.was_linked();
     if right == held || right < held && stays || right > held && counted_ahead() {
         return Ok(());
     }

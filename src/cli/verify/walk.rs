@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sha2::{Digest, Sha256};
-use tessera_rules::id::MemberId;
+use tessera_rules::id::{AdjustmentId, MemberId};
 use tessera_rules::ledger::Account;
 use tessera_rules::redemption::RedemptionStatus;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::anchor::{Marks, Writer};
 use super::books::{Bad, Books, Member, Sums};
 use super::{chain, history, idle, lots, moved, sales};
 use crate::cli::output;
+use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
 use crate::store::verify::{self, Frame, History, Ledger, Range};
 
@@ -158,6 +159,12 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     if let Some((member, key)) = verify::key_without_document(conn)? {
         let number = format!("{} {key}", MemberId::new(member));
         return Ok(Err(Bad::overall("idempotency", Some(number), "its document does not exist")));
+    }
+    if let Some((table, member, what)) = verify::between_members(conn)? {
+        return Ok(Err(Bad::between(&table, member, what)));
+    }
+    if let Some(Astray { id, what }) = adjustment::astray(conn)? {
+        return Ok(Err(Bad::overall("adjustment", id.map(|id| AdjustmentId::new(id).to_string()), what)));
     }
     Ok(Ok(()))
 }
@@ -305,12 +312,13 @@ fn member(totals: &mut Totals, books: &Books, member: &Member<'_>) -> Result<(),
         *totals.redeemed.entry(reward.clone()).or_default() += 1;
     }
     let mark = totals.marks.remove(&member.id.uuid());
-    let (entries, sums) = chain::check(member, mark.as_ref())?;
+    let (entries, sums) = chain::check(member, books, mark.as_ref())?;
     totals.sums.add(&sums);
     let told = sales::read(member)?;
     moved::documents(member, &entries, &told)?;
     let active = idle::Active::of(member, books);
     let months = lots::check(member, books, &entries, &told, &active)?;
     history::check(member, books, &entries, &told)?;
-    active.check(member, books, months)
+    active.check(member, books, months)?;
+    history::due(member)
 }

@@ -2,6 +2,7 @@
 //! too short, rounded expiries, birthdays and windows that cross New Year.
 
 use tessera_rules::expiry::Expiry;
+use tessera_rules::occasion::Facts;
 use tessera_rules::perk::{Occasion, OccasionKind, Perk, PerkGift, PerkWindow};
 use tessera_rules::tier::{FIRST_DAY, LAST_DAY, Span, Validity, Window};
 use tessera_rules::time::{BirthDate, LeapDay, MonthDay, Period, Weekday, add_days, add_months, to_micros};
@@ -210,6 +211,11 @@ fn birth(text: &str) -> BirthDate {
     text.parse().expect("a birth date")
 }
 
+/// What is known of a base member who enrolled in 2000.
+fn born(text: &str) -> Facts<'static> {
+    Facts { born: Some(birth(text)), enrolled: day("2000-01-01"), purchased: None, tier: "base", reached: None }
+}
+
 #[test]
 fn a_leap_day_is_kept_in_common_years() {
     let leap = birth("--02-29");
@@ -217,7 +223,7 @@ fn a_leap_day_is_kept_in_common_years() {
     assert_eq!(leap.kept_in(2025, LeapDay::February28), Some(day("2025-02-28")));
     assert_eq!(leap.kept_in(2025, LeapDay::March1), Some(day("2025-03-01")));
     assert_eq!(leap.kept_in(2100, LeapDay::March1), Some(day("2100-03-01")));
-    let today = |today, perk: &Perk| perk.occasion_on(day(today), leap, "base").map(|occasion| occasion.year);
+    let today = |today, perk: &Perk| perk.occasion_on(day(today), &born("--02-29")).map(|occasion| occasion.number);
     assert_eq!(today("2025-02-28", &perk(0, 0, LeapDay::February28)), Some(2025));
     assert_eq!(today("2025-03-01", &perk(0, 0, LeapDay::February28)), None);
     assert_eq!(today("2025-03-01", &perk(0, 0, LeapDay::March1)), Some(2025));
@@ -234,16 +240,16 @@ fn an_occasion_keeps_its_year_across_new_year() {
         ("--12-30", "2025-01-07", None),
         ("1990-12-30", "2025-12-23", Some((2025, "2025-12-23", "2026-01-06"))),
     ];
-    for (born, today, expected) in known {
-        let found = perk(7, 7, LeapDay::March1).occasion_on(day(today), birth(born), "base");
-        let expected = expected.map(|(year, from, to)| Occasion { year, from: day(from), to: day(to) });
-        assert_eq!(found, expected, "{born} {today}");
+    for (birthday, today, expected) in known {
+        let found = perk(7, 7, LeapDay::March1).occasion_on(day(today), &born(birthday));
+        let expected = expected.map(|(number, from, to)| Occasion { number, from: day(from), to: day(to) });
+        assert_eq!(found, expected, "{birthday} {today}");
     }
 }
 
 #[test]
 fn an_occasion_ends_at_the_midnight_after_its_last_day() {
-    let occasion = Occasion { year: 2025, from: day("2025-12-30"), to: day("2026-01-01") };
+    let occasion = Occasion { number: 2025, from: day("2025-12-30"), to: day("2026-01-01") };
     let (from, until) = occasion.instants(zone("Asia/Shanghai"));
     assert_eq!((from, until), (at("2025-12-29T16:00:00Z"), at("2026-01-01T16:00:00Z")));
 }

@@ -4,6 +4,7 @@ use tessera_rules::Programme;
 use tessera_rules::amount::{MAX_MAGNITUDE, Points, Rate};
 use tessera_rules::entitlement::{Entitlement, EntitlementKind};
 use tessera_rules::expiry::Expiry;
+use tessera_rules::occasion::tier_number;
 use tessera_rules::perk::{OccasionKind, Perk, PerkGift, PerkWindow};
 use tessera_rules::programme::{EarningRule, MoneyOff, is_code};
 use tessera_rules::promotion::PromotionEffect;
@@ -110,6 +111,39 @@ const BREAKS: [(Break, &str); 37] = [
     ),
 ];
 
+/// What perks are for and what they give.
+const PERK_BREAKS: [(Break, &str); 7] = [
+    (|p| p.perks[0].grant = PerkGift::Reward { reward: "moon".into() }, "/perks/0/grant/reward unknown_reward"),
+    (|p| p.perks[0].occasion = OccasionKind::Welcome, "/perks/0/windows/0/before_days not_foreseen"),
+    (|p| p.perks[0].occasion = OccasionKind::TierReached, "/perks/0/windows/0/before_days not_foreseen"),
+    (|p| lapse(p, 60, 1), "/perks/0/windows/0/before_days not_foreseen"),
+    (|p| lapse(p, 0, 0), "/perks/0/occasion/lapse/days out_of_range"),
+    (|p| lapse(p, 3_651, 0), "/perks/0/occasion/lapse/days out_of_range"),
+    (
+        |p| {
+            p.perks[0].occasion = OccasionKind::TierReached;
+            p.perks[0].windows[0].before_days = 0;
+            let (one, other) = alike();
+            (p.tiers.levels[0].code, p.tiers.levels[1].code) = (one, other);
+        },
+        "/perks/0/occasion tiers_alike",
+    ),
+];
+
+fn lapse(programme: &mut Programme, days: u32, before_days: u32) {
+    programme.perks[0].occasion = OccasionKind::Lapse { days };
+    programme.perks[0].windows[0].before_days = before_days;
+}
+
+/// Two codes with one number: there are two thousand million numbers, so that some fifty thousand codes
+/// are enough to look among.
+fn alike() -> (String, String) {
+    let mut seen = std::collections::HashMap::new();
+    let codes = (0..1_000_000).map(|i| format!("t{i}"));
+    let mut pairs = codes.filter_map(|code| seen.insert(tier_number(&code), code.clone()).map(|other| (other, code)));
+    pairs.next().expect("two codes with one number")
+}
+
 /// What the clock goes by.
 const CLOCK_BREAKS: [(Break, &str); 16] = [
     (|p| p.expiry = Expiry::Inactivity { months: 0 }, "/expiry/months out_of_range"),
@@ -151,7 +185,7 @@ fn found(programme: &Programme) -> Vec<String> {
 #[test]
 fn each_bound_is_checked() {
     assert_eq!(found(&whole()), Vec::<String>::new());
-    for (break_it, expected) in BREAKS.iter().chain(&CLOCK_BREAKS) {
+    for (break_it, expected) in BREAKS.iter().chain(&PERK_BREAKS).chain(&CLOCK_BREAKS) {
         let mut programme = whole();
         break_it(&mut programme);
         assert_eq!(found(&programme), [*expected]);

@@ -71,6 +71,7 @@ fn a_lot_is_spendable_from_its_first_instant_and_before_its_last() {
         lapsed: Points::ZERO,
         pending: false,
         origin: None,
+        parent: None,
         occurred_at: at("2025-03-01T00:00:00Z"),
         available_from: at("2025-03-02T00:00:00Z"),
         expires_at: Some(at("2025-04-01T00:00:00Z")),

@@ -57,6 +57,20 @@ fn back(desk: &mut Desk, purchase: PurchaseId, goods: ReturnedGoods) -> ReturnOu
     desk.take_back(purchase, goods).expect("the return is taken")
 }
 
+#[test]
+fn goods_of_another_store_come_back_unless_the_programme_says_otherwise() {
+    let mut desk = Desk::new(plain());
+    let id = buy(&mut desk, vec![line(1_000), line(500)], None);
+    let one = || part(1, ReturnPart::Rest);
+    desk.programme.returns.other_stores = false;
+    let before = desk.standing().clone();
+    assert_eq!(desk.take_back_at(id, one(), true).err(), Some(Refusal::SoldElsewhere));
+    assert_eq!(desk.standing(), &before, "nothing has changed");
+    desk.take_back_at(id, one(), false).expect("the store that sold it takes it back");
+    desk.programme = plain();
+    assert_eq!(desk.take_back_at(id, ReturnedGoods::All, true).expect("any store does").record.clawed, points(5));
+}
+
 fn shown(desk: &Desk) -> (i64, i64, i64) {
     let balance = Balance::from(desk.standing());
     (balance.pending.get(), balance.available.get(), balance.debt.get())

@@ -1,7 +1,7 @@
 //! What every test needs: a plain programme to change, and a desk where commands are decided and
 //! applied one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tessera_rules::amount::{Minor, Money, Multiplier, Points, Quantity, Rate};
 use tessera_rules::command::{
@@ -11,7 +11,7 @@ use tessera_rules::decision::{Effect, PurchaseOutcome, RedemptionOutcome, Return
 use tessera_rules::expiry::{Activity, Expiry};
 use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId};
 use tessera_rules::ledger::{Account, Entry};
-use tessera_rules::lot::Lot;
+use tessera_rules::lot::{Lot, LotKey};
 use tessera_rules::notice::Notices;
 use tessera_rules::programme::{Earning, Returns, Tiers};
 use tessera_rules::promotion::{Combine, Promotion, PromotionEffect, Schedule};
@@ -63,8 +63,11 @@ pub(crate) fn programme() -> Programme {
         },
         expiry: Expiry::Never,
         activities: vec![Activity::Earning, Activity::Redeeming],
+        adjustments: Default::default(),
         returns: Returns::default(),
         redemption: None,
+        transfers: None,
+        pools: None,
         tiers: Tiers::default(),
         notices: Notices::default(),
         promotions: Vec::new(),
@@ -150,8 +153,8 @@ impl Desk {
         let context = self.context();
         assert_eq!(tessera_rules::decide(&self.programme, &loaded, self.member, command, &context), decided);
         let decision = decided?;
-        self.state.apply(self.member, &decision.effects).expect("what was decided can be applied");
-        loaded.apply(self.member, &decision.effects).expect("what was decided can be applied");
+        self.state.enact(self.member, &decision).expect("what was decided can be applied");
+        loaded.enact(self.member, &decision).expect("what was decided can be applied");
         assert_eq!(loaded.members[&self.member].standing, *self.standing());
         self.effects.extend(decision.effects);
         Ok(decision.outcome)
@@ -159,15 +162,20 @@ impl Desk {
 
     fn loaded(&self, command: &Command) -> State {
         let mut state = self.state.clone();
+        let kept_elsewhere: BTreeSet<LotKey> =
+            state.members.values().flat_map(|member| member.lots.values()).filter_map(|lot| lot.parent).collect();
         let member = state.members.get_mut(&self.member).expect("the member");
         let now = self.now.max(member.standing.recorded_at);
         let mut named = Vec::new();
+        // What grants were redeemed for is loaded with them.
+        let granted = |redemption: &Redemption| redemption.grant.is_some() && matches!(command, Command::Redeem(_));
         let mut sale = None;
         let mut holds = member.standing.holds_due_at.is_some_and(|due| due <= now);
         match command {
             Command::Capture(capture) => named.push(capture.redemption),
             Command::Void(redemption) => named.push(*redemption),
             Command::Return(goods) => sale = Some(goods.purchase),
+            Command::Move(moving) => sale = Some(moving.purchase),
             Command::Redeem(redeem) => holds |= redeem.mode == RedeemMode::Hold,
             _ => {}
         }
@@ -175,7 +183,7 @@ impl Desk {
         member.sales.retain(|id, _| Some(*id) == sale);
         named.extend(member.sales.values().filter_map(|sold| sold.redemption));
         let held = |redemption: &Redemption| holds && redemption.status == RedemptionStatus::Held;
-        member.redemptions.retain(|id, redemption| named.contains(id) || held(redemption));
+        member.redemptions.retain(|id, redemption| named.contains(id) || held(redemption) || granted(redemption));
         let plain = matches!(command, Command::Purchase(purchase) if purchase.redeem.is_none());
         let due = member.standing.due_at().is_some_and(|due| due <= now);
         let own = |lot: &Lot| member.sales.values().any(|sold| sold.lots.contains(&lot.origin.unwrap_or(lot.number)));
@@ -183,7 +191,9 @@ impl Desk {
         if plain && !due && self.programme.tiers.lots_on_change == LotsOnChange::Keep {
             member.lots.clear();
         } else {
-            let kept = |lot: &Lot| lot.remaining.is_positive() || own(lot) || bitten(lot);
+            // A lot whose points another keeps is loaded with the other's.
+            let parent = |lot: &Lot| kept_elsewhere.contains(&LotKey { member: self.member, lot: lot.number });
+            let kept = |lot: &Lot| lot.remaining.is_positive() || own(lot) || bitten(lot) || parent(lot);
             member.lots = member.lots.iter().filter(|(_, lot)| kept(lot)).map(|(n, lot)| (*n, *lot)).collect();
         }
         state
@@ -232,17 +242,33 @@ impl Desk {
             _ => None,
         });
         let lots = outcome.lots.iter().map(|lot| lot.number).collect();
-        let sold = Sold::new(&record.expect("a purchase is on record"), outcome.explanation.clone(), lots);
+        let sold = Sold::new(
+            &record.expect("a purchase is on record"),
+            outcome.recorded_at,
+            outcome.explanation.clone(),
+            lots,
+        );
         self.member().sales.insert(outcome.id, sold);
         Ok(outcome)
     }
 
     /// Goods of a purchase come back.
     pub(crate) fn take_back(&mut self, purchase: PurchaseId, goods: ReturnedGoods) -> Result<ReturnOutcome, Refusal> {
+        self.take_back_at(purchase, goods, false)
+    }
+
+    /// As [`Desk::take_back`], at another store than the one that sold them where `elsewhere`.
+    pub(crate) fn take_back_at(
+        &mut self,
+        purchase: PurchaseId,
+        goods: ReturnedGoods,
+        elsewhere: bool,
+    ) -> Result<ReturnOutcome, Refusal> {
         let content = Return::content_of(purchase, &goods);
         let goods = Return {
             id: ReturnId::new(self.id()),
             purchase,
+            elsewhere,
             source: "s1".to_owned(),
             external_id: self.ids.to_string(),
             goods,

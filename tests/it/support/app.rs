@@ -10,7 +10,7 @@ use tessera::access::{self, NewStaff, StaffRole, otp};
 use tessera::app::{Database, Running};
 use tessera::clock::{Clock, new_uuid};
 use tessera::config::Settings;
-use tessera::engine::configure;
+use tessera::engine::{Engine, configure};
 use tessera::postgres::Durability;
 use tessera::store::db::Connection;
 use tessera::store::shop::{self, ShopRow};
@@ -191,6 +191,11 @@ impl App {
         let mut document = programme();
         change(&mut document);
         apply(&mut self.db.connect(), &document);
+    }
+
+    /// The write path of this process, for commands that no request can make.
+    pub(crate) fn engine(&self) -> &Engine {
+        self.running.as_ref().expect("the server runs").engine()
     }
 
     /// Stops the server before the test ends: its jobs would act on rows that a test has changed.

@@ -60,6 +60,16 @@ fn shape(seed: u64) -> impl FnOnce(&mut Value) {
             "expiry": {"policy": "after", "months": 1},
         }]]));
         programme["perks"][0]["windows"] = json!([{"before_days": 30, "after_days": 30}]);
+        let more = one_of(json!([
+            ["welcome", {"kind": "reward", "reward": "mug"}],
+            ["tier_reached", {"kind": "points", "points": 30}],
+            ["tier_reached", {"kind": "reward", "reward": "dinner"}],
+            [{"lapse": {"days": 20}}, {"kind": "multiplier", "multiplier": "3"}],
+            ["anniversary", {"kind": "reward", "reward": "coffee"}],
+        ]));
+        let windows = json!([{"after_days": 40}]);
+        let perk = json!({"code": "more", "name": "More", "occasion": more[0], "grant": more[1], "windows": windows});
+        programme["perks"].as_array_mut().expect("perks").push(perk);
     }
 }
 
@@ -103,9 +113,9 @@ fn act(app: &App, dice: &mut Dice, members: &[Member], sales: &mut Vec<String>, 
             till.post(&format!("/v1/till/purchases/{sale}/returns"), &body);
         }
         8 | 12 => {
-            let what =
-                [json!({"points": 1 + dice.below(90)}), json!({"reward_id": "coffee"}), json!({"reward_id": "mug"})];
-            let mut body = what[dice.below(3) as usize].clone();
+            let mut what = ["coffee", "mug", "dinner"].map(|reward| json!({"reward_id": reward})).to_vec();
+            what.push(json!({"points": 1 + dice.below(90)}));
+            let mut body = what[dice.below(4) as usize].clone();
             body["member_id"] = json!(member.id);
             body["mode"] = json!(["capture", "hold"][dice.below(2) as usize]);
             body["authorisation"] = json!({"pin": "135790"});

@@ -2,25 +2,68 @@
 
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tessera_rules::amount::Points;
+use tessera_rules::history::Shown;
 use tessera_rules::id::MemberId;
+use tessera_rules::time::to_micros;
 use utoipa::ToSchema;
 
 use super::{known, settled};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
-use crate::api::error::{Code, Problem};
-use crate::api::extract::Id;
+use crate::api::error::{Code, Problem, both};
+use crate::api::extract::{Id, Query};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
-use crate::api::views::{GivenNotice, LotView, MemberBalance, TierView};
+use crate::api::perks::GrantedPerk;
+use crate::api::views::{BalanceView, GivenNotice, LotView, MemberBalance, TierView};
 use crate::api::work::run;
-use crate::store::ledger::{self, PerkGrantView, TierChangeView};
+use crate::store::ledger::{self, TierChangeView};
+
+/// When.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct BalanceQuery {
+    /// An instant of the past, from the enrolment on; absent: now.
+    #[param(value_type = Option<String>, example = "2026-03-31T16:00:00Z")]
+    as_of: Option<DateTime<Utc>>,
+}
+
+/// A member's balance, now or then.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Balances {
+    /// Settled to now.
+    Now(MemberBalance),
+    /// As it was shown.
+    Then(BalanceThen),
+}
+
+/// What was shown of a member at an instant of the past.
+#[derive(Serialize, ToSchema)]
+struct BalanceThen {
+    #[serde(flatten)]
+    balance: BalanceView,
+    /// Everything earned until then.
+    #[schema(value_type = i64)]
+    lifetime_earned: Points,
+    /// Number of the last entry that counted; 0 for none.
+    entries: i64,
+    /// The instant.
+    as_of: DateTime<Utc>,
+}
 
 /// A member's balance
+///
+/// With `as_of`, what the member was shown at that instant: what the clock had brought about by then counts
+/// (points that had lapsed, though the entry was made later), and what was reported later does not (a
+/// purchase of an offline till), whenever it happened.
 #[utoipa::path(
-    responses((status = 200, description = "Settled to now.", body = MemberBalance)),
+    params(BalanceQuery),
+    responses((status = 200, description = "Settled to that instant.", body = Balances)),
     extensions(("x-problems" = json!(problems(&[Code::MemberUnknown, Code::NoProgramme]))))
 )]
 #[get("/members/{id}/balance")]
@@ -28,9 +71,21 @@ pub(super) async fn member_balance(
     services: web::Data<Services>,
     caller: Caller,
     id: Id<MemberId>,
+    query: Query<BalanceQuery>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
-    Ok(HttpResponse::Ok().json(MemberBalance::of(&settled(&services, id.0).await?)?))
+    let Some(as_of) = query.0.as_of.map(to_micros) else {
+        let now = MemberBalance::of(&settled(&services, id.0).await?)?;
+        return Ok(HttpResponse::Ok().json(Balances::Now(now)));
+    };
+    let shown = services.engine.shown(id.0, as_of).await?.map_err(|refusal| Problem::from(&refusal))?;
+    let shown = shown.ok_or_else(|| {
+        let detail = both("Expected an instant from the enrolment until now.", "应为入会之后且不晚于当前的时间。");
+        Problem::field(Code::InvalidQuery, "/as_of", "out_of_range", detail)
+    })?;
+    let Shown { balance, lifetime_earned, entries } = shown;
+    let then = BalanceThen { balance: balance.into(), lifetime_earned, entries, as_of };
+    Ok(HttpResponse::Ok().json(Balances::Then(then)))
 }
 
 /// A member's open lots
@@ -112,33 +167,6 @@ pub(super) async fn member_tier(
     Ok(HttpResponse::Ok().json(MemberTier { tier, history }))
 }
 
-/// A perk that was granted to a member.
-#[derive(Serialize, ToSchema)]
-struct GrantedPerk {
-    /// Code of the perk.
-    #[schema(example = "birthday")]
-    perk: String,
-    /// The occasion's year.
-    #[schema(example = 2026)]
-    occasion: i32,
-    /// When it was granted.
-    granted_at: DateTime<Utc>,
-    /// What was given.
-    #[schema(value_type = super::super::schemas::PerkGift)]
-    gift: serde_json::Value,
-    /// First instant of its window.
-    from: DateTime<Utc>,
-    /// First instant after its window.
-    until: DateTime<Utc>,
-}
-
-impl From<PerkGrantView> for GrantedPerk {
-    fn from(row: PerkGrantView) -> Self {
-        let PerkGrantView { perk, occasion, granted_at, gift, window_from, window_until } = row;
-        Self { perk, occasion, granted_at, gift, from: window_from, until: window_until }
-    }
-}
-
 /// A member's perks
 #[utoipa::path(
     responses((status = 200, description = "The latest hundred.", body = ListOf<GrantedPerk>)),
@@ -153,10 +181,10 @@ pub(super) async fn member_perks(
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
     let read = move |conn: &mut _| {
         known(conn, id.0)?;
-        Ok(ledger::perk_grants(conn, id.0)?)
+        Ok(GrantedPerk::of(conn, id.0)?)
     };
     let grants = run(&services, read).await?;
-    Ok(HttpResponse::Ok().json(ListOf::whole(grants.into_iter().map(GrantedPerk::from).collect())))
+    Ok(HttpResponse::Ok().json(ListOf::whole(grants)))
 }
 
 /// A member's notices

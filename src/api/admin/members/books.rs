@@ -1,5 +1,6 @@
 //! What is on record of a member: entries, purchases, redemptions.
 
+use actix_web::http::header::CONTENT_LANGUAGE;
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,9 @@ use super::known;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::document::{Purchases, document_id, documents};
-use crate::api::error::{Code, Problem};
-use crate::api::extract::{Id, Query};
+use crate::api::error::{Code, Language, Problem};
+use crate::api::explain::{Explained, For, explain};
+use crate::api::extract::{Id, Path, Query};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::{Cursor, Limit, ListOf, Page};
@@ -26,7 +28,7 @@ struct LedgerEntry {
     /// 1, 2, 3 … per member, without a gap.
     number: i64,
     /// `accrual`, `redemption`, `expiry`, `perk`, `adjustment`, `activation`, `debt_payment`, `hold`,
-    /// `release`, `return` or `give_back`.
+    /// `release`, `return`, `give_back` or `transfer`.
     #[schema(example = "accrual")]
     kind: String,
     /// The account the points left.
@@ -44,7 +46,7 @@ struct LedgerEntry {
     recorded_at: DateTime<Utc>,
     /// Who.
     actor: ActorView,
-    /// The purchase, return, redemption or adjustment it belongs to.
+    /// The purchase, return, redemption, adjustment or transfer it belongs to.
     #[schema(example = "pur_01kapm5q0tf3wavd1k9m2x8z7c")]
     document_id: Option<String>,
     /// The perk's code, or the reason of the adjustment or the return.
@@ -103,6 +105,43 @@ pub(super) async fn member_ledger(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
     entries(&services, id.0, page.0).await
+}
+
+/// An entry and why it was made.
+#[derive(Serialize, ToSchema)]
+struct ExplainedEntry {
+    #[serde(flatten)]
+    entry: LedgerEntry,
+    /// Why, in sentences of the reader's language (`Accept-Language`), from what is on record.
+    explanation: Vec<String>,
+}
+
+/// Which entry of whom.
+#[derive(Deserialize)]
+struct EntryPath {
+    id: MemberId,
+    number: i64,
+}
+
+/// One entry of a member, explained
+///
+/// What the member is told of it, and what staff noted.
+#[utoipa::path(
+    params(("number" = i64, Path, description = "The entry's number.")),
+    responses((status = 200, description = "The entry and why it was made.", body = ExplainedEntry)),
+    extensions(("x-problems" = json!(problems(&[Code::NoProgramme]))))
+)]
+#[get("/members/{id}/ledger/{number}")]
+pub(super) async fn member_entry(
+    services: web::Data<Services>,
+    caller: Caller,
+    language: Language,
+    Path(EntryPath { id, number }): Path<EntryPath>,
+) -> Result<HttpResponse, Problem> {
+    permit(&caller, Action::ReadLedger, &Resource::Member(id))?;
+    let Explained { entry, sentences } = explain(&services, id, number, language, For::Staff).await?;
+    let entry = ExplainedEntry { entry: entry.into(), explanation: sentences };
+    Ok(HttpResponse::Ok().insert_header((CONTENT_LANGUAGE, language.tag())).json(entry))
 }
 
 /// Whose entries.

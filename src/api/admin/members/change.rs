@@ -49,15 +49,21 @@ struct MemberPatch {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 64)]
     external_id: Option<Option<String>>,
-    /// `YYYY-MM-DD` or `--MM-DD`; only while there is none.
+    /// `YYYY-MM-DD` or `--MM-DD`. One that is known is changed with a `reason` alone, and gives no second
+    /// birthday perk within 330 days.
     #[schema(value_type = Option<String>, example = "1990-02-28")]
     birth_date: Option<BirthDate>,
+    /// Why, for the audit log, which is never erased: no personal data.
+    #[schema(min_length = 1, max_length = 200, example = "misread at the till")]
+    reason: Option<String>,
 }
 
-impl From<MemberPatch> for PersonChange {
-    fn from(patch: MemberPatch) -> Self {
-        let MemberPatch { name, phone, email, locale, external_id, birth_date } = patch;
-        Self { name, phone, email, locale: locale.map(Locale::tag), external_id, birth_date }
+impl TryFrom<MemberPatch> for PersonChange {
+    type Error = Problem;
+    fn try_from(patch: MemberPatch) -> Result<Self, Problem> {
+        let MemberPatch { name, phone, email, locale, external_id, birth_date, reason } = patch;
+        let reason = reason.map(|reason| contact::text("/reason", &reason, REASON_MAX)).transpose()?;
+        Ok(Self { name, phone, email, locale: locale.map(Locale::tag), external_id, birth_date, reason })
     }
 }
 
@@ -80,7 +86,7 @@ pub(super) async fn change_member(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ChangeMember, &Resource::Member(id.0))?;
     let by = By { actor: caller.actor(), at: services.clock.now() };
-    let row = person::change(&services, id.0, if_match, body.0.into(), by).await?;
+    let row = person::change(&services, id.0, if_match, body.0.try_into()?, by).await?;
     Ok(versioned(StatusCode::OK, row.version, &MemberView::from(row)))
 }
 

@@ -1,9 +1,10 @@
-//! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`], [`placement`]),
+//! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`], [`placement`], [`merging`]),
 //! and what they own ([`account`], [`books`]). Here staff see the whole person, unlike at the till.
 
 mod account;
 mod books;
 mod change;
+mod merging;
 mod placement;
 mod profile;
 
@@ -32,7 +33,10 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(account::member_perks)
         .service(account::member_notices)
         .service(placement::place_member)
+        .service(merging::merge_member)
+        .service(merging::unmerge_member)
         .service(books::member_ledger)
+        .service(books::member_entry)
         .service(books::find_ledger)
         .service(books::member_purchases)
         .service(books::member_redemptions);

@@ -19,11 +19,9 @@ use crate::api::error::{Code, Problem};
 use crate::api::extract::{Id, IdempotencyKey, Json, Reader};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
-use crate::api::submit::{self, Request, answer};
+use crate::api::submit::{self, answer};
 use crate::api::views::ProgressView;
-use crate::api::work::run_whole;
-use crate::engine::{Answer, Settled};
-use crate::store::audit::{self, Change};
+use crate::engine::{Answer, Audit, Settled, Submission, Time};
 
 /// A placement.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -94,39 +92,18 @@ pub(super) async fn place_member(
     let before = told(&settled(&services, member).await?);
     let (tier, until, reason) = (body.tier.clone(), body.until, body.reason.clone());
     let command = Command::PlaceTier(PlaceTier { tier, until, reason });
-    let (route, claimed) = ("POST /v1/admin/members/{id}/tier", key.0.clone());
-    let submission = Request { caller: &caller, key, route, member, reader };
-    let (shown, until) = (body.tier.clone(), body.until);
-    let show = move |outcome: &Outcome| show(outcome, &shown, until);
-    let placed = submit::submit(&services, submission, &(member, &body), command, show).await?;
-    if placed.status().is_success() {
-        let after = json!({ "tier": body.tier, "until": body.until, "reason": body.reason, "key": claimed });
-        note(&services, &caller, member, before, after).await?;
-    }
-    Ok(placed)
-}
-
-/// Writes the placement to the audit log, once for its key. The engine commits the placement itself,
-/// with its reason; who made it stands here, and a repetition after a failure between the two makes up
-/// for the line that is missing.
-async fn note(
-    services: &Services,
-    caller: &Caller,
-    member: MemberId,
-    before: Value,
-    after: Value,
-) -> Result<(), Problem> {
-    const ACTION: &str = "member.place_tier";
-    let (actor, at, object) = (caller.actor(), services.clock.now(), member.to_string());
-    run_whole(services, move |conn| {
-        let known = audit::list(conn, Some(&object), None, 100)?
-            .into_iter()
-            .any(|line| line.action == ACTION && line.after.is_some_and(|noted| noted["key"] == after["key"]));
-        if !known {
-            let change = Change { action: ACTION, object: &object, before: Some(before), after: Some(after) };
-            audit::record(conn, at, actor, change)?;
-        }
-        Ok(())
-    })
-    .await
+    let claim = submit::claim(&caller, key, "POST /v1/admin/members/{id}/tier", &(member, &body))?;
+    let after = json!({ "tier": body.tier, "until": body.until, "reason": body.reason });
+    let object = member.to_string();
+    let audit = Audit { action: "member.place_tier", object, before: Some(before), after: Some(after) };
+    let submission = Submission {
+        member,
+        command,
+        actor: caller.actor(),
+        time: Time::Live,
+        claim: Some(claim),
+        audit: Some(audit),
+        render: submit::render(Some(reader), move |outcome| show(outcome, &body.tier, body.until)),
+    };
+    submit::send(&services, submission).await
 }

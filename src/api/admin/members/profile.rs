@@ -17,12 +17,14 @@ use crate::api::contact;
 use crate::api::error::{Code, Problem, both};
 use crate::api::extract::{Id, Query};
 use crate::api::guard::permit;
+use crate::api::linked::LinkView;
 use crate::api::openapi::problems;
 use crate::api::page::{Cursor, Limit, ListOf};
 use crate::api::views::BalanceView;
 use crate::api::work::{run, versioned};
 use crate::engine::Settled;
 use crate::store::db::Connection;
+use crate::store::link;
 use crate::store::member::{self, Key, MemberRow};
 use tessera_rules::decision::Balance;
 
@@ -146,6 +148,13 @@ struct MemberInFull {
     member: MemberView,
     /// Where he stands.
     standing: StandingView,
+    /// With whom his points are kept, because both are one person or of one household; null: with himself.
+    link: Option<LinkView>,
+    /// How many others have joined the household pool that he is the head of.
+    household: i32,
+    /// The accounts that were merged into this one.
+    #[schema(value_type = Vec<String>)]
+    merged: Vec<MemberId>,
 }
 
 /// What a query means: the keys to match, and the name to begin with.
@@ -225,8 +234,16 @@ pub(super) async fn read_member(
     id: Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadMembers, &Resource::Member(id.0))?;
-    let row = run(&services, move |conn| known(conn, id.0)).await?;
-    let standing = StandingView::of(&settled(&services, id.0).await?);
-    let version = row.version;
-    Ok(versioned(StatusCode::OK, version, &MemberInFull { member: row.into(), standing }))
+    let read = move |conn: &mut _| Ok((known(conn, id.0)?, link::tied_to(conn, id.0, link::MERGED)?));
+    let (row, tied) = run(&services, read).await?;
+    let settled = settled(&services, id.0).await?;
+    let (version, now) = (row.version, &settled.member.standing);
+    let member = MemberInFull {
+        member: row.into(),
+        standing: StandingView::of(&settled),
+        link: now.link.map(LinkView::from),
+        household: now.household,
+        merged: tied.into_iter().map(|tied| MemberId::new(tied.member)).collect(),
+    };
+    Ok(versioned(StatusCode::OK, version, &member))
 }

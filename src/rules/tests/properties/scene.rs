@@ -110,8 +110,6 @@ pub(crate) struct Step {
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     pub(crate) rules: Rules,
-    /// What the member owes at the start.
-    pub(crate) debt: i64,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -222,12 +220,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Programmes with every way to combine, measure, window and expiry, and up to `most` steps.
 pub(crate) fn scene(most: usize) -> impl Strategy<Value = Scene> {
-    let debt = prop_oneof![3 => Just(0), 1 => 1_i64..150];
-    (rules(), debt, prop::collection::vec(step(), 1..most)).prop_map(|(rules, debt, steps)| Scene {
-        rules,
-        debt,
-        steps,
-    })
+    (rules(), prop::collection::vec(step(), 1..most)).prop_map(|(rules, steps)| Scene { rules, steps })
 }
 
 impl Rules {

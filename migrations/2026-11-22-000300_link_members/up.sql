@@ -1,0 +1,353 @@
+-- Members whose points are kept with another, transfers, and what a receipt says beside its answer.
+
+-- What the clock looks at: from when inactivity is counted, when the member last bought, after how many
+-- months the first open lot lapses by inactivity and when that is, when the first open hold ends, and
+-- when the first open lot changes by itself.
+create type standing_clock as (
+    active_at timestamptz, purchased_at timestamptz, idle_months integer, idle_due_at timestamptz,
+    holds_due_at timestamptz, lots_due_at timestamptz
+);
+-- Who keeps the member's points and why, how many others have joined the member's own pool, and what the
+-- member passed on on the last day he did.
+create type ties as (
+    root uuid, kind text, may_spend boolean, household integer, sent_day date, sent_points bigint
+);
+
+alter table standing
+    add column clock standing_clock,
+    add column due_at timestamptz,
+    add column ties ties constraint standing_ties_check check (ties is null or
+        ((ties).root is null) = ((ties).kind is null) and (ties).root is distinct from member_id
+        and ((ties).kind is null or (ties).kind in ('merged', 'pool'))
+        and ((ties).may_spend is not null) = ((ties).kind is not distinct from 'pool')
+        and (ties).household >= 0 and ((ties).sent_day is null) = ((ties).sent_points is null) and (ties).sent_points >= 0);
+update standing s set clock = row(
+    (idle).active_at, (select max(p.occurred_at) from purchase p where p.member_id = s.member_id),
+    (idle).months, (idle).due_at, holds_due_at, lots_due_at)::standing_clock,
+    due_at = least(lots_due_at, holds_due_at, (idle).due_at, tier_due_at, (placement).until);
+alter table standing alter column clock set not null;
+-- A purchase changes a composite column as a whole: an index that looks into one would take an entry for
+-- every purchase, and no update of the row would stay on its page alone.
+drop index standing_due;
+alter table standing drop column idle, drop column holds_due_at, drop column lots_due_at;
+drop type inactivity;
+comment on column standing.due_at is 'When the clock alone next changes the member.';
+create index standing_due on standing (due_at) where due_at is not null;
+create index standing_root on standing (((ties).root)) where (ties).root is not null;
+
+alter table lot
+    add column parent_member uuid,
+    add column parent_lot bigint,
+    add constraint lot_parent_check check ((parent_member is null) = (parent_lot is null) and parent_member is distinct from member_id);
+comment on column lot.parent_member is 'Whose lot, parent_lot, these points are of, while they are kept here.';
+create index lot_parent on lot (parent_member) where parent_member is not null;
+
+alter table purchase add column particulars jsonb;
+comment on column purchase.particulars is 'What the receipt said that its answer does not say again: SKUs and categories of the lines, tenders.';
+
+create table transfer (
+    id uuid constraint transfer_pkey primary key,
+    from_member uuid not null,
+    to_member uuid not null constraint transfer_members_check check (to_member <> from_member),
+    points bigint not null constraint transfer_points_check check (points > 0),
+    recorded_at timestamptz not null,
+    actor_role text not null,
+    actor_id uuid,
+    answer text not null
+);
+comment on table transfer is 'Points one member gave to another, and the answer the giver got. Append-only.';
+create index transfer_from on transfer (from_member, id);
+create index transfer_to on transfer (to_member, id);
+create trigger transfer_keep before update or delete on transfer for each row execute function refuse_change();
+create trigger transfer_keep_all before truncate on transfer for each statement execute function refuse_change();
+
+drop function lock_batch;
+drop function load_batch;
+drop function store_batch;
+
+-- THE WRITE PATH, locks: the members of a batch and who keeps their points, in id order, then the rewards
+-- it counts in code order. Only for a batch that could not be decided without.
+--   p_members   members of the batch
+--   p_rewards   codes of rewards
+create function lock_batch(p_members uuid[], p_rewards text[]) returns void language plpgsql as $$
+begin
+    perform from standing s
+    where s.member_id = any(p_members || array(
+        select (t.ties).root from standing t where t.member_id = any(p_members) and (t.ties).root is not null))
+    order by s.member_id for no key update;
+    if cardinality(p_rewards) > 0 then
+        insert into reward_usage select r, 0 from unnest(p_rewards) r order by r on conflict do nothing;
+        perform from reward_usage u where u.reward = any(p_rewards) order by u.reward for update;
+    end if;
+end $$;
+
+-- THE WRITE PATH, load: returns one row with what the rules need to decide a batch, as arrays of
+-- table rows. Stable, so that all of it is seen at one moment.
+--   p_members   members to load; with them comes who keeps their points
+--   p_debit     those of them whose open lots and open holds are needed
+--   p_late      those of them whose tier history is needed
+--   p_perks     those of them whose grants, uses of entitlements and birth dates are needed
+--   p_notices   those of them whose notices and every day from the window's start are needed
+--   p_whole     those of them whose every qualifying day is needed
+--   p_redemptions, p_sales  redemptions and purchases that commands name, with the lots they moved
+--   p_at        the latest time of a command
+--   p_since     the earliest instant a command looks at
+--   p_from_min, p_from_max, p_to_min  bounds of the tier window over the commands' days; null where
+--               every member has a year of his own: then a year back from p_since is loaded
+--   p_today     the day of p_at
+--   p_day_members, p_days  pairs whose totals the cap per day asks for
+--   p_rewards   codes of rewards
+--   p_callers, p_keys      pairs of the idempotency keys
+--   p_sources, p_receipts  pairs of the receipts
+--   p_return_sources, p_returns  pairs of the returns' numbers
+create function load_batch(
+    p_members uuid[], p_debit uuid[], p_late uuid[], p_perks uuid[], p_notices uuid[], p_whole uuid[], p_redemptions uuid[],
+    p_sales uuid[], p_at timestamptz, p_since timestamptz, p_from_min date, p_from_max date, p_to_min date,
+    p_today date, p_day_members uuid[], p_days date[], p_rewards text[], p_callers uuid[], p_keys text[],
+    p_sources text[], p_receipts text[], p_return_sources text[], p_returns text[],
+    out programme bigint, out standings standing[], out lots lot[], out days qualifying_day[],
+    out tier_changes tier_change[], out grants perk_grant[], out birthdays jsonb, out usages reward_usage[],
+    out keys idempotency[], out receipts purchase[], out answers jsonb, out redemptions redemption[],
+    out sales purchase[], out sale_lots jsonb, out returned purchase_return[], out returns purchase_return[],
+    out uses entitlement_use[], out notices notice[]
+) stable language plpgsql as $$
+declare
+    v_members uuid[] := p_members;
+    v_debit uuid[] := p_debit;
+    v_linked boolean := false;
+    v_more uuid[];
+    v_due uuid[];
+    v_moved uuid[];
+    v_granted uuid[];
+    v_held uuid[];
+begin
+    select array_agg(s) into standings from standing s where s.member_id = any(p_members);
+    -- Who keeps a member's points comes with him, and who keeps theirs; lots of the one with lots of the other.
+    loop
+        select array_agg(distinct (s.ties).root) filter (where (s.ties).root <> all(v_members)),
+               v_debit || array_agg((s.ties).root) filter (where s.member_id = any(v_debit)),
+               bool_or((s.ties).root is not null)
+        into v_more, v_debit, v_linked from unnest(standings) s where (s.ties).root is not null;
+        exit when v_more is null;
+        v_members := v_members || v_more;
+        select standings || array_agg(s) into standings from standing s where s.member_id = any(v_more);
+    end loop;
+    if cardinality(p_rewards) > 0 then
+        select array_agg(u) into usages from reward_usage u where u.reward = any(p_rewards);
+    end if;
+
+    select max(version) into programme from programme_version;
+
+    select array_agg(s.member_id) filter (where s.member_id = any(v_debit)
+               or s.due_at <= p_at),
+           array_agg(s.member_id) filter (where s.window_from <> p_from_min or s.window_from <> p_from_max
+               or s.window_to <> p_to_min or p_to_min is null or s.member_id = any(p_notices)),
+           array_agg(s.member_id) filter (where s.boost_until > p_since or s.member_id = any(p_perks)),
+           array_agg(s.member_id) filter (where (s.clock).holds_due_at is not null
+               and (s.member_id = any(p_debit) or (s.clock).holds_due_at <= p_at))
+    into v_due, v_moved, v_granted, v_held from unnest(standings) s;
+
+    -- Sales, redemptions and the lots they moved: few members name any.
+    if cardinality(p_sales) > 0 then
+        select array_agg(p) into sales from purchase p where p.id = any(p_sales) and p.member_id = any(p_members);
+        select array_agg(r order by r.id) into returned from purchase_return r where r.purchase_id = any(p_sales);
+        select jsonb_object_agg(o.document_id, o.lots) into sale_lots from (
+            select e.document_id, jsonb_agg(l.number) as lots from unnest(sales) p
+            join entry e on e.member_id = p.member_id and e.document_id = p.id and e.kind = 'accrual'
+            join lot l on l.member_id = e.member_id and l.entry = e.number
+            group by e.document_id
+        ) o;
+    end if;
+    if v_held is not null or cardinality(p_redemptions) > 0 or sales is not null or cardinality(p_perks) > 0 then
+        select array_agg(r) into redemptions from redemption r
+        where r.member_id = any(v_members) and (r.member_id = any(v_held) and r.status = 'held'
+            or r.id = any(p_redemptions) or r.id in (select p.redemption_id from unnest(sales) p)
+            or r.member_id = any(p_perks) and r.points = 0);
+    end if;
+    if v_due is not null then
+        select array_agg(l) into lots from lot l where l.member_id = any(v_due) and l.remaining > 0;
+    end if;
+    if redemptions is not null or sales is not null then
+        select lots || array_agg(l) into lots from lot l
+        where l.member_id = any(v_members) and l.remaining = 0 and (
+            exists (select from unnest(redemptions) r where r.member_id = l.member_id and l.number = any(r.bite_lots))
+            or exists (select from unnest(sales) p where p.member_id = l.member_id
+                and sale_lots -> p.id::text @> to_jsonb(coalesce(l.origin, l.number))));
+    end if;
+    -- Of linked members the lots that hold points of each other's too, spent or not.
+    if v_linked and lots is not null then
+        select lots || array_agg(l) into lots from lot l
+        where l.member_id = any(v_members) and l.remaining = 0
+          and (l.parent_member = any(v_members)
+              or (l.member_id, l.number) in (select o.parent_member, o.parent_lot from unnest(lots) o))
+          and (l.member_id, l.number) not in (select o.member_id, o.number from unnest(lots) o);
+    end if;
+    if v_moved is not null then
+        select array_agg(d) into days
+        from unnest(standings) s,
+        lateral (
+            select * from qualifying_day q
+            where q.member_id = s.member_id and (p_to_min is null or s.member_id = any(p_notices))
+              and q.day >= least(s.window_from, coalesce(p_from_min, (p_since at time zone 'UTC')::date - 367))
+            union all
+            select * from qualifying_day q
+            where q.member_id = s.member_id and s.member_id <> all(p_notices) and q.day >= least(s.window_from, p_from_min)
+              and q.day < greatest(s.window_from, p_from_max)
+            union all
+            (select * from qualifying_day q
+             where q.member_id = s.member_id and s.member_id <> all(p_notices) and q.day >= greatest(s.window_from, p_from_max)
+               and q.day <= least(s.window_to, p_to_min)
+             order by q.day limit 1)
+            union all
+            select * from qualifying_day q
+            where q.member_id = s.member_id and s.member_id <> all(p_notices)
+              and q.day >= greatest(s.window_from, p_from_max) and q.day > least(s.window_to, p_to_min)
+        ) d
+        where s.member_id = any(v_moved);
+    end if;
+    if cardinality(p_whole) > 0 then
+        select days || array_agg(d) into days from qualifying_day d where d.member_id = any(p_whole);
+    end if;
+    if cardinality(p_days) > 0 then
+        select days || array_agg(d) into days
+        from unnest(p_day_members, p_days) as want(member_id, day) join qualifying_day d using (member_id, day);
+    end if;
+    if cardinality(p_late) > 0 then
+        select array_agg(t order by t.number) into tier_changes from tier_change t where t.member_id = any(p_late);
+    end if;
+    if v_granted is not null then
+        select array_agg(g) into grants from perk_grant g where g.member_id = any(v_granted);
+        select array_agg(u) into uses from entitlement_use u
+        where u.member_id = any(v_granted) and u.year >= extract(year from p_today);
+        -- What a merged member was granted and has used, counts for the one who stays.
+        -- A reward that was his voucher is not one here.
+        select grants || array_agg(jsonb_populate_record(g, jsonb_build_object('member_id', (m.ties).root)
+            || case when g.gift ->> 'kind' = 'reward' then jsonb_build_object('window_until', g.window_from) else '{}' end))
+        into grants
+        from standing m join perk_grant g on g.member_id = m.member_id
+        where (m.ties).root = any(v_granted) and (m.ties).kind = 'merged';
+        select uses || array_agg(jsonb_populate_record(u, jsonb_build_object('member_id', (m.ties).root))) into uses
+        from standing m join entitlement_use u on u.member_id = m.member_id
+        where (m.ties).root = any(v_granted) and (m.ties).kind = 'merged' and u.year >= extract(year from p_today);
+    end if;
+    if cardinality(p_notices) > 0 then
+        select array_agg(n) into notices from notice n where n.member_id = any(p_notices) and n.due_at > p_at;
+    end if;
+    if cardinality(p_perks) > 0 then
+        select jsonb_agg(jsonb_build_array(m.id, m.birth_year, m.birth_month, m.birth_day)) into birthdays
+        from member m where m.id = any(p_perks) and m.birth_month is not null;
+    end if;
+    if cardinality(p_keys) > 0 then
+        select array_agg(i) into keys
+        from unnest(p_callers, p_keys) as want(caller, key) join idempotency i using (caller, key);
+        if keys is not null then
+            select jsonb_object_agg(d.id, d.answer) into answers
+            from (select p.id, p.answer from purchase p where p.id in (select document_id from unnest(keys))
+                  union all
+                  select r.id, r.answer from redemption r where r.id in (select document_id from unnest(keys))
+                  union all
+                  select r.id, r.answer from purchase_return r where r.id in (select document_id from unnest(keys))
+                  union all
+                  select t.id, t.answer from transfer t where t.id in (select document_id from unnest(keys))) d;
+        end if;
+    end if;
+    if cardinality(p_receipts) > 0 then
+        select array_agg(p) into receipts
+        from unnest(p_sources, p_receipts) as want(source, external_id) join purchase p using (source, external_id);
+    end if;
+    if cardinality(p_returns) > 0 then
+        select array_agg(r) into returns
+        from unnest(p_return_sources, p_returns) as want(source, external_id)
+        join purchase_return r using (source, external_id);
+    end if;
+end $$;
+
+-- THE WRITE PATH, store: writes everything a batch decided, if the programme and every member it was
+-- decided on are still as they were; else nothing is written and SQLSTATE 40001 says so. Standings
+-- are locked first, in the order given: sorted by id.
+--   p_programme  the programme version it was decided under
+--   p_version    the version of the standings from now on
+--   p_standings  new standings, each with the version it was decided on
+--   p_touched    old lots as they are now
+--   p_redemptions  new redemptions, and old ones as they stand now
+--   p_usages     by how much the count of a reward grows
+create function store_batch(
+    p_programme bigint, p_version bigint, p_standings standing[], p_entries entry[], p_lots lot[], p_touched lot[],
+    p_movements lot_movement[],
+    p_days qualifying_day[], p_tiers tier_change[], p_grants perk_grant[], p_purchases purchase[],
+    p_redemptions redemption[], p_returns purchase_return[], p_transfers transfer[], p_uses entitlement_use[], p_notices notice[],
+    p_usages reward_usage[], p_keys idempotency[], p_events outbox[], p_audit audit[]
+) returns void language plpgsql as $$
+declare
+    v_kept bigint;
+begin
+    update standing s set
+        recorded_at = n.recorded_at, pending = n.pending, available = n.available, held = n.held, debt = n.debt,
+        lifetime_earned = n.lifetime_earned, entries = n.entries, head = n.head, lots = n.lots,
+        purchases = n.purchases, carry = n.carry, tier = n.tier, tier_since = n.tier_since,
+        tier_changes = n.tier_changes, window_from = n.window_from, window_to = n.window_to,
+        window_points = n.window_points, window_spend = n.window_spend, window_visits = n.window_visits,
+        window_oldest = n.window_oldest, due_at = n.due_at, tier_due_at = n.tier_due_at,
+        boost_until = n.boost_until, otp_step = n.otp_step, version = p_version, tier_until = n.tier_until,
+        placement = n.placement, clock = n.clock, ties = n.ties
+    from unnest(p_standings) n where s.member_id = n.member_id and s.version = n.version;
+    get diagnostics v_kept = row_count;
+    if v_kept <> cardinality(p_standings) or p_programme <> (select max(version) from programme_version) then
+        raise exception 'a batch was decided on what has moved on' using errcode = 'serialization_failure';
+    end if;
+    insert into idempotency select * from unnest(p_keys);
+    if cardinality(p_purchases) > 0 then
+        insert into purchase select * from unnest(p_purchases);
+    end if;
+    insert into entry select * from unnest(p_entries);
+    if cardinality(p_lots) > 0 then
+        insert into lot select * from unnest(p_lots);
+    end if;
+    if cardinality(p_days) > 0 then
+        insert into qualifying_day as q select * from unnest(p_days)
+        on conflict (member_id, day) do update
+        set points = q.points + excluded.points, spend = q.spend + excluded.spend,
+            visits = q.visits + excluded.visits, given = q.given + excluded.given;
+    end if;
+    if cardinality(p_movements) > 0 then
+        insert into lot_movement select * from unnest(p_movements);
+    end if;
+    if cardinality(p_touched) > 0 then
+        update lot l set remaining = t.remaining, held = t.held, lapsed = t.lapsed, pending = t.pending,
+            expires_at = t.expires_at, fixed = t.fixed, idle_months = t.idle_months
+        from unnest(p_touched) t where l.member_id = t.member_id and l.number = t.number;
+    end if;
+    if cardinality(p_tiers) > 0 then
+        insert into tier_change select * from unnest(p_tiers);
+    end if;
+    if cardinality(p_grants) > 0 then
+        insert into perk_grant select * from unnest(p_grants);
+    end if;
+    if cardinality(p_redemptions) > 0 then
+        insert into redemption as r select * from unnest(p_redemptions)
+        on conflict (id) do update set status = excluded.status, points = excluded.points, worth = excluded.worth,
+            held_until = excluded.held_until, entry = excluded.entry,
+            bite_lots = excluded.bite_lots, bite_points = excluded.bite_points;
+    end if;
+    if cardinality(p_returns) > 0 then
+        insert into purchase_return select * from unnest(p_returns);
+    end if;
+    if cardinality(p_transfers) > 0 then
+        insert into transfer select * from unnest(p_transfers);
+    end if;
+    if cardinality(p_uses) > 0 then
+        insert into entitlement_use select * from unnest(p_uses);
+    end if;
+    if cardinality(p_notices) > 0 then
+        insert into notice select * from unnest(p_notices);
+    end if;
+    if cardinality(p_usages) > 0 then
+        update reward_usage u set used = u.used + n.used from unnest(p_usages) n where u.reward = n.reward;
+    end if;
+    if cardinality(p_events) > 0 then
+        insert into outbox select * from unnest(p_events);
+    end if;
+    if cardinality(p_audit) > 0 then
+        insert into audit select * from unnest(p_audit);
+    end if;
+end $$;

@@ -1,0 +1,2 @@
+drop table scheduled_programme;
+drop table notice_watch;

@@ -1,0 +1,214 @@
+//! Why a purchase earned what it earned, from the explanation that is stored with it.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use tessera_rules::Programme;
+use tessera_rules::amount::{Multiplier, format_decimal};
+use tessera_rules::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained, PromotionExplained};
+use tessera_rules::promotion::{Miss, PromotionEffect};
+use tessera_rules::text::Text;
+use tessera_rules::time::Zone;
+
+use super::words::{Names, day, money, points, say};
+use crate::api::error::both;
+use crate::store::ledger::EntryView;
+
+/// What the stored answer to a purchase tells.
+#[derive(Debug, Deserialize)]
+pub(super) struct Bought {
+    occurred_at: DateTime<Utc>,
+    points: Given,
+    redeemed: Option<Paid>,
+    pub(super) explanation: Explanation,
+}
+
+#[derive(Debug, Deserialize)]
+struct Given {
+    given: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Paid {
+    points: i64,
+    worth: i64,
+}
+
+/// Lines that are told one by one; a receipt may have a thousand.
+const LINES_TOLD: usize = 20;
+
+/// The sentences for an entry of a purchase. `programme` is the one it was decided by.
+pub(super) fn tell(entry: &EntryView, bought: &Bought, programme: &Programme, zone: Zone) -> Vec<Text> {
+    let why = &bought.explanation;
+    let mut told = vec![head(entry, bought, zone)];
+    told.extend(basis(why, programme));
+    told.extend(factors(why, programme));
+    told.extend(why.promotions.iter().map(|promotion| promoted(promotion, &Names(programme))));
+    told.extend(why.caps.iter().map(capped));
+    told.extend(rounding(why, programme));
+    if let Some(Paid { points: count, worth }) = &bought.redeemed {
+        let worth = money(*worth, programme.currency);
+        told.push(say!(
+            "{count} paid {worth} of it.",
+            "其中 {worth} 由 {count} 抵扣。",
+            count = points(*count),
+            worth = worth,
+        ));
+    }
+    told
+}
+
+fn head(entry: &EntryView, bought: &Bought, zone: Zone) -> Text {
+    let (on, given) = (day(zone, bought.occurred_at), points(bought.points.given));
+    if entry.points == bought.points.given {
+        return say!("The purchase of {on} earned {given}.", "{on}的消费获得 {given}。", on = on, given = given);
+    }
+    let here = points(entry.points);
+    say!(
+        "The purchase of {on} earned {given}, of which {here} here.",
+        "{on}的消费共获得 {given}，本条记录为其中的 {here}。",
+        on = on,
+        given = given,
+        here = here,
+    )
+}
+
+/// What counted of the lines, and what that earns at the base rate.
+fn basis(why: &Explanation, programme: &Programme) -> Vec<Text> {
+    let notable: Vec<Text> = why.lines.iter().filter_map(|line| exception(line, programme)).collect();
+    let more = notable.len().saturating_sub(LINES_TOLD);
+    let mut told: Vec<Text> = notable.into_iter().take(LINES_TOLD).collect();
+    if more > 0 {
+        told.push(say!("So with {more} more lines.", "另有 {more} 行类似。", more = more));
+    }
+    told.push(say!(
+        "{basis} of it counted; {rate} for every {per} makes {base}.",
+        "其中 {basis} 计入积分，每 {per} 得 {rate}：基础积分 {base}。",
+        basis = money(why.basis.get(), programme.currency),
+        rate = points(why.rate.points.into()),
+        per = money(why.rate.per.into(), programme.currency),
+        base = points(why.base_points.get()),
+    ));
+    told
+}
+
+/// A line that did not count as it stands.
+fn exception(line: &LineExplained, programme: &Programme) -> Option<Text> {
+    let number = line.line;
+    match &line.excluded {
+        Some(Exclusion::Sku) => Some(say!(
+            "Line {number} earned nothing: its article is excluded.",
+            "第 {number} 行不积分：该商品不参与积分。",
+            number = number,
+        )),
+        Some(Exclusion::Category(category)) => Some(say!(
+            "Line {number} earned nothing: its category {category} is excluded.",
+            "第 {number} 行不积分：类别 {category} 不参与积分。",
+            number = number,
+            category = category.as_str(),
+        )),
+        None if line.multiplier != Multiplier::ONE => Some(say!(
+            "Line {number} counts {times} times, by the rule {rule}.",
+            "第 {number} 行按规则 {rule} 以 {times} 倍计算。",
+            number = number,
+            times = line.multiplier,
+            rule = line.rule.as_deref().unwrap_or("-"),
+        )),
+        None if line.amount() != line.basis => Some(say!(
+            "Of line {number}, {basis} of {amount} counted.",
+            "第 {number} 行 {amount} 中有 {basis} 计入。",
+            number = number,
+            basis = money(line.basis.get(), programme.currency),
+            amount = money(line.amount().get(), programme.currency),
+        )),
+        None => None,
+    }
+}
+
+fn factors(why: &Explanation, programme: &Programme) -> Option<Text> {
+    let (tier, times) = (Names(programme).tier(&why.tier), why.tier_multiplier);
+    (times != Multiplier::ONE).then(|| {
+        say!("The tier {tier} multiplied it by {times}.", "会员等级“{tier}”乘以 {times}。", tier = tier, times = times)
+    })
+}
+
+fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
+    let name = names.promotion(&promotion.code);
+    if let Some(missed) = promotion.missed {
+        let why = match missed {
+            Miss::Schedule => both("not on that day", "不在活动时间内"),
+            Miss::Store => both("not in that store", "不适用于该门店"),
+            Miss::Tier => both("not for that tier", "不适用于该等级"),
+            Miss::NotBest => both("another one gave more", "已有更优的活动"),
+        };
+        return say!("{name} did not apply: {why}.", "“{name}”未生效：{why}。", name = name, why = why);
+    }
+    let charged = points(promotion.charged.get());
+    let told = match promotion.effect {
+        PromotionEffect::Multiply { by } => say!(
+            "{name} multiplied it by {by} and so added {charged}.",
+            "“{name}”乘以 {by}，增加 {charged}。",
+            name = name,
+            by = by,
+            charged = charged,
+        ),
+        PromotionEffect::Add { .. } => {
+            say!("{name} added {charged}.", "“{name}”增加 {charged}。", name = name, charged = charged)
+        }
+    };
+    match promotion.wanted {
+        None => told,
+        Some(wanted) => say!(
+            "{told} Without its limit it would have been {wanted}.",
+            "{told}若无上限应为 {wanted}。",
+            told = told,
+            wanted = points(wanted.get()),
+        ),
+    }
+}
+
+fn capped(cap: &CapExplained) -> Text {
+    let (limit, cut) = (points(cap.limit.get()), points(cap.cut.get()));
+    match cap.cap {
+        CapKind::Purchase => say!(
+            "A purchase earns at most {limit}; cut off: {cut}.",
+            "单笔消费最多得 {limit}：扣减 {cut}。",
+            limit = limit,
+            cut = cut,
+        ),
+        CapKind::Day => say!(
+            "At most {limit} more could be earned on that day; cut off: {cut}.",
+            "当日最多还可得 {limit}：扣减 {cut}。",
+            limit = limit,
+            cut = cut,
+        ),
+    }
+}
+
+fn rounding(why: &Explanation, programme: &Programme) -> Vec<Text> {
+    let mut told = Vec::new();
+    if why.carried_points.is_positive() {
+        let carried = points(why.carried_points.get());
+        told.push(say!(
+            "{carried} came from fractions kept from earlier purchases.",
+            "其中 {carried} 来自此前消费累积的零头。",
+            carried = carried,
+        ));
+    }
+    // Where a cap bit, no fraction mattered: none is kept (PROGRAMME.md §1).
+    if why.remainder_micropoints > 0 && why.caps.is_empty() {
+        let rest = format_decimal(why.remainder_micropoints, 6);
+        told.push(match programme.earning.carry_remainder {
+            true => say!(
+                "{rest} of a point is kept for the next purchase.",
+                "剩余 {rest} 积分结转至下次消费。",
+                rest = rest,
+            ),
+            false => say!(
+                "Points are rounded down, once and at the end: {rest} of a point was left out.",
+                "积分在最后一次性向下取整：舍去 {rest} 积分。",
+                rest = rest,
+            ),
+        });
+    }
+    told
+}

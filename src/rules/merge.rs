@@ -1,0 +1,81 @@
+//! Merging: two accounts of one person become one. Nothing of either is rewritten: the one that goes
+//! is linked to the one that stays, which keeps its points, owes its debt and counts what it bought;
+//! what is still open between a till and the one that goes (a hold, a sale that may be returned)
+//! goes on there, and its points follow the link. Unmerging takes back what is left.
+
+use crate::amount::Points;
+use crate::command::Merge;
+use crate::decision::{Outcome, StandingPatch};
+use crate::draft::Draft;
+use crate::link::{Link, LinkKind};
+use crate::member::{DayTotals, State};
+use crate::refusal::Refusal;
+use crate::time::Day;
+
+impl Draft<'_> {
+    pub(crate) fn merge(&mut self, merge: &Merge, state: &State) -> Result<Outcome, Refusal> {
+        let standing = &self.member.standing;
+        let into = &state.members.get(&merge.into).ok_or(Refusal::MemberUnknown)?.standing;
+        if standing.member == merge.into {
+            return Err(Refusal::SameMember);
+        }
+        if standing.link.is_some() || standing.household > 0 {
+            return Err(Refusal::InPool);
+        }
+        if into.link.is_some_and(|link| link.kind == LinkKind::Merged) {
+            return Err(Refusal::MemberMerged);
+        }
+        self.settle()?;
+        self.tie(Link { root: merge.into, kind: LinkKind::Merged }, state)?;
+        self.count_with(1)?;
+        let standing = &self.member.standing;
+        let points = standing.available.plus(standing.pending)?;
+        Ok(self.linked_outcome(points))
+    }
+
+    pub(crate) fn unmerge(&mut self) -> Result<Outcome, Refusal> {
+        self.settle()?;
+        if !self.is_merged() {
+            return Err(Refusal::NotMerged);
+        }
+        self.count_with(-1)?;
+        self.untie()
+    }
+
+    /// Counts what this member bought for the one who stays (1), or no longer (-1).
+    fn count_with(&mut self, sign: i64) -> Result<(), Refusal> {
+        let days: Vec<(Day, DayTotals)> = self.member.days.iter().map(|(day, totals)| (*day, *totals)).collect();
+        let standing = self.member.standing.clone();
+        let (own, until) = (self.own_tier(), standing.tier_until);
+        let Some(root) = &mut self.root else { return Ok(()) };
+        for (day, totals) in days {
+            root.qualify(day, if sign < 0 { totals.negated() } else { totals })?;
+        }
+        let earned = standing.lifetime_earned;
+        root.patch(StandingPatch {
+            earned: if sign < 0 { Points::ZERO.minus(earned)? } else { earned },
+            purchases: sign * standing.purchases,
+            purchased_at: standing.purchased_at,
+            boost_until: standing.boost_until,
+            ..StandingPatch::default()
+        })?;
+        if sign > 0 { root.rise_by_merging(own, until) } else { root.plan_review() }
+    }
+
+    /// Takes goods that came back out of the day they had counted in, here and where this member
+    /// counts too.
+    pub(crate) fn uncount_day(&mut self, day: Day, change: DayTotals, purchases: i64) -> Result<(), Refusal> {
+        if change != DayTotals::default() {
+            self.qualify(day, change)?;
+        }
+        if purchases != 0 {
+            self.patch(StandingPatch { purchases, ..StandingPatch::default() })?;
+        }
+        self.plan_review()?;
+        let merged = self.is_merged();
+        match &mut self.root {
+            Some(root) if merged => root.uncount_day(day, change, purchases),
+            _ => Ok(()),
+        }
+    }
+}

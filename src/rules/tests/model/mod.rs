@@ -1,0 +1,139 @@
+//! **The reference model**: the programme book once more, told slowly. Every point is one thing in a
+//! flat list, every window is summed from all receipts, every midnight is lived through. It knows
+//! nothing of how the rulebook does it and shares no code with it; [`trial`] lets random histories
+//! ([`scene`]) happen to both, in memory or on a database, and compares.
+//!
+//! Reading order: [`calendar`], [`book`] (what a programme says), [`points`], [`time`], [`earn`] and
+//! [`sales`], [`goods`] (returns), [`redeem`], [`tiers`], [`extras`]. [`document`] alone writes a book
+//! down as a programme of the rulebook, and [`memory`] is the shop that runs it in memory, with books
+//! ([`ledger`]) of its own.
+
+pub(crate) mod book;
+pub(crate) mod calendar;
+mod compare;
+pub(crate) mod document;
+mod earn;
+mod extras;
+mod goods;
+pub(crate) mod ledger;
+pub(crate) mod memory;
+mod points;
+mod redeem;
+mod sales;
+pub(crate) mod scene;
+pub(crate) mod seeds;
+mod tiers;
+mod ties;
+mod time;
+pub(crate) mod trial;
+
+use book::Book;
+use calendar::{Day, Instant, day_of};
+use redeem::Status;
+
+/// Why something is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum No {
+    TooEarly,
+    TooLate,
+    Tenders,
+    Minimum,
+    Step,
+    Share,
+    Points,
+    Tier,
+    Stock,
+    NotHeld,
+    Range,
+    Whole,
+    ForSale,
+    Voided,
+    Line,
+    NotAPart,
+    MoreThanLeft,
+    Nothing,
+    Over,
+    NotEntitled,
+    Day,
+    UsedUp,
+    DailyLimit,
+}
+
+/// A member, with everything that ever happened to him.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    /// The programme in force.
+    book: Book,
+    /// Up to when he is settled.
+    now: Instant,
+    enrolled: Instant,
+    /// Month and day of birth.
+    born: Option<(u32, u32)>,
+    points: Vec<points::Point>,
+    lots: i64,
+    debt: i64,
+    carry: i64,
+    sales: Vec<sales::Sale>,
+    redemptions: Vec<redeem::Redemption>,
+    /// The last activity that counts.
+    active: Instant,
+    /// The tier reached by his own purchases, and until when it is valid.
+    own: usize,
+    until: Option<Instant>,
+    /// Where staff have placed him, and until when.
+    placed: Option<(usize, Instant)>,
+    /// From when which tier counted.
+    tiers: Vec<(Instant, usize)>,
+    gifts: Vec<extras::Granted>,
+    double_days: Vec<(Day, i64)>,
+    /// Points given to others, by day.
+    given: Vec<(Day, i64)>,
+    /// Everything ever earned, adjusted, and owed for goods that came back.
+    earned: i64,
+    adjusted: i64,
+    owed_for_goods: i64,
+}
+
+impl Member {
+    pub(crate) fn new(book: &Book, now: Instant, born: Option<(u32, u32)>) -> Self {
+        Self {
+            book: book.clone(),
+            now,
+            enrolled: now,
+            born,
+            points: Vec::new(),
+            lots: 0,
+            debt: 0,
+            carry: 0,
+            sales: Vec::new(),
+            redemptions: Vec::new(),
+            active: now,
+            own: 0,
+            until: None,
+            placed: None,
+            tiers: Vec::new(),
+            gifts: Vec::new(),
+            double_days: Vec::new(),
+            given: Vec::new(),
+            earned: 0,
+            adjusted: 0,
+            owed_for_goods: 0,
+        }
+    }
+
+    fn today(&self) -> Day {
+        day_of(self.book.zone, self.now)
+    }
+
+    /// Purchases of which something is left.
+    pub(crate) fn purchases(&self) -> i64 {
+        self.sales.iter().map(|sale| sale.counted.visits).sum()
+    }
+
+    /// Another programme comes into force: nobody is moved by that alone.
+    pub(crate) fn adopt(&mut self, now: Instant, book: &Book) {
+        self.settle(now);
+        self.book = book.clone();
+        self.term();
+    }
+}
