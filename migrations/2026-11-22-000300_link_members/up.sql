@@ -108,7 +108,7 @@ create function load_batch(
     out programme bigint, out standings standing[], out lots lot[], out days qualifying_day[],
     out tier_changes tier_change[], out grants perk_grant[], out birthdays jsonb, out usages reward_usage[],
     out keys idempotency[], out receipts purchase[], out answers jsonb, out redemptions redemption[],
-    out sales purchase[], out sale_lots jsonb, out returned purchase_return[], out returns purchase_return[],
+    out sales purchase[], out sale_lots jsonb, out sale_lapsed jsonb, out returned purchase_return[], out returns purchase_return[],
     out uses entitlement_use[], out notices notice[]
 ) stable language plpgsql as $$
 declare
@@ -157,6 +157,20 @@ begin
             join lot l on l.member_id = e.member_id and l.entry = e.number
             group by e.document_id
         ) o;
+        -- What lapsed of them where others kept it, or had kept it.
+        if exists (select from lot l where l.parent_member = any(v_members)) then
+            select jsonb_object_agg(o.sale, o.lapsed) into sale_lapsed from (
+                with recursive kept as (
+                    select p.id as sale, l.member_id, l.number, 0::bigint as lapsed from unnest(sales) p
+                    join lot l on l.member_id = p.member_id
+                        and sale_lots -> p.id::text @> to_jsonb(coalesce(l.origin, l.number))
+                    union all
+                    select k.sale, l.member_id, l.number, l.lapsed from kept k
+                    join lot l on l.parent_member = k.member_id and l.parent_lot = k.number
+                )
+                select sale, sum(lapsed)::bigint as lapsed from kept group by sale
+            ) o;
+        end if;
     end if;
     if v_held is not null or cardinality(p_redemptions) > 0 or sales is not null or cardinality(p_perks) > 0 then
         select array_agg(r) into redemptions from redemption r

@@ -53,7 +53,8 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     for row in &loaded.sales {
         let lots = loaded.sale_lots.remove(&row.id).unwrap_or_default();
         let returns = loaded.returned.iter().filter(|returned| returned.purchase_id == row.id);
-        let sold = documents::sold(row, lots, returns)?;
+        let lapsed = loaded.sale_lapsed.get(&row.id).copied().unwrap_or_default();
+        let sold = documents::sold(row, lots, lapsed, returns)?;
         member(&mut state, row.member_id)?.sales.insert(PurchaseId::new(row.id), sold);
     }
     for row in loaded.uses.drain(..) {

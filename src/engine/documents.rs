@@ -121,6 +121,7 @@ struct Answered {
 pub(super) fn sold<'r>(
     row: &PurchaseRow,
     lots: Vec<i64>,
+    lapsed_elsewhere: i64,
     returns: impl Iterator<Item = &'r ReturnRow>,
 ) -> Result<Sold, Failure> {
     let answer: Answered = serde_json::from_str(&row.answer).map_err(|_| broken("explanation"))?;
@@ -131,6 +132,7 @@ pub(super) fn sold<'r>(
         micropoints: row.micropoints,
         explanation: answer.explanation,
         lots,
+        lapsed_elsewhere: points(lapsed_elsewhere)?,
         redemption: row.redemption_id.map(RedemptionId::new),
         returned: Vec::new(),
         clawed: points(0)?,

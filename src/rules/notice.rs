@@ -8,7 +8,7 @@ use crate::command::Context;
 use crate::decision::{Effect, Outcome};
 use crate::draft::Draft;
 use crate::expiry::Expiring;
-use crate::forecast::{TierFall, forecast, horizon};
+use crate::forecast::{TierFall, forecast};
 use crate::member::MemberState;
 use crate::programme::{Problems, Programme};
 use crate::refusal::Refusal;
@@ -99,13 +99,16 @@ impl Matter {
     }
 }
 
+/// How many days ahead one look suffices for. A look costs more the further it goes.
+const LOOK_AHEAD: i64 = 32;
+
 /// What there is to tell a member, now and later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreseen {
     /// Whether [`crate::Command::Notify`] would give a notice now.
     pub due: bool,
     /// The next instant at which it may have something to tell, as long as neither the member nor the
-    /// programme changes; `None`: never.
+    /// programme changes; `None`: never. At the latest after a month, when it is looked again.
     pub next_at: Option<Instant>,
 }
 
@@ -122,7 +125,11 @@ pub fn foresee(programme: &Programme, member: &MemberState, context: &Context) -
         return Ok(foreseen);
     }
     let notices = &programme.notices;
-    let ahead = forecast(programme, &draft.member, context, horizon(draft.at))?;
+    // What lies further off is looked at again in time: its longest lead begins later than this day.
+    let (zone, again) = (programme.time_zone, add_days(draft.today(), LOOK_AHEAD));
+    let by = zone.midnight(add_days(again, i64::from(notices.furthest())));
+    let ahead = forecast(programme, &draft.member, context, by)?;
+    foreseen.next_at = Some(zone.midnight(again));
     for Expiring { points, expires_at } in ahead.expiring {
         draft.look(&mut foreseen, Matter::Expiry { points }, expires_at, &notices.expiry_days);
     }

@@ -35,6 +35,8 @@ pub struct Sold {
     pub explanation: Explanation,
     /// The lots it opened. Beside these, lots whose origin is one of them are its own too.
     pub lots: Vec<i64>,
+    /// Points of them that lapsed where others kept them ([`crate::link`]).
+    pub lapsed_elsewhere: Points,
     /// The redemption that paid for a part of it.
     pub redemption: Option<RedemptionId>,
     /// What came back so far, in order: the lines of all its returns.
@@ -80,6 +82,7 @@ impl Sold {
             micropoints: record.micropoints,
             explanation,
             lots,
+            lapsed_elsewhere: Points::ZERO,
             redemption: record.redemption,
             returned: Vec::new(),
             clawed: Points::ZERO,
@@ -180,7 +183,8 @@ impl Draft<'_> {
         let own = self.own_lots(sold);
         let lapsed = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.lapsed))?;
         let numbers = own.iter().map(|lot| lot.number).collect();
-        let lapsed = lapsed.plus(self.lapsed_elsewhere(&numbers)?)?;
+        // Where the link still holds, something may have lapsed a moment ago.
+        let lapsed = lapsed.plus(self.lapsed_elsewhere(&numbers)?.max(sold.lapsed_elsewhere))?;
         let (points, micropoints) = self.claw_due(sold, left, lapsed)?;
         let here = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.remaining))?;
         self.bring_home(&numbers, points.minus(here)?.max(Points::ZERO))?;

@@ -99,6 +99,8 @@ pub struct Loaded {
     pub sales: Vec<PurchaseRow>,
     /// The numbers of the lots that each of them opened.
     pub sale_lots: HashMap<Uuid, Vec<i64>>,
+    /// Points of those lots that lapsed where others kept them.
+    pub sale_lapsed: HashMap<Uuid, i64>,
     /// What was returned of them so far, in order.
     pub returned: Vec<ReturnRow>,
     /// Returns that are known already.
@@ -187,6 +189,7 @@ type LoadedSql = (
     Nullable<Array<RedemptionType>>,
     Nullable<Array<PurchaseType>>,
     Nullable<Jsonb>,
+    Nullable<Jsonb>,
     Nullable<Array<ReturnType>>,
     Nullable<Array<ReturnType>>,
     Nullable<Array<EntitlementUseType>>,
@@ -209,6 +212,7 @@ struct LoadedRow {
     redemptions: Option<Vec<RedemptionRow>>,
     sales: Option<Vec<PurchaseRow>>,
     sale_lots: Option<serde_json::Value>,
+    sale_lapsed: Option<serde_json::Value>,
     returned: Option<Vec<ReturnRow>>,
     returns: Option<Vec<ReturnRow>>,
     uses: Option<Vec<EntitlementUseRow>>,
@@ -338,6 +342,7 @@ impl Load {
         let broken = |error: serde_json::Error| Error::Internal(error.to_string());
         let birthdays = row.birthdays.map(serde_json::from_value).transpose().map_err(broken)?;
         let sale_lots = row.sale_lots.map(serde_json::from_value).transpose().map_err(broken)?;
+        let sale_lapsed = row.sale_lapsed.map(serde_json::from_value).transpose().map_err(broken)?;
         Ok(Loaded {
             programme: row.programme,
             standings: row.standings.unwrap_or_default(),
@@ -352,6 +357,7 @@ impl Load {
             redemptions: row.redemptions.unwrap_or_default(),
             sales: row.sales.unwrap_or_default(),
             sale_lots: sale_lots.unwrap_or_default(),
+            sale_lapsed: sale_lapsed.unwrap_or_default(),
             returned: row.returned.unwrap_or_default(),
             returns: row.returns.unwrap_or_default(),
             uses: row.uses.unwrap_or_default(),

@@ -187,6 +187,7 @@ fn goods(
         micropoints: purchase.micropoints,
         explanation: whole.explanation,
         lots: opened(member, entries, purchase.id),
+        lapsed_elsewhere: Points::ZERO,
         redemption: None,
         returned: Vec::new(),
         clawed: Points::ZERO,

@@ -158,6 +158,19 @@ fn what_lapsed_or_was_spent_in_the_pool_does_not_come_home() {
 }
 
 #[test]
+fn what_lapsed_in_the_pool_is_not_owed_after_leaving_it() {
+    let app = start();
+    let (_anna, ben) = household(&app, 0, 0);
+    let sale = earn(&app.cashier(), &ben, 70);
+    set(&app, "2032-04-02T04:00:00Z");
+    assert_eq!(leave(&app.member(&ben)).expect(200)["points"], 0);
+    let back = json!({"external_id": key(), "all": true, "reason": "damaged"});
+    let path = format!("/v1/till/purchases/{}/returns", id(&sale));
+    let returned = app.cashier().post(&path, &back).expect(201);
+    assert_eq!(returned["points"], json!({"clawed": 0, "owed": 0, "forgiven": 0, "given_back": 0}));
+}
+
+#[test]
 fn goods_of_one_that_the_pool_has_spent_are_owed_by_him() {
     let app = start();
     let (anna, ben) = household(&app, 100, 0);
