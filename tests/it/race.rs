@@ -341,7 +341,9 @@ fn a_hold_ends_by_itself_or_is_captured() {
         let status = ["voided", "captured"][captured];
         ends[captured] += 1;
         for refused in replies[..8].iter().filter(|reply| reply.status != 200) {
-            assert_eq!(refused.problem(409, "not_held")["redemption_status"], status);
+            // A process whose clock had passed the end already says so, whoever was in time elsewhere.
+            let told = refused.problem(409, "not_held")["redemption_status"].clone();
+            assert!(told == status || told == "voided", "{told}");
         }
         let balance = callers[1].get(&format!("/v1/till/members/{}/balance", member.id)).expect(200);
         assert_eq!((&balance["held"], &balance["available"]), (&json!(0), &json!([500, 200][captured])));
