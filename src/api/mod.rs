@@ -40,14 +40,17 @@ mod work;
 
 use std::sync::Arc;
 
+use tessera_rules::id::MemberId;
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::engine::Engine;
+use crate::engine::{Engine, Settled};
 use crate::store::db::Pool;
+
+use error::Problem;
 
 pub use health::Health;
 pub use serve::{Listening, listen};
@@ -66,6 +69,13 @@ pub struct Services {
     pub engine: Engine,
     /// Whether the process takes work.
     pub health: Arc<Health>,
+}
+
+impl Services {
+    /// A member as he stands now.
+    async fn settled(&self, member: MemberId) -> Result<Settled, Problem> {
+        self.engine.member(member).await?.map_err(|refusal| Problem::from(&refusal))
+    }
 }
 
 /// The routing table. Scopes are tried in this order, so the busiest comes first.

@@ -150,7 +150,7 @@ pub(super) async fn now(
     let currency = services.engine.programme().await?.programme.currency;
     let held = rows.iter().any(|row| row.status == RedemptionStatus::Held.as_str());
     let settled = match held {
-        true => Some(services.engine.member(member).await?.map_err(|refusal| Problem::from(&refusal))?),
+        true => Some(services.settled(member).await?),
         false => None,
     };
     let view = |row: RedemptionState| {

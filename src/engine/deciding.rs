@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tessera_rules::decision::{Beside, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
-use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
+use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
 use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Refusal, Standing, State, decide};
@@ -18,56 +18,8 @@ use crate::store::rows::{
 };
 
 use super::convert::{self, broken};
+use super::state::state;
 use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents};
-
-/// The state the rules decide on, from what was loaded.
-pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
-    let mut state = State::default();
-    for row in loaded.standings.drain(..) {
-        let standing = convert::standing(row)?;
-        state.members.insert(standing.member, MemberState::new(standing));
-    }
-    fn member(state: &mut State, id: Uuid) -> Result<&mut MemberState, Failure> {
-        state.members.get_mut(&MemberId::new(id)).ok_or_else(|| broken("member"))
-    }
-    for row in &loaded.lots {
-        member(&mut state, row.member_id)?.lots.insert(row.number, convert::lot(row)?);
-    }
-    for row in &loaded.days {
-        member(&mut state, row.member_id)?.days.insert(row.day, convert::totals(row));
-    }
-    for row in loaded.tier_changes.drain(..) {
-        member(&mut state, row.member_id)?.tier_changes.push(convert::tier_change(row)?);
-    }
-    for row in loaded.grants.drain(..) {
-        member(&mut state, row.member_id)?.grants.push(convert::grant(row)?);
-    }
-    for (id, year, month, day) in loaded.birthdays.drain(..) {
-        member(&mut state, id)?.birth_date = Some(tessera_rules::time::BirthDate { year, month, day });
-    }
-    for row in loaded.redemptions.drain(..) {
-        let of = row.member_id;
-        let (id, redemption) = documents::redemption(row)?;
-        member(&mut state, of)?.redemptions.insert(id, redemption);
-    }
-    for row in &loaded.sales {
-        let lots = loaded.sale_lots.remove(&row.id).unwrap_or_default();
-        let returns = loaded.returned.iter().filter(|returned| returned.purchase_id == row.id);
-        let lapsed = loaded.sale_lapsed.get(&row.id).copied().unwrap_or_default();
-        let sold = documents::sold(row, lots, lapsed, returns)?;
-        member(&mut state, row.member_id)?.sales.insert(PurchaseId::new(row.id), sold);
-    }
-    for row in loaded.uses.drain(..) {
-        member(&mut state, row.member_id)?.entitlement_uses.push(documents::entitlement_use(row));
-    }
-    for row in loaded.notices.drain(..) {
-        member(&mut state, row.member_id)?.notices.push(documents::notice(row)?);
-    }
-    for row in loaded.usages.drain(..) {
-        state.shared.rewards_used.insert(row.reward, row.used);
-    }
-    Ok(state)
-}
 
 /// A standing and the version it has once stored.
 #[derive(Debug, Clone)]

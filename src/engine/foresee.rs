@@ -6,8 +6,8 @@ use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Command, Context, Refusal};
 use uuid::Uuid;
 
-use super::deciding::state;
 use super::plan::plan;
+use super::state::{load_current, state};
 use super::{Answer, Engine, Failure, Submission, Time};
 
 /// What there is to tell some members, as of one moment.
@@ -36,19 +36,10 @@ impl Engine {
         let questions: Vec<Submission> = members.iter().map(ask).collect();
         let programmes = self.0.programmes.clone();
         self.pool().blocking(|conn| {
-            let mut versioned = match programmes.any(conn) {
-                Ok(versioned) => versioned,
+            let current = load_current(&programmes, conn, |programme| plan(programme, at, questions.iter()))?;
+            let (versioned, mut loaded) = match current {
+                Ok(current) => current,
                 Err(failure) => return Ok(Err(failure)),
-            };
-            let mut loaded = loop {
-                let loaded = plan(&versioned.programme, at, questions.iter()).run(conn)?;
-                if loaded.programme == Some(versioned.version) {
-                    break loaded;
-                }
-                versioned = match programmes.reload(conn) {
-                    Ok(versioned) => versioned,
-                    Err(failure) => return Ok(Err(failure)),
-                };
             };
             // Who keeps the points of a member is loaded beside him, but not all that is his.
             let asked = loaded.standings.iter().filter(|row| members.contains(&row.member_id));

@@ -31,6 +31,7 @@ mod plan;
 mod programmes;
 mod read;
 pub mod schedule;
+mod state;
 mod storer;
 mod writer;
 

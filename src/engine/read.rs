@@ -6,10 +6,10 @@ use tessera_rules::decision::Effect;
 use tessera_rules::history::{Movement, Shown, shown_at};
 use tessera_rules::id::MemberId;
 use tessera_rules::time::Instant;
-use tessera_rules::{Actor, Command, Context, Decision, MemberState, Outcome, Refusal, State, decide};
+use tessera_rules::{Actor, Command, Context, Decision, MemberState, Outcome, Programme, Refusal, State, decide};
 
-use super::deciding::state;
 use super::plan::plan;
+use super::state::{load_current, state};
 use super::{Answer, Engine, Failure, Submission, Time, Versioned};
 use crate::store;
 use crate::store::batch::Load;
@@ -92,32 +92,34 @@ impl Engine {
     ) -> Result<Result<(Arc<Versioned>, MemberState, State, Decision), Refusal>, Failure> {
         let (now, programmes) = (self.clock().now(), self.0.programmes.clone());
         let decided = self.pool().run(move |conn| {
-            let mut versioned = match programmes.any(conn) {
-                Ok(versioned) => versioned,
-                Err(failure) => return Ok(Err(failure)),
-            };
             let render = Box::new(|_: &_| Answer { status: 200, body: String::new() });
             let submission = Submission { member, command, actor, time: Time::Live, claim: None, audit: None, render };
-            let mut loaded = loop {
-                let mut load = plan(&versioned.programme, now, std::iter::once(&submission));
+            let wanted = |programme: &Programme| {
+                let mut load = plan(programme, now, std::iter::once(&submission));
                 widen(&mut load);
-                let loaded = load.run(conn)?;
-                if loaded.programme == Some(versioned.version) {
-                    break loaded;
-                }
-                versioned = match programmes.reload(conn) {
-                    Ok(versioned) => versioned,
-                    Err(failure) => return Ok(Err(failure)),
-                };
+                load
             };
-            Ok::<_, store::Error>(state(&mut loaded).map(|mut state| {
+            let current = load_current(&programmes, conn, wanted)?;
+            Ok(current.and_then(|(versioned, mut loaded)| {
+                let state = state(&mut loaded)?;
                 let context = Context { now, actor, programme_version: versioned.version, historic: false };
-                let decision = decide(&versioned.programme, &state, member, &submission.command, &context)?;
-                state.enact(member, &decision)?;
-                let member = state.members.remove(&member).ok_or(Refusal::MemberUnknown)?;
-                Ok((versioned, member, state, decision))
+                Ok(enacted(versioned, state, member, &submission.command, &context))
             }))
         });
         decided.await.map_err(Failure::from)?
     }
+}
+
+/// A member as a command leaves him, and the others it concerns.
+fn enacted(
+    versioned: Arc<Versioned>,
+    mut state: State,
+    member: MemberId,
+    command: &Command,
+    context: &Context,
+) -> Result<(Arc<Versioned>, MemberState, State, Decision), Refusal> {
+    let decision = decide(&versioned.programme, &state, member, command, context)?;
+    state.enact(member, &decision)?;
+    let member = state.members.remove(&member).ok_or(Refusal::MemberUnknown)?;
+    Ok((versioned, member, state, decision))
 }

@@ -86,24 +86,29 @@ impl<'a> Draft<'a> {
         state: &State,
         member: MemberId,
     ) -> Result<Self, Refusal> {
-        let mut chain = Vec::new();
-        let mut next = Some(member);
-        while let Some(member) = next {
-            let loaded = state.members.get(&member).ok_or(Refusal::MemberUnknown)?;
-            chain.push(Draft::new(programme, context, loaded));
-            next = loaded.standing.link.map(|link| link.root);
-            if chain.len() > LONGEST {
-                return Err(Refusal::LinkCircle);
-            }
+        Self::linked_within(LONGEST, programme, context, state, member)
+    }
+
+    fn linked_within(
+        links: usize,
+        programme: &'a Programme,
+        context: &'a Context,
+        state: &State,
+        member: MemberId,
+    ) -> Result<Self, Refusal> {
+        let loaded = state.members.get(&member).ok_or(Refusal::MemberUnknown)?;
+        let mut draft = Draft::new(programme, context, loaded);
+        if let Some(link) = loaded.standing.link {
+            let left = links.checked_sub(1).ok_or(Refusal::LinkCircle)?;
+            let root = Self::linked_within(left, programme, context, state, link.root)?;
+            let at = draft.at.max(root.at);
+            draft.root = Some(Box::new(root));
+            draft.each(&mut |draft| {
+                draft.at = at;
+                Ok(())
+            })?;
         }
-        let at = chain.iter().map(|draft| draft.at).max();
-        let mut draft: Option<Self> = None;
-        for mut below in chain.into_iter().rev() {
-            below.at = at.unwrap_or(below.at);
-            below.root = draft.map(Box::new);
-            draft = Some(below);
-        }
-        draft.ok_or(Refusal::MemberUnknown)
+        Ok(draft)
     }
 
     /// Ties the member to another: from now on his points are kept there. What he has goes there when

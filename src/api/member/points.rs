@@ -29,7 +29,7 @@ use crate::store::ledger::{self, EntryView, TierChangeView};
 #[get("/balance")]
 pub(super) async fn balance(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ReadOwnBalance)?;
-    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    let settled = services.settled(id).await?;
     Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)?))
 }
 
@@ -164,7 +164,7 @@ impl From<TierChangeView> for TierMovement {
 #[get("/tier")]
 pub(super) async fn tier(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ReadOwnTier)?;
-    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    let settled = services.settled(id).await?;
     let history = services.pool.run(move |conn| ledger::tier_changes(conn, id)).await?;
     let history = history.into_iter().map(TierMovement::from).collect();
     Ok(HttpResponse::Ok().json(OwnTier { tier: TierView::of(&settled)?, history }))

@@ -21,7 +21,7 @@ use crate::api::openapi::problems;
 use crate::api::submit::{self, Request};
 use crate::api::work::run_whole;
 use crate::clock::new_uuid;
-use crate::engine::{Reply, Settled, Submission, Time};
+use crate::engine::{Reply, Submission, Time};
 use crate::store::invitation::{self, InvitationRow, NewInvitation};
 use crate::store::{ledger, link};
 
@@ -76,10 +76,6 @@ impl From<link::Tied> for Kin {
     }
 }
 
-async fn settled(services: &Services, member: MemberId) -> Result<Settled, Problem> {
-    services.engine.member(member).await?.map_err(|refusal| Problem::from(&refusal))
-}
-
 /// Read one's own household pool
 #[utoipa::path(
     operation_id = "own_pool",
@@ -89,13 +85,13 @@ async fn settled(services: &Services, member: MemberId) -> Result<Settled, Probl
 #[get("/pool")]
 pub(super) async fn get(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
     let me = myself(&caller, Action::ReadOwnPool)?;
-    let own = settled(&services, me).await?;
+    let own = services.settled(me).await?;
     let (head, may_spend) = match own.member.standing.link {
         Some(Link { root, kind: LinkKind::Pool { may_spend } }) => (root, may_spend),
         _ if own.member.standing.household > 0 => (me, true),
         _ => return Err(Code::NotFound.into()),
     };
-    let keeper = if head == me { own } else { settled(&services, head).await? };
+    let keeper = if head == me { own } else { services.settled(head).await? };
     let read = move |conn: &mut _| {
         Ok((link::tied_to(conn, head, link::POOL)?, link::names(conn, &[head.uuid()])?.remove(&head.uuid())))
     };
@@ -148,7 +144,7 @@ pub(super) async fn invite(
     Json(request): Json<InvitationRequest>,
 ) -> Result<HttpResponse, Problem> {
     let head = myself(&caller, Action::ChangeOwnPool)?;
-    let own = settled(&services, head).await?;
+    let own = services.settled(head).await?;
     let standing = &own.member.standing;
     let pools = own.programme.programme.pools.ok_or(Problem::from(&Refusal::PoolsNotOffered))?;
     if standing.link.is_some() {

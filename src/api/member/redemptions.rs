@@ -84,7 +84,7 @@ impl OwnReward {
 #[get("/rewards")]
 pub(super) async fn rewards(services: web::Data<Services>, caller: Caller) -> Result<HttpResponse, Problem> {
     let id = myself(&caller, Action::ReadCatalogue)?;
-    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    let settled = services.settled(id).await?;
     let used: HashMap<String, i64> = services.pool.run(ledger::rewards_used).await?.into_iter().collect();
     let programme = &settled.programme.programme;
     let today = programme.time_zone.day_of(settled.member.standing.recorded_at);

@@ -291,7 +291,7 @@ pub(super) async fn balance(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
     let id = stays(&services, id).await?;
-    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    let settled = services.settled(id).await?;
     Ok(HttpResponse::Ok().json(MemberBalance::of(&settled)?))
 }
 
@@ -311,7 +311,7 @@ pub(super) async fn tier(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadMemberBalance, &Resource::Member(id))?;
     let id = stays(&services, id).await?;
-    let settled = services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    let settled = services.settled(id).await?;
     Ok(HttpResponse::Ok().json(TierView::of(&settled)?))
 }
 

@@ -9,7 +9,7 @@ use tessera_rules::id::MemberId;
 use tessera_rules::time::to_micros;
 use utoipa::ToSchema;
 
-use super::{known, settled};
+use super::known;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Problem, both};
@@ -75,7 +75,7 @@ pub(super) async fn member_balance(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
     let Some(as_of) = query.0.as_of.map(to_micros) else {
-        let now = MemberBalance::of(&settled(&services, id.0).await?)?;
+        let now = MemberBalance::of(&services.settled(id.0).await?)?;
         return Ok(HttpResponse::Ok().json(Balances::Now(now)));
     };
     let shown = services.engine.shown(id.0, as_of).await?.map_err(|refusal| Problem::from(&refusal))?;
@@ -102,7 +102,7 @@ pub(super) async fn member_lots(
     id: Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
-    let settled = settled(&services, id.0).await?;
+    let settled = services.settled(id.0).await?;
     let mut open: Vec<_> = settled.member.lots.values().filter(|lot| lot.remaining.is_positive()).collect();
     open.sort_unstable_by_key(|lot| lot.consumption_order());
     Ok(HttpResponse::Ok().json(ListOf::whole(open.into_iter().map(LotView::from).collect())))
@@ -161,7 +161,7 @@ pub(super) async fn member_tier(
     id: Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ReadLedger, &Resource::Member(id.0))?;
-    let tier = TierView::of(&settled(&services, id.0).await?)?;
+    let tier = TierView::of(&services.settled(id.0).await?)?;
     let history = services.pool.run(move |conn| ledger::tier_changes(conn, id.0)).await?;
     let history = history.into_iter().map(TierChanged::from).collect();
     Ok(HttpResponse::Ok().json(MemberTier { tier, history }))

@@ -11,9 +11,7 @@ mod profile;
 use tessera_rules::id::MemberId;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::api::Services;
-use crate::api::error::{Code, Problem};
-use crate::engine::Settled;
+use crate::api::error::Code;
 use crate::store::db::Connection;
 use crate::store::member::{self, MemberRow};
 
@@ -45,9 +43,4 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 /// A member that must be there.
 fn known(conn: &mut Connection, id: MemberId) -> Result<MemberRow, Failed> {
     Ok(member::find(conn, id)?.ok_or(Code::MemberUnknown)?)
-}
-
-/// A member as he stands now.
-async fn settled(services: &Services, id: MemberId) -> Result<Settled, Problem> {
-    services.engine.member(id).await?.map_err(|refusal| Problem::from(&refusal))
 }

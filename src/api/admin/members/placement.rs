@@ -11,7 +11,6 @@ use tessera_rules::{Command, Outcome};
 use utoipa::ToSchema;
 
 use super::change::REASON_MAX;
-use super::settled;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::contact;
@@ -89,7 +88,7 @@ pub(super) async fn place_member(
     let (member, mut body) = (id.0, body.0);
     body.until = to_micros(body.until);
     body.reason = contact::text("/reason", &body.reason, REASON_MAX)?;
-    let before = told(&settled(&services, member).await?);
+    let before = told(&services.settled(member).await?);
     let (tier, until, reason) = (body.tier.clone(), body.until, body.reason.clone());
     let command = Command::PlaceTier(PlaceTier { tier, until, reason });
     let claim = submit::claim(&caller, key, "POST /v1/admin/members/{id}/tier", &(member, &body))?;

@@ -10,7 +10,7 @@ use tessera_rules::time::BirthDate;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{known, settled};
+use super::known;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::contact;
@@ -236,7 +236,7 @@ pub(super) async fn read_member(
     permit(&caller, Action::ReadMembers, &Resource::Member(id.0))?;
     let read = move |conn: &mut _| Ok((known(conn, id.0)?, link::tied_to(conn, id.0, link::MERGED)?));
     let (row, tied) = run(&services, read).await?;
-    let settled = settled(&services, id.0).await?;
+    let settled = services.settled(id.0).await?;
     let (version, now) = (row.version, &settled.member.standing);
     let member = MemberInFull {
         member: row.into(),
