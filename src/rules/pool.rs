@@ -119,12 +119,18 @@ impl Draft<'_> {
     /// How many of so many points the member takes from the pool, if he may.
     pub(crate) fn taken_from_pool(&self, points: Points) -> Result<Points, Refusal> {
         let Ok(Link { kind: LinkKind::Pool { may_spend }, .. }) = self.pool_link() else { return Ok(Points::ZERO) };
-        let pooled = points.minus(points.min(self.member.standing.available))?;
-        if pooled.is_positive() && !may_spend {
+        let standing = &self.member.standing;
+        let missing = points.minus(points.min(standing.available))?;
+        if missing.is_zero() {
+            return Ok(Points::ZERO);
+        }
+        if !may_spend {
             return Err(Refusal::MayNotSpend);
         }
+        // On the way in they pay the member's own debt first: the pool parts with that too.
+        let pooled = missing.plus(standing.debt)?;
         let limit = self.programme.pools.ok_or(Refusal::PoolsNotOffered)?.daily_limit;
-        if pooled.is_positive() && self.sent_today().plus(pooled)? > limit {
+        if self.sent_today().plus(pooled)? > limit {
             return Err(Refusal::DailyLimit(limit));
         }
         Ok(pooled)

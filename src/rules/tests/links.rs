@@ -405,3 +405,18 @@ fn a_gift_out_of_the_pool_counts_once_against_either_limit() {
     assert_eq!((desk.available(1), desk.available(3)), (150, 50));
     desk.who(1).give(3, 100).expect("the head gives his own");
 }
+
+#[test]
+fn a_debt_that_the_pool_pays_counts_against_the_limit() {
+    let mut desk = desk(linked());
+    desk.who(2).join(1, true).expect("a pool");
+    let sale = desk.at("2025-02-10T10:00:00Z").buy(3_000);
+    desk.who(1).spend(30).expect("enough");
+    desk.who(2).take_back(sale.id, ReturnedGoods::All).expect("sold");
+    desk.who(1).buy(10_000);
+    assert_eq!((desk.all(1), desk.all(2)), ((100, 0, 0), (0, 0, 30)));
+    assert_eq!(desk.who(2).spend(21), Err(Refusal::DailyLimit(points(50))), "21 and the debt of 30");
+    desk.spend(20).expect("20 and the debt of 30");
+    assert_eq!((desk.all(1), desk.all(2)), ((50, 0, 0), (0, 0, 0)));
+    assert_eq!(desk.spend(1), Err(Refusal::DailyLimit(points(50))));
+}
