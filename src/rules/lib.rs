@@ -15,15 +15,21 @@
 //! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
 //!    hands over to [`earning`], [`redemption`] with [`hold`], [`returns`], [`adjustment`], [`perk`],
 //!    [`entitlement`] or [`notice`]. What moves by the clock: [`expiry`], and [`tier`] with [`ladder`].
-//! 6. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
+//! 6. [`discount`], [`price`] and [`coupon`] – what goods cost a member: [`basket`] takes discounts off,
+//!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price.
+//! 7. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
 //!    [`history`] – what was shown at an instant of the past.
 
 pub mod adjustment;
 pub mod amount;
+pub mod basket;
 pub mod code;
+pub mod combination;
 pub mod command;
+pub mod coupon;
 pub mod decide;
 pub mod decision;
+pub mod discount;
 mod draft;
 pub mod earning;
 pub mod entitlement;
@@ -45,9 +51,11 @@ pub mod occasion;
 mod pending;
 pub mod perk;
 pub mod pool;
+pub mod price;
 pub mod programme;
 pub mod promotion;
 mod purchase;
+pub mod quote;
 pub mod redemption;
 pub mod refusal;
 pub mod remainder;

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::adjustment::Adjustments;
 use crate::amount::{Currency, Minor, Multiplier, OutOfRange, Points, Rate};
+use crate::coupon::CouponType;
 use crate::expiry::{Activity, Expiry};
 use crate::notice::Notices;
 use crate::perk::Perk;
 use crate::pool::Pools;
+use crate::price::Prices;
 use crate::promotion::{Combine, Promotion};
 use crate::reward::Reward;
 use crate::text::Text;
@@ -67,6 +69,12 @@ pub struct Programme {
     /// Birthday and other perks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub perks: Vec<Perk>,
+    /// The kinds of coupons there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponType>,
+    /// Member prices, and goods that are for some tiers first.
+    #[serde(default, skip_serializing_if = "Prices::is_empty")]
+    pub prices: Prices,
 }
 
 /// How purchases earn (PROGRAMME.md §3).
@@ -235,6 +243,11 @@ impl Programme {
         self.rewards.iter().find(|reward| reward.code == code)
     }
 
+    /// A kind of coupon.
+    pub fn coupon(&self, code: &str) -> Option<&CouponType> {
+        self.coupons.iter().find(|coupon| coupon.code == code)
+    }
+
     /// Minutes after which a hold ends by itself.
     pub fn hold_minutes(&self) -> u32 {
         self.redemption.as_ref().map_or(QUARTER_HOUR, |offer| offer.hold_minutes)
@@ -304,6 +317,7 @@ impl Programme {
         found.codes("/promotions", self.promotions.iter().map(|p| p.code.as_str()));
         found.codes("/rewards", self.rewards.iter().map(|r| r.code.as_str()));
         found.codes("/perks", self.perks.iter().map(|p| p.code.as_str()));
+        found.codes("/coupons", self.coupons.iter().map(|c| c.code.as_str()));
         for (i, promotion) in self.promotions.iter().enumerate() {
             promotion.check(self, &format!("/promotions/{i}"), found);
         }
@@ -313,6 +327,10 @@ impl Programme {
         for (i, perk) in self.perks.iter().enumerate() {
             perk.check(self, &format!("/perks/{i}"), found);
         }
+        for (i, coupon) in self.coupons.iter().enumerate() {
+            coupon.check(self, &format!("/coupons/{i}"), found);
+        }
+        self.prices.check(self, found);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Redemption: points for a reward or as money off, captured at once or set aside
 //! (PROGRAMME.md §8). What becomes of a redemption afterwards is in [`crate::hold`].
 
-use crate::amount::{Minor, Multiplier, Points};
+use crate::amount::{Minor, Multiplier, OutOfRange, Points};
 use crate::command::{PayWithPoints, Redeem, RedeemMode, Redeemed};
 use crate::decision::{Balance, Effect, Outcome, RedemptionOutcome, RedemptionRecord, StandingPatch};
 use crate::draft::{Draft, Note};
@@ -11,6 +11,7 @@ use crate::ledger::{Account, EntryKind};
 use crate::lot::Bite;
 use crate::member::Shared;
 use crate::perk::GrantKey;
+use crate::programme::MoneyOff;
 use crate::refusal::Refusal;
 use crate::time::Instant;
 
@@ -70,6 +71,71 @@ impl RedemptionStatus {
     }
 }
 
+/// Points, and what they are worth as money off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worth {
+    /// The points.
+    pub points: Points,
+    /// Minor units.
+    pub worth: Minor,
+}
+
+impl Worth {
+    /// No points.
+    pub const NOTHING: Self = Self { points: Points::ZERO, worth: Minor::ZERO };
+}
+
+impl MoneyOff {
+    /// What a number of points are worth that may be redeemed at once.
+    ///
+    /// # Errors
+    /// Below the minimum, not a multiple of the step, or worth more than 2^53 − 1.
+    pub fn price(&self, points: Points) -> Result<Minor, Refusal> {
+        if points < self.minimum {
+            return Err(Refusal::BelowMinimum(self.minimum));
+        }
+        if points.get() % self.step.get() != 0 {
+            return Err(Refusal::NotAStep(self.step));
+        }
+        Ok(self.worth(points)?)
+    }
+
+    /// What a number of points pay of a purchase.
+    ///
+    /// # Errors
+    /// As [`MoneyOff::price`], and [`Refusal::ShareTooLarge`].
+    pub fn pay(&self, points: Points, total: Minor) -> Result<Minor, Refusal> {
+        let (worth, most) = (self.price(points)?, self.share_of(total)?);
+        if worth > most { Err(Refusal::ShareTooLarge(most)) } else { Ok(worth) }
+    }
+
+    /// The most that points can pay of a purchase, and the fewest points it takes.
+    ///
+    /// # Errors
+    /// None for points and a total in range.
+    pub fn most(&self, available: Points, total: Minor) -> Result<Worth, OutOfRange> {
+        let (points, per) = (i128::from(self.rate.points), i128::from(self.rate.per));
+        let (step, minimum) = (i128::from(self.step.get()), i128::from(self.minimum.get()));
+        // Worth is rounded down: p points are worth no more than w while p × per < (w + 1) × points.
+        let within = ((i128::from(self.share_of(total)?.get()) + 1) * points - 1) / per;
+        let ceiling = within.min(i128::from(available.get())) / step * step;
+        if ceiling < minimum || ceiling <= 0 {
+            return Ok(Worth::NOTHING);
+        }
+        let worth = ceiling * per / points;
+        let steps_up = |least: i128| (least + step - 1) / step * step;
+        let fewest = steps_up(((worth * points + per - 1) / per).max(minimum).max(1));
+        let worth = Worth { points: Points::from_wide(fewest)?, worth: Minor::from_wide(worth)? };
+        Ok(if worth.worth.is_zero() { Worth::NOTHING } else { worth })
+    }
+
+    /// The largest share of a purchase that points may pay, rounded down.
+    fn share_of(&self, total: Minor) -> Result<Minor, OutOfRange> {
+        let share = i128::from(total.get().max(0)) * i128::from(self.largest_share.units());
+        Minor::from_wide(share / i128::from(Multiplier::UNIT))
+    }
+}
+
 /// What a redemption takes and gives.
 struct Price {
     points: Points,
@@ -118,21 +184,15 @@ impl Draft<'_> {
         total: Minor,
     ) -> Result<Minor, Refusal> {
         self.check_step(pay.otp_step)?;
-        let price = self.money_off_price(pay.points)?;
-        let worth = price.worth.unwrap_or(Minor::ZERO);
-        let share = self.programme.redemption.as_ref().map_or(Multiplier::ONE, |offer| offer.largest_share);
-        let most = i128::from(total.get().max(0)) * i128::from(share.units()) / i128::from(Multiplier::UNIT);
-        let most = Minor::from_wide(most)?;
-        if worth > most {
-            return Err(Refusal::ShareTooLarge(most));
-        }
+        let offer = self.programme.redemption.as_ref().ok_or(Refusal::MoneyOffNotOffered)?;
+        let worth = offer.pay(pay.points, total)?;
         let redemption = Redemption {
             status: RedemptionStatus::Captured,
             store: Some(store),
             reward: None,
             purchase: Some(purchase),
-            points: price.points,
-            worth: price.worth,
+            points: pay.points,
+            worth: Some(worth),
             held_until: None,
             entry: None,
             bites: Vec::new(),
@@ -224,12 +284,6 @@ impl Draft<'_> {
 
     fn money_off_price(&self, points: Points) -> Result<Price, Refusal> {
         let offer = self.programme.redemption.as_ref().ok_or(Refusal::MoneyOffNotOffered)?;
-        if points < offer.minimum {
-            return Err(Refusal::BelowMinimum(offer.minimum));
-        }
-        if points.get() % offer.step.get() != 0 {
-            return Err(Refusal::NotAStep(offer.step));
-        }
-        Ok(Price { points, worth: Some(offer.worth(points)?), grant: None })
+        Ok(Price { points, worth: Some(offer.price(points)?), grant: None })
     }
 }

@@ -2,6 +2,8 @@
 
 mod calendar;
 mod chain;
+mod coupons;
+mod discounts;
 mod document;
 mod earning;
 mod entitlements;
@@ -16,10 +18,12 @@ mod notices;
 mod occasions;
 mod pending;
 mod perks;
+mod prices;
 mod properties;
 mod quantities;
 mod redemption;
 mod returns;
+mod shop;
 mod stories;
 mod support;
 mod tiers;

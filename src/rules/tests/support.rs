@@ -73,6 +73,8 @@ pub(crate) fn programme() -> Programme {
         promotions: Vec::new(),
         rewards: Vec::new(),
         perks: Vec::new(),
+        coupons: Vec::new(),
+        prices: Default::default(),
     }
 }
 

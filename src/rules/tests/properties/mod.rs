@@ -3,6 +3,7 @@
 mod clockwork;
 mod goods;
 mod partial;
+mod prices;
 mod run;
 mod scene;
 
