@@ -264,7 +264,8 @@ pub enum NotApplied {
         /// The code of that coupon.
         with: String,
     },
-    /// What it could take off is less than a minor unit, or the others took it off already.
+    /// What it could take off is less than a minor unit, or beside those that count it does not make the
+    /// price lower.
     AddsNothing,
 }
 

@@ -100,7 +100,7 @@ pub fn quote(circumstances: &Circumstances<'_>, ask: &Ask<'_>) -> Result<Quote, 
     let shelf: Vec<Minor> =
         priced.iter().map(|one| if one.withheld.is_some() { Minor::ZERO } else { one.price }).collect();
     let basket = Basket::new(ask.lines, &shelf)?;
-    let (coupons, not_applied) = coupons(circumstances, ask, &basket)?;
+    let Chosen { coupons, not_applied } = choose(circumstances, ask, &basket)?;
     let lines = lines(ask.lines, priced, &coupons)?;
     let sold = || lines.iter().filter(|line| line.withheld.is_none());
     let list = sum(sold().map(|line| line.list))?;
@@ -122,11 +122,12 @@ fn sum(amounts: impl Iterator<Item = Minor>) -> Result<Minor, OutOfRange> {
 }
 
 /// The coupons that count, and why the others do not.
-fn coupons(
-    circumstances: &Circumstances<'_>,
-    ask: &Ask<'_>,
-    basket: &Basket<'_>,
-) -> Result<(Vec<Applied>, Vec<(String, NotApplied)>), OutOfRange> {
+struct Chosen {
+    coupons: Vec<Applied>,
+    not_applied: Vec<(String, NotApplied)>,
+}
+
+fn choose(circumstances: &Circumstances<'_>, ask: &Ask<'_>, basket: &Basket<'_>) -> Result<Chosen, OutOfRange> {
     let shown: BTreeMap<&str, &Coupon> = ask.coupons.iter().map(|coupon| (coupon.code.as_str(), coupon)).collect();
     let mut candidates = Vec::new();
     let mut not_applied = BTreeMap::new();
@@ -143,9 +144,8 @@ fn coupons(
         }
     }
     candidates.sort_by(|one, other| one.typed.order(&other.typed));
-    let choose = if ask.optimise { best } else { by_priority };
-    let applied = choose(basket, &candidates)?;
-    let counts = |one: &&Candidate<'_>| applied.iter().any(|applied| applied.coupon == one.typed.coupon.code);
+    let coupons = if ask.optimise { best(basket, &candidates)? } else { by_priority(basket, &candidates)? };
+    let counts = |one: &&Candidate<'_>| coupons.iter().any(|applied| applied.coupon == one.typed.coupon.code);
     let (counted, others): (Vec<&Candidate<'_>>, Vec<_>) = candidates.iter().partition(counts);
     for other in others {
         let stands_in_the_way = counted.iter().find(|one| !one.typed.goes_with(&other.typed));
@@ -155,7 +155,7 @@ fn coupons(
         };
         not_applied.insert(other.typed.coupon.code.clone(), reason);
     }
-    Ok((applied, not_applied.into_iter().collect()))
+    Ok(Chosen { coupons, not_applied: not_applied.into_iter().collect() })
 }
 
 fn lines(lines: &[Line], priced: Vec<Priced>, coupons: &[Applied]) -> Result<Vec<LineQuote>, OutOfRange> {

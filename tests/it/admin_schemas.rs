@@ -117,7 +117,43 @@ fn full() -> Value {
                 "leap_day": "february28",
             },
         ],
+        "coupons": coupons(),
+        "prices": {
+            "member": [
+                {
+                    "code": "mug-gold", "sku": "MUG", "price": 900, "minimum_tier": "gold",
+                    "from": "2026-01-01", "to": "2026-12-31", "most": "2",
+                },
+            ],
+            "early_access": [
+                { "code": "drop", "skus": ["SNEAKER"], "minimum_tier": "gold", "until": "2026-04-30" },
+            ],
+        },
     })
+}
+
+/// One coupon for each kind of discount; the first says everything a coupon can say.
+fn coupons() -> Value {
+    let goods = json!({
+        "skus": ["MUG"], "categories": ["tea"], "excluded_skus": ["BAG"], "excluded_categories": ["gift-cards"],
+    });
+    let plain = |code: &str, off: Value| json!({ "code": code, "name": "Coupon", "discount": { "off": off } });
+    json!([
+        {
+            "code": "percent", "name": "Coupon",
+            "discount": {
+                "off": { "kind": "percent", "percent": "12.5" },
+                "goods": goods, "minimum_spend": 20000, "cap": 3000,
+            },
+            "from": "2026-01-01", "to": "2026-12-31", "valid_days": 30, "uses": 3, "holder": "bearer",
+            "minimum_tier": "gold", "stacking": { "group": "tea" }, "priority": 1, "give_back_on_return": true,
+        },
+        plain("amount", json!({ "kind": "amount", "amount": 500 })),
+        plain("steps", json!({ "kind": "steps", "steps": [{ "spend": 20000, "amount": 3000 }], "every": true })),
+        plain("item", json!({ "kind": "item_free", "units": 2, "pick": "dearest" })),
+        plain("buy", json!({ "kind": "buy_get", "buy": 2, "get": 1 })),
+        plain("nth", json!({ "kind": "every_nth", "nth": 3, "percent": "100" })),
+    ])
 }
 
 fn components() -> Value {
@@ -231,6 +267,8 @@ fn what_may_be_left_out_is_described_so() {
         "promotions",
         "rewards",
         "perks",
+        "coupons",
+        "prices",
     ];
     for field in parts {
         least.as_object_mut().expect("an object").remove(field);
@@ -248,6 +286,10 @@ fn what_may_be_left_out_is_described_so() {
         ("Promotion", &["code", "name", "effect"]),
         ("Reward", &["code", "name", "points"]),
         ("Perk", &["code", "name", "occasion", "grant", "windows"]),
+        ("CouponType", &["code", "name", "discount"]),
+        ("Discount", &["off"]),
+        ("MemberPrice", &["code", "sku", "price"]),
+        ("EarlyAccess", &["code", "skus", "minimum_tier", "until"]),
     ] {
         assert_eq!(components[part]["required"], json!(required), "{part}");
     }

@@ -6,6 +6,7 @@
 mod adjustments;
 mod ladder;
 mod perk;
+mod prices;
 
 use chrono::NaiveDate;
 use utoipa::ToSchema;
@@ -14,6 +15,7 @@ pub(super) use adjustments::Adjustments;
 pub(super) use ladder::{TierLevel, TierLevelView, Tiers};
 pub(in crate::api) use perk::PerkGift;
 pub(super) use perk::{Perk, PerkView};
+pub(super) use prices::{CouponType, Prices};
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -58,6 +60,12 @@ pub(super) struct Programme {
     /// Birthday and other perks.
     #[schema(required = false)]
     perks: Vec<Perk>,
+    /// The kinds of coupons there are.
+    #[schema(required = false)]
+    coupons: Vec<CouponType>,
+    /// Member prices, and goods that are for some tiers first.
+    #[schema(required = false)]
+    prices: Prices,
 }
 
 /// How purchases earn.

@@ -1,7 +1,9 @@
 //! The programme document: every bound is checked, and each problem names its place.
 
 use tessera_rules::Programme;
-use tessera_rules::amount::{MAX_MAGNITUDE, Points, Rate};
+use tessera_rules::amount::{MAX_MAGNITUDE, Minor, Points, Quantity, Rate};
+use tessera_rules::coupon::{CouponType, Stacking};
+use tessera_rules::discount::{Off, Step};
 use tessera_rules::entitlement::{Entitlement, EntitlementKind};
 use tessera_rules::expiry::Expiry;
 use tessera_rules::occasion::tier_number;
@@ -12,6 +14,7 @@ use tessera_rules::reward::Reward;
 use tessera_rules::tier::{Validity, Window};
 use tessera_rules::time::{LeapDay, MonthDay, Period};
 
+use crate::shop::{from_toml, minor};
 use crate::support::{after, day, level, points, programme, promotion, times};
 
 type Break = fn(&mut Programme);
@@ -61,6 +64,57 @@ fn whole() -> Programme {
     }];
     programme
 }
+
+/// The same with coupons of every kind, and member prices.
+fn shop() -> Programme {
+    let mut programme = whole();
+    programme.coupons = from_toml::<Offers>(OFFERS).coupons;
+    programme.prices = from_toml(PRICES);
+    programme
+}
+
+#[derive(serde::Deserialize)]
+struct Offers {
+    coupons: Vec<CouponType>,
+}
+
+const OFFERS: &str = r#"
+[[coupons]]
+code = "steps"
+name = "Steps"
+stacking = { group = "basket" }
+discount = { off = { kind = "steps", steps = [{ spend = 100, amount = 10 }, { spend = 200, amount = 30 }] } }
+
+[[coupons]]
+code = "percent"
+name = "Percent"
+discount = { off = { kind = "percent", percent = "10" } }
+
+[[coupons]]
+code = "amount"
+name = "Amount"
+discount = { off = { kind = "amount", amount = 10 } }
+
+[[coupons]]
+code = "item"
+name = "Item"
+discount = { off = { kind = "item_free" } }
+
+[[coupons]]
+code = "buy"
+name = "Buy"
+discount = { off = { kind = "buy_get", buy = 2, get = 1 } }
+
+[[coupons]]
+code = "nth"
+name = "Nth"
+discount = { off = { kind = "every_nth" } }
+"#;
+
+const PRICES: &str = r#"
+member = [{ code = "mug", sku = "mug", price = 900, minimum_tier = "gold", most = 2 }]
+early_access = [{ code = "first", skus = ["mug"], minimum_tier = "gold", until = "2025-02-01" }]
+"#;
 
 const BREAKS: [(Break, &str); 37] = [
     (|p| p.earning.rate.points = 0, "/earning/rate out_of_range"),
@@ -170,6 +224,54 @@ const CLOCK_BREAKS: [(Break, &str); 16] = [
     ),
 ];
 
+/// What coupons take off, and member prices.
+const PRICE_BREAKS: [(Break, &str); 28] = [
+    (|p| p.coupons[1].code = "steps".into(), "/coupons/1/code code_taken"),
+    (|p| steps(p).clear(), "/coupons/0/discount/off/steps empty"),
+    (|p| steps(p)[0].spend = Minor::ZERO, "/coupons/0/discount/off/steps/0/spend not_ascending"),
+    (|p| steps(p)[1].spend = minor(100), "/coupons/0/discount/off/steps/1/spend not_ascending"),
+    (|p| steps(p)[1].amount = minor(10), "/coupons/0/discount/off/steps/1/amount not_ascending"),
+    (|p| steps(p)[1].amount = minor(201), "/coupons/0/discount/off/steps/1/amount more_than_spend"),
+    (
+        |p| {
+            off_of(p, r#"kind = "steps", every = true, steps = [{ spend = 1, amount = 1 }, { spend = 2, amount = 2 }]"#)
+        },
+        "/coupons/0/discount/off/every one_step",
+    ),
+    (|p| off_of(p, r#"kind = "percent", percent = "0""#), "/coupons/0/discount/off/percent out_of_range"),
+    (|p| off_of(p, r#"kind = "percent", percent = "100.0001""#), "/coupons/0/discount/off/percent out_of_range"),
+    (|p| off_of(p, r#"kind = "amount", amount = 0"#), "/coupons/0/discount/off/amount too_small"),
+    (|p| off_of(p, r#"kind = "item_free", units = 0"#), "/coupons/0/discount/off/units out_of_range"),
+    (|p| off_of(p, r#"kind = "buy_get", buy = 0, get = 1"#), "/coupons/0/discount/off/buy out_of_range"),
+    (|p| off_of(p, r#"kind = "buy_get", buy = 1, get = 1001"#), "/coupons/0/discount/off/get out_of_range"),
+    (|p| off_of(p, r#"kind = "every_nth", nth = 1"#), "/coupons/0/discount/off/nth out_of_range"),
+    (|p| off_of(p, r#"kind = "every_nth", percent = "-1""#), "/coupons/0/discount/off/percent out_of_range"),
+    (|p| p.coupons[0].discount.minimum_spend = Some(Minor::ZERO), "/coupons/0/discount/minimum_spend too_small"),
+    (|p| p.coupons[0].discount.cap = Some(Minor::ZERO), "/coupons/0/discount/cap too_small"),
+    (|p| p.coupons[0].valid_days = Some(3_661), "/coupons/0/valid_days out_of_range"),
+    (|p| p.coupons[0].uses = 0, "/coupons/0/uses out_of_range"),
+    (|p| p.coupons[0].minimum_tier = Some("iron".into()), "/coupons/0/minimum_tier unknown_tier"),
+    (|p| p.coupons[0].stacking = Stacking::Group("A b".into()), "/coupons/0/stacking/group code_invalid"),
+    (|p| p.prices.member[0].code = "Mug".into(), "/prices/member/0/code code_invalid"),
+    (|p| p.prices.member[0].price = minor(-1), "/prices/member/0/price too_small"),
+    (|p| p.prices.member[0].sku.clear(), "/prices/member/0/sku empty"),
+    (|p| p.prices.member[0].minimum_tier = Some("iron".into()), "/prices/member/0/minimum_tier unknown_tier"),
+    (|p| p.prices.member[0].most = Some(Quantity::from_units(0)), "/prices/member/0/most too_small"),
+    (|p| p.prices.early_access[0].skus.clear(), "/prices/early_access/0/skus empty"),
+    (|p| p.prices.early_access[0].minimum_tier = "iron".into(), "/prices/early_access/0/minimum_tier unknown_tier"),
+];
+
+fn steps(programme: &mut Programme) -> &mut Vec<Step> {
+    match &mut programme.coupons[0].discount.off {
+        Off::Steps { steps, .. } => steps,
+        other => panic!("steps, not {other:?}"),
+    }
+}
+
+fn off_of(programme: &mut Programme, text: &str) {
+    programme.coupons[0].discount = from_toml(&format!("off = {{ {text} }}"));
+}
+
 fn entitlements(programme: &mut Programme) -> &mut Vec<Entitlement> {
     &mut programme.tiers.levels[1].entitlements
 }
@@ -185,8 +287,9 @@ fn found(programme: &Programme) -> Vec<String> {
 #[test]
 fn each_bound_is_checked() {
     assert_eq!(found(&whole()), Vec::<String>::new());
-    for (break_it, expected) in BREAKS.iter().chain(&PERK_BREAKS).chain(&CLOCK_BREAKS) {
-        let mut programme = whole();
+    assert_eq!(found(&shop()), Vec::<String>::new());
+    let breaks = BREAKS.iter().chain(&PERK_BREAKS).chain(&CLOCK_BREAKS).map(|one| (whole(), one));
+    for (mut programme, (break_it, expected)) in breaks.chain(PRICE_BREAKS.iter().map(|one| (shop(), one))) {
         break_it(&mut programme);
         assert_eq!(found(&programme), [*expected]);
     }
@@ -194,12 +297,16 @@ fn each_bound_is_checked() {
 
 #[test]
 fn days_come_in_order() {
-    let mut programme = whole();
+    let mut programme = shop();
     programme.promotions[0].schedule.from = Some(day("2025-02-02"));
     programme.promotions[0].schedule.to = Some(day("2025-02-01"));
     programme.rewards[0].from = Some(day("2025-02-02"));
     programme.rewards[0].to = Some(day("2025-02-01"));
-    assert_eq!(found(&programme), ["/promotions/0/schedule/to before_from", "/rewards/0/to before_from"]);
+    (programme.coupons[0].from, programme.coupons[0].to) = (Some(day("2025-02-02")), Some(day("2025-02-01")));
+    let price = &mut programme.prices.member[0];
+    (price.from, price.to) = (Some(day("2025-02-02")), Some(day("2025-02-01")));
+    let pointers = ["/promotions/0/schedule/to", "/rewards/0/to", "/coupons/0/to", "/prices/member/0/to"];
+    assert_eq!(found(&programme), pointers.map(|pointer| format!("{pointer} before_from")));
 }
 
 #[test]

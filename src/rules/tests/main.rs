@@ -28,3 +28,4 @@ mod stories;
 mod support;
 mod tiers;
 mod validity;
+mod worked_example;

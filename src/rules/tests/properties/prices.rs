@@ -99,7 +99,7 @@ fn holds(scene: &Scene, quote: &Quote) {
 }
 
 proptest! {
-    #![proptest_config(cases(4_000))]
+    #![proptest_config(cases(2_000))]
 
     /// Shares sum to what the discount says, to the minor unit; no line falls below 0 or rises; neither
     /// the cap nor what matching lines cost is exceeded; what does not match is left alone.
@@ -230,7 +230,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(1_500))]
+    #![proptest_config(cases(1_000))]
 
     /// A quote adds up, tells every coupon once, and combines none that exclude each other.
     #[test]
@@ -253,7 +253,7 @@ proptest! {
     /// The best combination is the best of all: no set of coupons that go together makes the price lower,
     /// and none of fewer coupons makes it as low.
     #[test]
-    fn the_best_is_the_best_of_all(scene in scene(6)) {
+    fn the_best_is_the_best_of_all(scene in scene(5)) {
         let best = quoted(&scene, &scene.coupons, true);
         prop_assert!(best.total <= quoted(&scene, &scene.coupons, false).total);
         for set in 0..1_usize << scene.coupons.len() {
