@@ -46,6 +46,31 @@ discount = { off = { kind = "amount", amount = 3000 } }
 priority = 5
 
 [[coupons]]
+code = "first"
+name = "1 off, before all others"
+discount = { off = { kind = "amount", amount = 100 } }
+priority = -9
+
+[[coupons]]
+code = "pair"
+name = "60 % off every second thing"
+discount = { off = { kind = "every_nth", percent = "60" } }
+priority = -5
+
+[[coupons]]
+code = "one-free"
+name = "One thing for nothing"
+discount = { off = { kind = "item_free" } }
+stacking = "with_everything"
+priority = -1
+
+[[coupons]]
+code = "one-for-one"
+name = "Buy one get one"
+discount = { off = { kind = "buy_get", buy = 1, get = 1 } }
+stacking = "with_everything"
+
+[[coupons]]
 code = "three-for-two"
 name = "3 for 2 socks"
 discount = { off = { kind = "buy_get", buy = 2, get = 1 }, goods = { skus = ["socks"] } }
@@ -134,6 +159,7 @@ const TOGETHER: &str = "
     -------- exclusive ones stand alone, and come last here by their priority
     1 coat 100.00                  | alone ten                   | ten 10.00                       | 90.00
     1 coat 100.00                  | alone                       | alone 30.00                     | 70.00
+    1 coat 100.00                  | ten first                   | first 1.00                      | 99.00
     -------- another of the same type goes with it where everything does, and not else
     1 coat 100.00                  | ten#a ten#b                 | ten#a 10.00, ten#b 9.00         | 81.00
     1 latte/coffee 30.00           | coffee-half#a coffee-half#b | coffee-half#a 15.00             | 15.00
@@ -158,6 +184,8 @@ const BEST: &str = "
     1 coat 100.00                  | alone ten                   | alone 30.00                     | 70.00
     1 coat 100.00                  | ten alone ten#b             | alone 30.00                     | 70.00
     1 coat 400.00                  | ten alone ten#b             | ten 40.00, ten#b 36.00          | 324.00
+    -------- the cheapest unit gone, the next discount is of dearer ones: together more than each alone
+    1 coat 10.00, 1 cup 10.00, 1 sweet 1.00 | pair one-free one-for-one | one-free 1.00, one-for-one 10.00 | 10.00
     -------- the fewest coupons that reach the price, and among as many the first to be taken off
     1 latte/coffee 30.00           | ten alone free-cup          | free-cup 30.00                  | 0.00
     1 sweet 0.05                   | ten                         |                                 | 0.05
@@ -223,7 +251,8 @@ fn one_that_the_others_leave_nothing_stands_in_nobodys_way() {
 fn judged(coupon: &Coupon, buyer: Option<&Buyer>, now: Instant) -> Result<String, NotApplied> {
     let programme = shop();
     let lines: Vec<Line> = basket("1 coat 100.00");
-    let quote = priced(&Circumstances { programme: &programme, buyer, at: now }, &lines, &[coupon.clone()], false);
+    let quote =
+        priced(&Circumstances { programme: &programme, buyer, at: now }, &lines, std::slice::from_ref(coupon), false);
     match quote.not_applied.first() {
         Some((_, reason)) => Err(reason.clone()),
         None => Ok(counts(&quote)),

@@ -228,7 +228,7 @@ const CLOCK_BREAKS: [(Break, &str); 16] = [
 const PRICE_BREAKS: [(Break, &str); 28] = [
     (|p| p.coupons[1].code = "steps".into(), "/coupons/1/code code_taken"),
     (|p| steps(p).clear(), "/coupons/0/discount/off/steps empty"),
-    (|p| steps(p)[0].spend = Minor::ZERO, "/coupons/0/discount/off/steps/0/spend not_ascending"),
+    (|p| steps(p)[0].amount = Minor::ZERO, "/coupons/0/discount/off/steps/0/amount not_ascending"),
     (|p| steps(p)[1].spend = minor(100), "/coupons/0/discount/off/steps/1/spend not_ascending"),
     (|p| steps(p)[1].amount = minor(10), "/coupons/0/discount/off/steps/1/amount not_ascending"),
     (|p| steps(p)[1].amount = minor(201), "/coupons/0/discount/off/steps/1/amount more_than_spend"),

@@ -9,7 +9,7 @@ use tessera_rules::amount::{MAX_MAGNITUDE, Minor, Multiplier, OutOfRange, Points
 use tessera_rules::basket::Basket;
 use tessera_rules::combination::EXACT_UP_TO;
 use tessera_rules::command::Line;
-use tessera_rules::coupon::{Buyer, Circumstances, Coupon, Stacking};
+use tessera_rules::coupon::{Applied, Buyer, Circumstances, Coupon, Stacking};
 use tessera_rules::discount::{Discount, Goods, Off, Step};
 use tessera_rules::programme::MoneyOff;
 use tessera_rules::quote::{Ask, Quote, quote};
@@ -76,13 +76,12 @@ fn holds(scene: &Scene, quote: &Quote) {
         let of = scene.programme.coupon(&applied.of).expect("its type");
         assert!(of.discount.cap.is_none_or(|cap| applied.amount <= cap));
     }
-    for (i, one) in quote.coupons.iter().enumerate() {
-        let stacking = |code: &str| &scene.programme.coupon(code).expect("its type").stacking;
-        for other in &quote.coupons[i + 1..] {
-            assert!(stacking(&one.of).goes_with(stacking(&other.of)));
-            assert!(one.stage <= other.stage);
-        }
-    }
+    assert!(quote.coupons.is_sorted_by_key(|one| one.stage));
+    let stacking = |one: &Applied| &scene.programme.coupon(&one.of).expect("its type").stacking;
+    let stacked: Vec<&Stacking> = quote.coupons.iter().map(stacking).collect();
+    assert!(stacked.len() < 2 || !stacked.contains(&&Stacking::Exclusive));
+    let groups: Vec<&&Stacking> = stacked.iter().filter(|one| matches!(one, Stacking::Group(_))).collect();
+    assert!(groups.iter().enumerate().all(|(i, one)| !groups[..i].contains(one)), "one of a group");
     let mut told: Vec<&str> = quote.coupons.iter().map(|one| one.coupon.as_str()).collect();
     told.extend(quote.not_applied.iter().map(|(code, _)| code.as_str()));
     told.sort_unstable();
