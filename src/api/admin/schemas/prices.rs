@@ -64,7 +64,7 @@ pub(in crate::api::admin) enum Stacking {
     /// With all that are not exclusive.
     WithEverything,
     /// With others, but not with another of its group.
-    Group(#[schema(pattern = "^[a-z0-9_-]{1,64}$")] String),
+    Group(String),
 }
 
 /// What is taken off a basket.
