@@ -8,7 +8,7 @@
 //! Reading order:
 //!
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
-//! 2. [`programme`] – what an admin configures, with [`promotion`], [`reward`] and [`perk`] with its
+//! 2. [`programme`] – what an admin configures, with [`promotion`], [`condition`], [`reward`] and [`perk`] with its
 //!    [`occasion`]s.
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
@@ -22,6 +22,7 @@ pub mod adjustment;
 pub mod amount;
 pub mod code;
 pub mod command;
+pub mod condition;
 pub mod decide;
 pub mod decision;
 mod draft;

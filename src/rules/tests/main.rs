@@ -2,6 +2,7 @@
 
 mod calendar;
 mod chain;
+mod conditions;
 mod document;
 mod earning;
 mod entitlements;
