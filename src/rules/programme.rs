@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adjustment::Adjustments;
 use crate::amount::{Currency, Minor, Multiplier, OutOfRange, Points, Rate};
+use crate::condition::Condition;
 use crate::expiry::{Activity, Expiry};
 use crate::notice::Notices;
 use crate::perk::Perk;
@@ -233,6 +234,11 @@ impl Programme {
     /// A reward of the catalogue.
     pub fn reward(&self, code: &str) -> Option<&Reward> {
         self.rewards.iter().find(|reward| reward.code == code)
+    }
+
+    /// The conditions of all promotions.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.promotions.iter().filter_map(|promotion| promotion.condition.as_ref())
     }
 
     /// Minutes after which a hold ends by itself.

@@ -17,6 +17,7 @@ mod notices;
 mod occasions;
 mod pending;
 mod perks;
+mod promotions;
 mod properties;
 mod quantities;
 mod redemption;
