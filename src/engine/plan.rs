@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use tessera_rules::command::{Capture, Redeemed};
+use tessera_rules::condition::Condition;
 use tessera_rules::id::MemberId;
 use tessera_rules::tier::Window;
 use tessera_rules::time::{Day, Instant};
@@ -22,6 +23,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     let mut returns = (Vec::new(), Vec::new());
     let (mut whole, mut risers) = (Vec::new(), Vec::new());
     let tier_perks = programme.has_tier_perks();
+    let birthdays = programme.conditions().any(Condition::reads_birthday);
     let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
     for submission in batch {
         let at = submission.time.instant(now);
@@ -54,6 +56,10 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 }
                 if tier_perks {
                     risers.push(member);
+                }
+                // The birth date comes with the grants.
+                if birthdays {
+                    perks.push(member);
                 }
                 receipts.0.push(purchase.source.clone());
                 receipts.1.push(purchase.external_id.clone());
@@ -104,7 +110,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 let (to, occurred_at) = (moving.to.uuid(), moving.again.occurred_at.unwrap_or(at));
                 since = since.min(occurred_at);
                 late.push(to);
-                if tier_perks {
+                if tier_perks || birthdays {
                     perks.push(to);
                 }
                 days.0.push(to);

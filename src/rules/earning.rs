@@ -3,15 +3,17 @@
 use std::cmp::Reverse;
 
 use crate::amount::{Minor, Multiplier, OutOfRange, Points, Rate};
+use crate::combine::{Combined, Offer, shares};
 use crate::command::{Line, Tender};
-
+use crate::condition::Facts;
 use crate::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained, PromotionExplained};
+use crate::goods::Goods;
 use crate::programme::{Earning, Programme};
-use crate::promotion::{Combine, Miss, PromotionEffect};
+use crate::promotion::{Miss, PromotionEffect};
 use crate::refusal::Refusal;
 use crate::share::{apportion, by_weight};
 use crate::tier::TierLevel;
-use crate::time::Day;
+use crate::time::LocalTime;
 
 /// Micropoints in a point.
 pub const MICRO: i64 = 1_000_000;
@@ -23,8 +25,8 @@ pub struct Sale<'a> {
     pub lines: &'a [Line],
     /// How it was paid.
     pub tenders: &'a [Tender],
-    /// The programme's day of `occurred_at`.
-    pub day: Day,
+    /// What the programme's clocks show at `occurred_at`.
+    pub at: LocalTime,
     /// Code of the store.
     pub store: &'a str,
     /// The tier held just before the purchase.
@@ -35,6 +37,10 @@ pub struct Sale<'a> {
     pub carry: i64,
     /// Points the member's purchases of that day were given already.
     pub given_today: i64,
+    /// Purchases of the member before this one.
+    pub purchases: i64,
+    /// What conditions may ask; absent: the programme has none.
+    pub facts: Option<&'a Facts>,
 }
 
 /// What a sale earns.
@@ -60,13 +66,13 @@ pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earn
     let earning = &programme.earning;
     let mut lines = explain_lines(earning, sale)?;
     let basis = lines.iter().map(|line| i128::from(line.basis.get())).sum::<i128>().max(0);
-    let weighted: Vec<i128> =
-        lines.iter().map(|line| i128::from(line.basis.get()) * i128::from(line.multiplier.units())).collect();
-    let weighted_sum = weighted.iter().sum::<i128>().max(0);
-    let formula = Formula { rate: earning.rate, tier: sale.tier.earn_multiplier, weighted_sum };
+    let weight = |line: &LineExplained| i128::from(line.basis.get()) * i128::from(line.multiplier.units());
+    let weights = lines.iter().map(weight).collect();
+    let formula = Formula { rate: earning.rate, tier: sale.tier.earn_multiplier, weights };
 
     let promotions = Promotions::of(programme, sale, &formula)?;
-    let exact = formula.exact(promotions.multiplier, promotions.fixed)?;
+    let (multipliers, fixed) = (&promotions.sum.multipliers, promotions.sum.fixed);
+    let exact = formula.exact(multipliers, fixed)?;
     let uncapped = exact.whole()?;
 
     // A purchase on which a cap bites adds nothing to the carry and takes nothing from it.
@@ -77,9 +83,11 @@ pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earn
     let given = cap(earning, sale, uncapped - promotions.cut + carried, &mut caps);
     let carry_grows = carries && caps.is_empty();
 
-    let shares = share_lines(given, &lines, &weighted, &formula, &promotions)?;
-    for (line, share) in lines.iter_mut().zip(shares) {
+    let elsewhere = promotions.sum.elsewhere();
+    let shares = share_lines(given, &lines, &formula, &promotions.sum)?;
+    for ((line, share), &multiplier) in lines.iter_mut().zip(shares).zip(multipliers) {
         line.points = Points::new(share)?;
+        line.promotion_multiplier = (multiplier != elsewhere).then_some(multiplier);
     }
     let base = formula.base_points(basis)?;
     Ok(Earned {
@@ -92,8 +100,8 @@ pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earn
             rate: earning.rate,
             tier: sale.tier.code.clone(),
             tier_multiplier: sale.tier.earn_multiplier,
-            promotion_multiplier: promotions.multiplier,
-            fixed_points: Points::new(promotions.fixed)?,
+            promotion_multiplier: elsewhere,
+            fixed_points: Points::new(fixed)?,
             basis: Minor::from_wide(basis)?,
             base_points: base,
             lines,
@@ -101,6 +109,8 @@ pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earn
             remainder_micropoints: exact.micro_fraction(),
             carried_points: Points::new(if carry_grows { carried } else { 0 })?,
             caps,
+            combine: promotions.asks_again.then_some(earning.combine),
+            facts: sale.facts.filter(|_| promotions.asks_facts).cloned().map(Box::new),
         },
     })
 }
@@ -120,6 +130,7 @@ fn explain_lines(earning: &Earning, sale: &Sale<'_>) -> Result<Vec<LineExplained
             excluded,
             multiplier: rule.map_or(Multiplier::ONE, |(_, multiplier)| multiplier),
             rule: rule.map(|(code, _)| code.to_owned()),
+            promotion_multiplier: None,
             points: Points::ZERO,
         })
     };
@@ -181,8 +192,8 @@ pub(crate) struct Formula {
     pub(crate) rate: Rate,
     /// The multiplier of the tier.
     pub(crate) tier: Multiplier,
-    /// Σ line basis × line multiplier, never below 0.
-    pub(crate) weighted_sum: i128,
+    /// Line basis × line multiplier, by line.
+    pub(crate) weights: Vec<i128>,
 }
 
 /// An exact number of points as a fraction.
@@ -198,21 +209,31 @@ fn times(a: i128, b: i128) -> Result<i128, OutOfRange> {
     a.checked_mul(b).ok_or(OutOfRange)
 }
 
+fn total(mut numbers: impl Iterator<Item = Result<i128, OutOfRange>>) -> Result<i128, OutOfRange> {
+    numbers.try_fold(0_i128, |sum, number| sum.checked_add(number?).ok_or(OutOfRange))
+}
+
 impl Formula {
     fn denominator(&self) -> i128 {
         i128::from(self.rate.per) * UNIT
     }
 
-    /// `rate × tier × weighted × multiplier`, over [`Self::denominator`].
-    fn scaled(&self, weighted: i128, multiplier: Multiplier) -> Result<i128, OutOfRange> {
-        let factor = i128::from(self.tier.units()) * i128::from(self.rate.points) * i128::from(multiplier.units());
-        times(weighted, factor)
+    /// `rate × tier × weighted`, over [`Self::denominator`].
+    fn scaled(&self, weighted: i128) -> Result<i128, OutOfRange> {
+        times(weighted, i128::from(self.tier.units()) * i128::from(self.rate.points))
     }
 
-    pub(crate) fn exact(&self, multiplier: Multiplier, fixed: i64) -> Result<Exact, OutOfRange> {
+    /// The weights times the promotion multipliers of their lines.
+    fn weighted(&self, multipliers: &[Multiplier]) -> impl Iterator<Item = Result<i128, OutOfRange>> {
+        self.weights.iter().zip(multipliers).map(|(&weight, by)| times(weight, i128::from(by.units())))
+    }
+
+    /// The points of the promotion multipliers of the lines, whose weighted sum is never below 0.
+    pub(crate) fn exact(&self, multipliers: &[Multiplier], fixed: i64) -> Result<Exact, OutOfRange> {
         let denominator = self.denominator();
         let fixed = times(i128::from(fixed), denominator)?;
-        let numerator = self.scaled(self.weighted_sum, multiplier)?.checked_add(fixed).ok_or(OutOfRange)?;
+        let weighted = total(self.weighted(multipliers))?.max(0);
+        let numerator = self.scaled(weighted)?.checked_add(fixed).ok_or(OutOfRange)?;
         Ok(Exact { numerator, denominator })
     }
 
@@ -239,10 +260,12 @@ impl Exact {
 
 /// What the promotions add up to.
 struct Promotions {
-    multiplier: Multiplier,
-    fixed: i64,
+    sum: Combined,
     /// Points that caps of promotions cut off.
     cut: i64,
+    /// Whether one of them is asked again when goods come back, and whether that is a condition.
+    asks_again: bool,
+    asks_facts: bool,
     explained: Vec<PromotionExplained>,
 }
 
@@ -253,84 +276,78 @@ struct Candidate {
     effect: PromotionEffect,
     cap: Option<Points>,
     missed: Option<Miss>,
+    goods: Option<Goods>,
+}
+
+impl Candidate {
+    fn offer(&self) -> Offer<'_> {
+        Offer { effect: self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
+    }
 }
 
 impl Promotions {
     /// Takes the promotions in priority order and charges each with what it adds to those before.
     fn of(programme: &Programme, sale: &Sale<'_>, formula: &Formula) -> Result<Self, OutOfRange> {
-        let combine = programme.earning.combine;
-        let mut candidates = candidates(programme, sale);
-        if combine == Combine::Best {
-            keep_best(&mut candidates);
-        }
-        let mut sum = Self { multiplier: Multiplier::ONE, fixed: 0, cut: 0, explained: Vec::new() };
-        let mut product = Product { numerator: i128::from(Multiplier::UNIT), places: Multiplier::PLACES };
-        let mut before = formula.exact(sum.multiplier, sum.fixed)?.whole()?;
-        for candidate in candidates {
+        let (combine, lines) = (programme.earning.combine, sale.lines.len());
+        let candidates = candidates(programme, sale);
+        let offers: Vec<Offer<'_>> =
+            candidates.iter().filter(|candidate| candidate.missed.is_none()).map(Candidate::offer).collect();
+        let mut shares = shares(combine, &offers, lines).into_iter();
+        let sum = Combined::new(combine, lines);
+        let mut all = Self { sum, cut: 0, asks_again: false, asks_facts: false, explained: Vec::new() };
+        let mut before = formula.exact(&all.sum.multipliers, all.sum.fixed)?.whole()?;
+        for mut candidate in candidates {
             let mut charged = 0;
             if candidate.missed.is_none() {
-                sum.take(combine, candidate.effect, &mut product)?;
-                let after = formula.exact(sum.multiplier, sum.fixed)?.whole()?;
-                charged = after - before;
-                before = after;
+                match shares.next().flatten() {
+                    None => candidate.missed = Some(Miss::NotBest),
+                    Some(share) => {
+                        all.sum.take(candidate.effect, &share)?;
+                        let after = formula.exact(&all.sum.multipliers, all.sum.fixed)?.whole()?;
+                        charged = after - before;
+                        before = after;
+                    }
+                }
             }
-            let given = candidate.cap.map_or(charged, |cap| charged.min(cap.get()));
-            sum.cut += charged - given;
-            sum.explained.push(PromotionExplained {
-                code: candidate.code,
-                effect: candidate.effect,
-                missed: candidate.missed,
-                charged: Points::new(given)?,
-                wanted: (given < charged).then_some(Points::new(charged)?),
-            });
+            all.explain(candidate, charged)?;
         }
-        Ok(sum)
+        Ok(all)
     }
 
-    fn take(&mut self, combine: Combine, effect: PromotionEffect, product: &mut Product) -> Result<(), OutOfRange> {
-        match effect {
-            PromotionEffect::Add { points } => self.fixed = self.fixed.checked_add(points.get()).ok_or(OutOfRange)?,
-            PromotionEffect::Multiply { by } => {
-                self.multiplier = match combine {
-                    Combine::Best => by,
-                    Combine::Add => Multiplier::from_units(self.multiplier.units() + by.units() - Multiplier::UNIT),
-                    Combine::Multiply => product.times(by)?,
-                };
-            }
-        }
+    /// Notes a promotion, and cuts what it was charged to its cap.
+    fn explain(&mut self, candidate: Candidate, charged: i64) -> Result<(), OutOfRange> {
+        let given = candidate.cap.map_or(charged, |cap| charged.min(cap.get()));
+        let in_play = matches!(candidate.missed, None | Some(Miss::NotBest));
+        let goods = candidate.goods.filter(|_| in_play).and_then(Goods::kept);
+        self.cut += charged - given;
+        self.asks_again |= goods.is_some();
+        self.asks_facts |= goods.as_ref().is_some_and(|goods| goods.when.is_some());
+        self.explained.push(PromotionExplained {
+            code: candidate.code,
+            effect: candidate.effect,
+            missed: candidate.missed,
+            goods,
+            charged: Points::new(given)?,
+            wanted: (given < charged).then_some(Points::new(charged)?),
+        });
         Ok(())
-    }
-}
-
-/// A product of multipliers, kept exact so that it is cut to 4 places once.
-struct Product {
-    numerator: i128,
-    places: u32,
-}
-
-impl Product {
-    /// Multiplies by another factor; returns the product cut to 4 places.
-    fn times(&mut self, by: Multiplier) -> Result<Multiplier, OutOfRange> {
-        self.numerator = times(self.numerator, i128::from(by.units()))?;
-        self.places += Multiplier::PLACES;
-        // Dropping zeros, 2× counts as 2 and not as 2.0000: a ladder of any length then fits.
-        while self.places > Multiplier::PLACES && self.numerator % 10 == 0 {
-            self.numerator /= 10;
-            self.places -= 1;
-        }
-        let cut = self.numerator / 10_i128.pow(self.places - Multiplier::PLACES);
-        Ok(Multiplier::from_units(i64::try_from(cut).map_err(|_| OutOfRange)?))
     }
 }
 
 /// Every promotion and granted multiplier in priority order, with why it misses this sale.
 fn candidates(programme: &Programme, sale: &Sale<'_>) -> Vec<Candidate> {
-    let promotions = programme.promotions.iter().map(|promotion| Candidate {
-        priority: promotion.priority,
-        code: promotion.code.clone(),
-        effect: promotion.effect,
-        cap: promotion.cap_per_purchase,
-        missed: promotion.miss(sale.day, Some(sale.store), &sale.tier.code),
+    let amounts: Vec<i64> = sale.lines.iter().map(|line| line.amount.get()).collect();
+    let promotions = programme.promotions.iter().map(|promotion| {
+        let missed = promotion.miss(sale);
+        let goods = missed.is_none().then(|| Goods::of(promotion, sale.lines));
+        Candidate {
+            priority: promotion.priority,
+            code: promotion.code.clone(),
+            effect: promotion.effect,
+            cap: promotion.cap_per_purchase,
+            missed: missed.or_else(|| goods.as_ref().and_then(|goods| goods.miss(&amounts, sale.facts))),
+            goods,
+        }
     });
     let boosts = sale.boosts.iter().map(|(code, by)| Candidate {
         priority: 0,
@@ -338,25 +355,11 @@ fn candidates(programme: &Programme, sale: &Sale<'_>) -> Vec<Candidate> {
         effect: PromotionEffect::Multiply { by: *by },
         cap: None,
         missed: None,
+        goods: None,
     });
     let mut all: Vec<Candidate> = promotions.chain(boosts).collect();
     all.sort_by(|a, b| (a.priority, &a.code).cmp(&(b.priority, &b.code)));
     all
-}
-
-/// Under `best` only the largest multiplier counts; fixed points are not multipliers and all count.
-fn keep_best(candidates: &mut [Candidate]) {
-    let multiplier = |candidate: &Candidate| match candidate.effect {
-        PromotionEffect::Multiply { by } if candidate.missed.is_none() => Some(by),
-        _ => None,
-    };
-    let best = (0..candidates.len()).filter(|&i| multiplier(&candidates[i]).is_some());
-    let Some(best) = best.min_by_key(|&i| (Reverse(multiplier(&candidates[i])), i)) else { return };
-    for (i, candidate) in candidates.iter_mut().enumerate() {
-        if i != best && multiplier(candidate).is_some() {
-            candidate.missed = Some(Miss::NotBest);
-        }
-    }
 }
 
 /// The lines' shares of the points given (PROGRAMME.md §1): exact shares, the fixed points among them
@@ -364,27 +367,25 @@ fn keep_best(candidates: &mut [Candidate]) {
 fn share_lines(
     given: i64,
     lines: &[LineExplained],
-    weighted: &[i128],
     formula: &Formula,
-    promotions: &Promotions,
+    promotions: &Combined,
 ) -> Result<Vec<i64>, OutOfRange> {
-    let clamped = weighted.iter().sum::<i128>() < 0;
-    let multiplied = |weight: &i128| if clamped { Ok(0) } else { formula.scaled(*weight, promotions.multiplier) };
-    let mut exact = Shares {
-        numerators: weighted.iter().map(multiplied).collect::<Result<_, _>>()?,
-        denominator: formula.denominator(),
-    };
+    let weighted = || formula.weighted(&promotions.multipliers);
+    let clamped = total(weighted())? < 0;
+    let scaled = |weighted: Result<i128, OutOfRange>| if clamped { Ok(0) } else { formula.scaled(weighted?) };
+    let mut exact =
+        Shares { numerators: weighted().map(scaled).collect::<Result<_, _>>()?, denominator: formula.denominator() };
     exact.reduce();
     if promotions.fixed != 0 {
         let amounts = lines.iter().map(|line| if clamped { 0 } else { i128::from(line.basis.get()) });
         exact.add_by_weight(promotions.fixed, amounts.collect())?;
     }
-    let total = exact.total()?;
-    if i128::from(given) < total / exact.denominator {
+    let whole = total(exact.numerators.iter().copied().map(Ok))?;
+    if i128::from(given) < whole / exact.denominator {
         for numerator in &mut exact.numerators {
             *numerator = times(*numerator, i128::from(given))?;
         }
-        exact.denominator = total;
+        exact.denominator = whole;
     }
     apportion(given, &exact.numerators, exact.denominator)
 }
@@ -418,10 +419,6 @@ impl Shares {
         self.denominator = times(self.denominator, sum)?;
         self.reduce();
         Ok(())
-    }
-
-    fn total(&self) -> Result<i128, OutOfRange> {
-        self.numerators.iter().try_fold(0_i128, |sum, &n| sum.checked_add(n)).ok_or(OutOfRange)
     }
 }
 

@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Minor, Multiplier, Points, Quantity, Rate};
-use crate::promotion::{Miss, PromotionEffect};
+use crate::combine::Offer;
+use crate::condition::Facts;
+use crate::goods::Goods;
+use crate::promotion::{Combine, Miss, PromotionEffect};
 
 /// Why a purchase earned what it earned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +20,7 @@ pub struct Explanation {
     pub tier: String,
     /// Its multiplier.
     pub tier_multiplier: Multiplier,
-    /// The combined promotion multiplier.
+    /// The combined promotion multiplier of every line that has none of its own.
     pub promotion_multiplier: Multiplier,
     /// Fixed points added.
     pub fixed_points: Points,
@@ -39,6 +42,12 @@ pub struct Explanation {
     /// The caps that bit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<CapExplained>,
+    /// How promotions combine; told where one is asked again when goods come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combine: Option<Combine>,
+    /// What a condition is asked of then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Box<Facts>>,
 }
 
 fn is_zero(points: &Points) -> bool {
@@ -66,6 +75,9 @@ pub struct LineExplained {
     /// Code of that rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The combined multiplier of the promotions on this line, where it is not that of the purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion_multiplier: Option<Multiplier>,
     /// Its share of the points given.
     pub points: Points,
 }
@@ -106,11 +118,21 @@ pub struct PromotionExplained {
     /// Why it did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<Miss>,
+    /// What it asked of the goods, and asks again when some come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goods: Option<Goods>,
     /// Points charged to it, after its cap.
     pub charged: Points,
     /// Points it would have been charged without its cap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<Points>,
+}
+
+impl PromotionExplained {
+    /// Its effect on the lines it is for.
+    pub(crate) fn offer(&self) -> Offer<'_> {
+        Offer { effect: self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
+    }
 }
 
 /// A cap that bit.

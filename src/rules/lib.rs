@@ -8,8 +8,8 @@
 //! Reading order:
 //!
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
-//! 2. [`programme`] – what an admin configures, with [`promotion`], [`reward`] and [`perk`] with its
-//!    [`occasion`]s.
+//! 2. [`programme`] – what an admin configures, with [`promotion`], its [`condition`] and [`goods`], [`reward`] and
+//!    [`perk`] with its [`occasion`]s.
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
 //! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
@@ -25,7 +25,9 @@ pub mod amount;
 pub mod basket;
 pub mod code;
 pub mod combination;
+mod combine;
 pub mod command;
+pub mod condition;
 pub mod coupon;
 pub mod decide;
 pub mod decision;
@@ -36,6 +38,7 @@ pub mod entitlement;
 pub mod expiry;
 pub mod explain;
 pub mod forecast;
+pub mod goods;
 pub mod history;
 pub mod hold;
 pub mod id;

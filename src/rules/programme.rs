@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adjustment::Adjustments;
 use crate::amount::{Currency, Minor, Multiplier, OutOfRange, Points, Rate};
+use crate::condition::Condition;
 use crate::coupon::CouponType;
 use crate::expiry::{Activity, Expiry};
 use crate::notice::Notices;
@@ -246,6 +247,11 @@ impl Programme {
     /// A kind of coupon.
     pub fn coupon(&self, code: &str) -> Option<&CouponType> {
         self.coupons.iter().find(|coupon| coupon.code == code)
+    }
+
+    /// The conditions of all promotions.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.promotions.iter().filter_map(|promotion| promotion.condition.as_ref())
     }
 
     /// Minutes after which a hold ends by itself.

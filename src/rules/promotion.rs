@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::amount::{Multiplier, Points};
+use crate::amount::{Minor, Multiplier, Points};
+use crate::condition::Condition;
+use crate::earning::Sale;
 use crate::expiry::Expiry;
 use crate::programme::{Problems, Programme};
 use crate::text::Text;
-use crate::time::{Day, Weekday};
+use crate::time::{ClockTime, Day, LocalTime, Weekday};
 
 /// How several promotion multipliers combine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,49 @@ pub struct Promotion {
     /// Tier codes it is for; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<String>,
+    /// Categories it is for: lines of any of them. Empty, as `skus`: all lines. What multiplies then
+    /// multiplies these lines alone, and what adds asks that some be bought.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// SKUs it is for, beside those categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skus: Vec<String>,
+    /// The least that the lines it is for come to, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_spend: Option<Minor>,
+    /// Only for a member who has bought nothing before, or brought all of it back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub first_purchase: bool,
+    /// Only for some of a member's purchases, by number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nth_purchase: Option<NthPurchase>,
+    /// What no other field can say.
+    #[serde(default, rename = "when", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+}
+
+fn is_false(setting: &bool) -> bool {
+    !*setting
+}
+
+/// Which of a member's purchases, counted from 1 in the order in which they arrive. One that came back
+/// whole is not counted any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NthPurchase {
+    /// Every so many: 5 is for the 5th, 10th, 15th …
+    Every(u32),
+    /// This one alone.
+    Exactly(u32),
+}
+
+impl NthPurchase {
+    fn is(self, number: i64) -> bool {
+        match self {
+            Self::Every(n) => n > 0 && number % i64::from(n) == 0,
+            Self::Exactly(n) => number == i64::from(n),
+        }
+    }
 }
 
 /// What a promotion gives.
@@ -81,6 +126,22 @@ pub struct Schedule {
     /// Weekdays; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weekdays: Vec<Weekday>,
+    /// Single days, as 11 November; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<Day>,
+    /// Times of the day; empty: all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hours: Vec<Hours>,
+}
+
+/// A part of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hours {
+    /// Its first minute.
+    pub from: ClockTime,
+    /// The first minute after it; `24:00` is the end of the day.
+    pub to: ClockTime,
 }
 
 impl Schedule {
@@ -89,18 +150,42 @@ impl Schedule {
         self.from.is_none_or(|from| from <= day)
             && self.to.is_none_or(|to| day <= to)
             && (self.weekdays.is_empty() || self.weekdays.contains(&Weekday::of(day)))
+            && (self.days.is_empty() || self.days.contains(&day))
+    }
+
+    /// Whether it runs at that time of a day.
+    pub fn open_at(&self, at: LocalTime) -> bool {
+        let time = ClockTime::of(at);
+        self.hours.is_empty() || self.hours.iter().any(|hours| hours.from <= time && time < hours.to)
+    }
+
+    fn check(&self, at: &str, found: &mut Problems) {
+        let backwards = matches!((self.from, self.to), (Some(from), Some(to)) if to < from);
+        found.refuse(backwards, &format!("{at}/to"), "before_from", "must not be before `from`");
+        for (i, hours) in self.hours.iter().enumerate() {
+            let detail = "must be after `from`; hours past midnight are a second window";
+            found.refuse(hours.to <= hours.from, &format!("{at}/hours/{i}/to"), "before_from", detail);
+        }
     }
 }
 
 impl Promotion {
-    /// Why the promotion does not apply to a purchase, or `None` when it does.
-    pub fn miss(&self, day: Day, store: Option<&str>, tier: &str) -> Option<Miss> {
-        if !self.schedule.covers(day) {
+    /// Why the promotion does not apply to a sale, or `None` when it does. What it asks of the goods is
+    /// asked elsewhere ([`crate::goods`]).
+    pub fn miss(&self, sale: &Sale<'_>) -> Option<Miss> {
+        let number = sale.purchases + 1;
+        if !self.schedule.covers(sale.at.date()) {
             Some(Miss::Schedule)
-        } else if !self.stores.is_empty() && !store.is_some_and(|s| self.stores.iter().any(|own| own == s)) {
+        } else if !self.schedule.open_at(sale.at) {
+            Some(Miss::Hours)
+        } else if !self.stores.is_empty() && !self.stores.iter().any(|own| own == sale.store) {
             Some(Miss::Store)
-        } else if !self.tiers.is_empty() && !self.tiers.iter().any(|own| own == tier) {
+        } else if !self.tiers.is_empty() && !self.tiers.contains(&sale.tier.code) {
             Some(Miss::Tier)
+        } else if self.first_purchase && number != 1 {
+            Some(Miss::FirstPurchase)
+        } else if self.nth_purchase.is_some_and(|nth| !nth.is(number)) {
+            Some(Miss::NthPurchase)
         } else {
             None
         }
@@ -108,9 +193,7 @@ impl Promotion {
 
     /// Notes what is wrong with the promotion.
     pub(crate) fn check(&self, programme: &Programme, at: &str, found: &mut Problems) {
-        let (from, to) = (self.schedule.from, self.schedule.to);
-        let backwards = matches!((from, to), (Some(from), Some(to)) if to < from);
-        found.refuse(backwards, &format!("{at}/schedule/to"), "before_from", "must not be before `from`");
+        self.schedule.check(&format!("{at}/schedule"), found);
         match self.effect {
             PromotionEffect::Multiply { by } => found.multiplier(&format!("{at}/effect/by"), by, Multiplier::UNIT),
             PromotionEffect::Add { points } => {
@@ -130,6 +213,21 @@ impl Promotion {
             let known = programme.tiers.levels.iter().any(|level| &level.code == tier);
             found.refuse(!known, &format!("{at}/tiers/{i}"), "unknown_tier", "no tier has this code");
         }
+        self.check_conditions(at, found);
+    }
+
+    fn check_conditions(&self, at: &str, found: &mut Problems) {
+        let nothing = self.minimum_spend.is_some_and(|least| least.get() <= 0);
+        found.refuse(nothing, &format!("{at}/minimum_spend"), "too_small", "must be at least 1");
+        if let Some(nth) = self.nth_purchase {
+            let pointer = format!("{at}/nth_purchase");
+            let (NthPurchase::Every(n) | NthPurchase::Exactly(n)) = nth;
+            found.refuse(!(1..=1_000_000).contains(&n), &pointer, "out_of_range", "must be 1 to 1000000");
+            found.refuse(self.first_purchase, &pointer, "one_of_first_or_nth", "`first_purchase` says it already");
+        }
+        for problem in self.condition.iter().flat_map(Condition::problems) {
+            found.refuse(true, &format!("{at}/when"), problem.code, &problem.to_string());
+        }
     }
 }
 
@@ -139,10 +237,22 @@ impl Promotion {
 pub enum Miss {
     /// The day or weekday lies outside its schedule.
     Schedule,
+    /// The time of day does.
+    Hours,
     /// It does not run in this store.
     Store,
     /// It is not for this tier.
     Tier,
+    /// The member has bought before.
+    FirstPurchase,
+    /// It is for another of the member's purchases.
+    NthPurchase,
+    /// Nothing was bought of what it is for.
+    Lines,
+    /// Too little was.
+    MinimumSpend,
+    /// Its condition is not met.
+    Condition,
     /// Another promotion gave more, and only the best counts.
     NotBest,
 }

@@ -6,6 +6,7 @@ use chrono::Duration;
 
 use crate::amount::{Minor, Multiplier, Points};
 use crate::command::{Purchase, Tender};
+use crate::condition::{Facts, MemberFacts};
 use crate::decision::{Balance, Effect, Outcome, PurchaseOutcome, PurchaseRecord, StandingPatch};
 use crate::draft::{Draft, Note};
 use crate::earning::{Earned, Sale, earn};
@@ -38,9 +39,10 @@ impl Draft<'_> {
         let tier_before = self.programme.tier(self.tier()).code.clone();
         let total = purchase.lines.iter().map(|line| i128::from(line.amount.get())).sum();
         let total = Minor::from_wide(total)?;
+        let facts = self.facts_of(purchase, occurred_at);
         let pay = |pay| self.pay_with_points(pay, purchase.id, purchase.store, total);
         let worth = purchase.redeem.map(pay).transpose()?;
-        let earned = self.earned(purchase, occurred_at, worth)?;
+        let earned = self.earned(purchase, occurred_at, worth, facts.as_ref())?;
         self.book(purchase, occurred_at, total, &earned)?;
         self.rise()?;
         let lots = self.opened_lots();
@@ -89,8 +91,14 @@ impl Draft<'_> {
     }
 
     /// What the purchase earns; the worth of points that pay for it is a tender like any other.
-    fn earned(&self, purchase: &Purchase, occurred_at: Instant, worth: Option<Minor>) -> Result<Earned, Refusal> {
-        let day = self.zone().day_of(occurred_at);
+    fn earned(
+        &self,
+        purchase: &Purchase,
+        occurred_at: Instant,
+        worth: Option<Minor>,
+        facts: Option<&Facts>,
+    ) -> Result<Earned, Refusal> {
+        let at = self.zone().local(occurred_at);
         let mut tenders = Cow::Borrowed(&purchase.tenders[..]);
         if let Some(amount) = worth {
             tenders.to_mut().push(Tender { kind: POINTS_TENDER.to_owned(), amount });
@@ -98,14 +106,28 @@ impl Draft<'_> {
         let sale = Sale {
             lines: &purchase.lines,
             tenders: &tenders,
-            day,
+            at,
             store: &purchase.store_code,
             tier: self.programme.tier(self.tier_at(occurred_at)),
             boosts: &self.boosts(occurred_at),
             carry: self.member.standing.carry,
-            given_today: self.member.days.get(&day).map_or(0, |totals| totals.given),
+            given_today: self.member.days.get(&at.date()).map_or(0, |totals| totals.given),
+            purchases: self.member.standing.purchases,
+            facts,
         };
         earn(self.programme, self.context.programme_version, &sale)
+    }
+
+    /// What conditions may ask of the purchase and of the member before it.
+    fn facts_of(&self, purchase: &Purchase, occurred_at: Instant) -> Option<Facts> {
+        self.programme.conditions().next()?;
+        let at = self.zone().local(occurred_at);
+        let rank = self.tier_at(occurred_at);
+        let tier = (self.programme.tier(rank).code.as_str(), rank);
+        let (standing, birth) = (&self.member.standing, self.member.birth_date);
+        let member = MemberFacts::of(standing, self.balance(), tier, (self.zone(), at.date()), birth);
+        let (store, tenders) = (purchase.store_code.clone(), purchase.tenders.clone());
+        Some(Facts { member, store, at, tenders, lines: purchase.lines.clone() })
     }
 
     /// The position of the tier held at an instant: now, or in the dated history.

@@ -2,12 +2,14 @@
 //! rules (PROGRAMME.md §4). It depends on what was returned in all and not on the order of it, which
 //! is why any sequence of partial returns ends where one full return does.
 
-use crate::amount::{OutOfRange, Points};
-use crate::command::{ReturnLine, ReturnPart, ReturnedGoods};
-
+use crate::amount::{Minor, Multiplier, OutOfRange, Points, Quantity};
+use crate::combine::{Combined, Offer, shares};
+use crate::command::{Line, ReturnLine, ReturnPart, ReturnedGoods};
+use crate::condition::Facts;
 use crate::earning::Formula;
-use crate::explain::LineExplained;
+use crate::explain::{LineExplained, PromotionExplained};
 use crate::member::DayTotals;
+use crate::promotion::Miss;
 use crate::refusal::Refusal;
 use crate::returns::{LineReturned, Sold};
 
@@ -62,8 +64,8 @@ impl LineLeft<'_> {
         if self.gone() || quantity > self.quantity || amount.unsigned_abs() > self.amount.unsigned_abs() {
             return Err(Refusal::MoreThanLeft(line));
         }
-        let quantity = crate::amount::Quantity::from_units(quantity);
-        Ok(LineReturned { line, quantity, amount: crate::amount::Minor::new(amount)? })
+        let quantity = Quantity::from_units(quantity);
+        Ok(LineReturned { line, quantity, amount: Minor::new(amount)? })
     }
 
     fn amount_of(&self, pieces: i64) -> i64 {
@@ -123,9 +125,10 @@ impl Sold {
         let empty = lines.iter().all(|left| if priced { left.amount == 0 } else { left.gone() });
         let basis = lines.iter().map(LineLeft::basis).sum::<i128>().max(0);
         let weight = |left: &LineLeft<'_>| left.basis() * i128::from(left.line.multiplier.units());
-        let weighted_sum = lines.iter().map(weight).sum::<i128>().max(0);
-        let formula = Formula { rate: why.rate, tier: why.tier_multiplier, weighted_sum };
-        let exact = formula.exact(why.promotion_multiplier, why.fixed_points.get())?;
+        let weights = lines.iter().map(weight).collect();
+        let formula = Formula { rate: why.rate, tier: why.tier_multiplier, weights };
+        let (multipliers, fixed) = self.promoted(&lines)?;
+        let exact = formula.exact(&multipliers, fixed)?;
         let earns = |points: i64| if empty { 0 } else { points };
         Ok(Remainder {
             points: Points::new(earns(exact.whole()?))?.min(self.points),
@@ -140,4 +143,42 @@ impl Sold {
             empty,
         })
     }
+
+    /// The promotion multipliers of the lines and the fixed points: as stored, unless what remains no
+    /// longer satisfies what a promotion asks of the goods. The others combine without it then.
+    fn promoted(&self, lines: &[LineLeft<'_>]) -> Result<(Vec<Multiplier>, i64), OutOfRange> {
+        let why = &self.explanation;
+        let amounts: Vec<i64> = lines.iter().map(|left| left.amount).collect();
+        let facts = why.facts.as_deref().map(|facts| remaining(facts, lines));
+        let lost = |promotion: &&PromotionExplained| {
+            promotion.goods.as_ref().is_some_and(|goods| goods.miss(&amounts, facts.as_ref()).is_some())
+        };
+        let in_play = why.promotions.iter().filter(|p| matches!(p.missed, None | Some(Miss::NotBest)));
+        if !in_play.clone().any(|promotion| lost(&promotion)) {
+            let stored = |line: &LineExplained| line.promotion_multiplier.unwrap_or(why.promotion_multiplier);
+            return Ok((why.lines.iter().map(stored).collect(), why.fixed_points.get()));
+        }
+        let offers: Vec<Offer<'_>> =
+            in_play.filter(|promotion| !lost(promotion)).map(PromotionExplained::offer).collect();
+        let combine = why.combine.unwrap_or_default();
+        let mut sum = Combined::new(combine, lines.len());
+        for (offer, share) in offers.iter().zip(shares(combine, &offers, lines.len())) {
+            if let Some(share) = share {
+                sum.take(offer.effect, &share)?;
+            }
+        }
+        sum.multipliers.truncate(lines.len());
+        Ok((sum.multipliers, sum.fixed))
+    }
+}
+
+/// The facts of a sale with the goods that are left of it.
+fn remaining(facts: &Facts, lines: &[LineLeft<'_>]) -> Facts {
+    let still = facts.lines.iter().zip(lines).filter(|(_, left)| !left.gone());
+    let still = still.map(|(line, left)| Line {
+        quantity: Quantity::from_units(left.quantity),
+        amount: Minor::new(left.amount).unwrap_or(line.amount),
+        ..line.clone()
+    });
+    Facts { lines: still.collect(), ..facts.clone() }
 }

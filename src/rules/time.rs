@@ -1,6 +1,8 @@
 //! Instants, the programme's days and the calendar arithmetic between them (PROGRAMME.md §1).
 
-use chrono::{DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc,
+};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,9 @@ pub type Instant = DateTime<Utc>;
 
 /// A local day of the programme.
 pub type Day = NaiveDate;
+
+/// A time by the programme's clocks.
+pub type LocalTime = NaiveDateTime;
 
 /// Cuts an instant to whole microseconds, as the database keeps it.
 pub fn to_micros(at: Instant) -> Instant {
@@ -24,6 +29,11 @@ impl Zone {
     /// The local day an instant falls on.
     pub fn day_of(self, at: Instant) -> Day {
         at.with_timezone(&self.0).date_naive()
+    }
+
+    /// What the local clocks show at an instant.
+    pub fn local(self, at: Instant) -> LocalTime {
+        at.with_timezone(&self.0).naive_local()
     }
 
     /// Midnight: the first instant of a local day, also where clocks skip or repeat 00:00.
@@ -59,6 +69,42 @@ pub fn add_days(day: Day, days: i64) -> Day {
 /// The same date `months` on, clamped to the month's last day.
 pub fn add_months(day: Day, months: u32) -> Day {
     day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
+}
+
+/// A time of the day to the minute (`HH:MM`), `24:00` its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClockTime(u32);
+
+/// A text is not a time of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a time of the day as HH:MM, 00:00 to 24:00")]
+pub struct ClockTimeError;
+
+impl ClockTime {
+    /// The minute that a local clock shows.
+    pub fn of(at: LocalTime) -> Self {
+        Self(at.hour() * 60 + at.minute())
+    }
+}
+
+impl TryFrom<String> for ClockTime {
+    type Error = ClockTimeError;
+    fn try_from(text: String) -> Result<Self, ClockTimeError> {
+        let digits = |part: &str| {
+            if part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()) { part.parse().ok() } else { None }
+        };
+        let (hour, minute) = text.split_once(':').ok_or(ClockTimeError)?;
+        let (hour, minute): (u32, u32) = digits(hour).zip(digits(minute)).ok_or(ClockTimeError)?;
+        let within = minute < 60 && hour * 60 + minute <= 24 * 60;
+        if within { Ok(Self(hour * 60 + minute)) } else { Err(ClockTimeError) }
+    }
+}
+
+impl From<ClockTime> for String {
+    fn from(time: ClockTime) -> Self {
+        format!("{:02}:{:02}", time.0 / 60, time.0 % 60)
+    }
 }
 
 /// A date of every year (`MM-DD`). 29 February is kept on 28 February in common years.

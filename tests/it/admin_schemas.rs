@@ -67,8 +67,16 @@ fn full() -> Value {
             {
                 "code": "double",
                 "name": "Double",
-                "schedule": { "from": "2026-01-01", "to": "2026-12-31", "weekdays": ["tuesday"] },
+                "schedule": {
+                    "from": "2026-01-01", "to": "2026-12-31", "weekdays": ["tuesday"], "days": ["2026-11-10"],
+                    "hours": [{ "from": "14:00", "to": "24:00" }],
+                },
                 "effect": { "kind": "multiply", "by": "2" },
+                "categories": ["coffee"],
+                "skus": ["BEAN"],
+                "minimum_spend": 1000,
+                "nth_purchase": { "every": 5 },
+                "when": "member.tier_rank >= 1",
                 "cap_per_purchase": 100,
                 "priority": 1,
                 "stores": ["web"],
@@ -76,7 +84,12 @@ fn full() -> Value {
             },
             {
                 "code": "plus", "name": "Plus", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 2,
+                "first_purchase": true,
                 "expiry": { "policy": "on_date", "dates": ["12-31"], "at_least_months": 1 },
+            },
+            {
+                "code": "third", "name": "Third", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 3,
+                "nth_purchase": { "exactly": 3 },
             },
         ],
         "rewards": [

@@ -11,6 +11,7 @@ mod admin;
 mod admin_schemas;
 mod auth;
 mod cdnow;
+mod conditions;
 mod configure;
 mod dependencies;
 mod docs_commands;

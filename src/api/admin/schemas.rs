@@ -289,6 +289,36 @@ pub(super) struct Promotion {
     /// Codes of the tiers it is for; empty: all.
     #[schema(required = false)]
     tiers: Vec<String>,
+    /// Categories it is for: lines of any of them. What multiplies multiplies these lines alone, what adds
+    /// asks that some be bought. Empty, as `skus`: all lines.
+    #[schema(required = false)]
+    categories: Vec<String>,
+    /// SKUs it is for, beside those categories.
+    #[schema(required = false)]
+    skus: Vec<String>,
+    /// The least that the lines it is for come to, in minor units.
+    #[schema(minimum = 1)]
+    minimum_spend: Option<i64>,
+    /// Only for a member's first purchase.
+    #[schema(required = false, default = false)]
+    first_purchase: bool,
+    /// Only for some of a member's purchases, by number.
+    nth_purchase: Option<NthPurchase>,
+    /// A condition in CEL, for what no other field can say: see `docs/conditions.md`. It is checked when the
+    /// promotion is saved.
+    #[schema(max_length = 2000, example = "member.days_to_birthday <= 7")]
+    when: Option<String>,
+}
+
+/// Which of a member's purchases, counted from 1, up to 1,000,000.
+#[derive(ToSchema)]
+#[schema(example = json!({"every": 5}))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum NthPurchase {
+    /// Every so many.
+    Every(u32),
+    /// This one alone.
+    Exactly(u32),
 }
 
 /// A promotion as it is shown.
@@ -331,6 +361,24 @@ pub(super) struct Schedule {
     /// Weekdays; empty: all.
     #[schema(required = false)]
     weekdays: Vec<Weekday>,
+    /// Single days; empty: all.
+    #[schema(required = false)]
+    days: Vec<NaiveDate>,
+    /// Parts of the day; empty: all of it.
+    #[schema(required = false)]
+    hours: Vec<Hours>,
+}
+
+/// A part of the day.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hours {
+    /// Its first minute.
+    #[schema(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "14:00")]
+    from: String,
+    /// The first minute after it; `24:00` is the end of the day.
+    #[schema(pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", example = "17:00")]
+    to: String,
 }
 
 /// A day of the week.

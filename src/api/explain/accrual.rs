@@ -134,24 +134,27 @@ fn factors(why: &Explanation, programme: &Programme) -> Option<Text> {
 fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
     let name = names.promotion(&promotion.code);
     if let Some(missed) = promotion.missed {
-        let why = match missed {
-            Miss::Schedule => both("not on that day", "不在活动时间内"),
-            Miss::Store => both("not in that store", "不适用于该门店"),
-            Miss::Tier => both("not for that tier", "不适用于该等级"),
-            Miss::NotBest => both("another one gave more", "已有更优的活动"),
-        };
-        return say!("{name} did not apply: {why}.", "“{name}”未生效：{why}。", name = name, why = why);
+        return say!("{name} did not apply: {why}.", "“{name}”未生效：{why}。", name = name, why = reason(missed));
     }
     let charged = points(promotion.charged.get());
-    let told = match promotion.effect {
-        PromotionEffect::Multiply { by } => say!(
+    let lines = promotion.goods.as_ref().and_then(|goods| goods.lines.as_deref());
+    let told = match (promotion.effect, lines) {
+        (PromotionEffect::Multiply { by }, Some(lines)) => say!(
+            "{name} multiplied {lines} by {by} and so added {charged}.",
+            "“{name}”将{lines}乘以 {by}，增加 {charged}。",
+            name = name,
+            lines = numbered(lines),
+            by = by,
+            charged = charged,
+        ),
+        (PromotionEffect::Multiply { by }, None) => say!(
             "{name} multiplied it by {by} and so added {charged}.",
             "“{name}”乘以 {by}，增加 {charged}。",
             name = name,
             by = by,
             charged = charged,
         ),
-        PromotionEffect::Add { .. } => {
+        (PromotionEffect::Add { .. }, _) => {
             say!("{name} added {charged}.", "“{name}”增加 {charged}。", name = name, charged = charged)
         }
     };
@@ -164,6 +167,29 @@ fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
             wanted = points(wanted.get()),
         ),
     }
+}
+
+fn reason(missed: Miss) -> Text {
+    match missed {
+        Miss::Schedule => both("not on that day", "不在活动时间内"),
+        Miss::Hours => both("not at that time of day", "不在活动时段内"),
+        Miss::Store => both("not in that store", "不适用于该门店"),
+        Miss::Tier => both("not for that tier", "不适用于该等级"),
+        Miss::FirstPurchase => both("only for a first purchase", "仅限首次消费"),
+        Miss::NthPurchase => both("for another of the member's purchases", "消费次数不符合要求"),
+        Miss::Lines => both("nothing was bought that it is for", "未购买活动商品"),
+        Miss::MinimumSpend => both("too little was spent on what it is for", "未达到最低消费金额"),
+        Miss::Condition => both("its condition was not met", "未满足活动条件"),
+        Miss::NotBest => both("another one gave more", "已有更优的活动"),
+    }
+}
+
+/// Lines by their numbers, as far as one reads them.
+fn numbered(lines: &[u32]) -> Text {
+    let told: Vec<String> = lines.iter().take(LINES_TOLD).map(u32::to_string).collect();
+    let more = if lines.len() > LINES_TOLD { ", …" } else { "" };
+    let (noun, told) = (if lines.len() == 1 { "line" } else { "lines" }, told.join(", "));
+    both(format!("{noun} {told}{more}"), format!("第 {told}{more} 行"))
 }
 
 fn capped(cap: &CapExplained) -> Text {

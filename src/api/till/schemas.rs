@@ -72,7 +72,7 @@ pub(crate) struct ExplanationSchema {
     /// Its multiplier, a decimal.
     #[schema(example = "1.5")]
     tier_multiplier: String,
-    /// The combined promotion multiplier, a decimal cut to 4 places.
+    /// The combined promotion multiplier of every line without one of its own, a decimal cut to 4 places.
     #[schema(example = "2")]
     promotion_multiplier: String,
     /// Fixed points added after multiplication.
@@ -94,6 +94,11 @@ pub(crate) struct ExplanationSchema {
     /// The caps that bit; absent for none.
     #[schema(inline)]
     caps: Option<Vec<CapExplainedSchema>>,
+    /// How promotions combine; told where one is tested again when goods come back.
+    combine: Option<String>,
+    /// What its condition is asked of then: the member as he was, the store, the time, tenders and lines.
+    #[schema(value_type = Option<Object>)]
+    facts: Option<String>,
 }
 
 /// Points for every so many minor units.
@@ -123,6 +128,8 @@ struct LineExplainedSchema {
     multiplier: String,
     /// Code of that rule.
     rule: Option<String>,
+    /// The combined multiplier of the promotions on this line, where it is not that of the purchase.
+    promotion_multiplier: Option<String>,
     /// Its share of the points given.
     points: i64,
 }
@@ -136,8 +143,13 @@ struct PromotionExplainedSchema {
     /// What it gives.
     #[schema(value_type = Object)]
     effect: String,
-    /// Why it did not apply: `schedule`, `store`, `tier` or `not_best`; absent where it did.
+    /// Why it did not apply: `schedule`, `hours`, `store`, `tier`, `first_purchase`, `nth_purchase`, `lines`,
+    /// `minimum_spend`, `condition` or `not_best`; absent where it did.
     missed: Option<String>,
+    /// What it asked of the goods and asks again when some come back: the `lines` it is for, its
+    /// `minimum_spend`, its condition (`when`); absent for none.
+    #[schema(value_type = Option<Object>)]
+    goods: Option<String>,
     /// Points charged to it, after its cap.
     charged: i64,
     /// Points without its cap, where it bit.

@@ -156,12 +156,14 @@ impl Case {
         let sale = Sale {
             lines: &self.lines,
             tenders: &self.tenders,
-            day: day("2025-07-01"),
+            at: day("2025-07-01").and_time(chrono::NaiveTime::MIN),
             store: "s1",
             tier: &self.tier,
             boosts: &[],
             carry: self.carry,
             given_today: self.today,
+            purchases: 0,
+            facts: None,
         };
         earn(&self.programme, 1, &sale)
     }

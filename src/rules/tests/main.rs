@@ -2,6 +2,7 @@
 
 mod calendar;
 mod chain;
+mod conditions;
 mod coupons;
 mod discounts;
 mod document;
@@ -19,6 +20,7 @@ mod occasions;
 mod pending;
 mod perks;
 mod prices;
+mod promotions;
 mod properties;
 mod quantities;
 mod redemption;

@@ -97,6 +97,12 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
         priority,
         stores: Vec::new(),
         tiers: Vec::new(),
+        categories: Vec::new(),
+        skus: Vec::new(),
+        minimum_spend: None,
+        first_purchase: false,
+        nth_purchase: None,
+        condition: None,
     }
 }
 

@@ -109,12 +109,14 @@ proptest! {
         let sale = Sale {
             lines: &lines,
             tenders: &[],
-            day: day("2025-07-01"),
+            at: day("2025-07-01").and_time(chrono::NaiveTime::MIN),
             store: "s1",
             tier: &tier_level,
             boosts: &[],
             carry: 999_999,
             given_today: 0,
+            purchases: 0,
+            facts: None,
         };
         if let Ok(earned) = earn(&document, 1, &sale) {
             let sum: i128 = earned.explanation.lines.iter().map(|line| i128::from(line.points.get())).sum();

@@ -1,0 +1,158 @@
+//! Conditions: when a promotion applies, as an expression in CEL (PROGRAMME.md §8), the Common
+//! Expression Language of <https://cel.dev>.
+//!
+//! `member.tier_rank >= 1 && lines.exists(l, "coffee" in l.categories)`
+//!
+//! The crate `cel` parses and evaluates, and is named in this module alone. It knows no types before
+//! it runs, so what may be said at all is decided here, when a programme is checked: the [`table`]
+//! lists every name and its type, `guard` bounds what is parsed, and `check` types the
+//! expression. What passes cannot fail on any purchase: there is nothing that may be absent, nothing
+//! to be divided by zero, and no float. One thing is left that no type tells: a sum or a product past
+//! ±(2^63 − 1) does not exist, and a condition that needs one is not met ([`Fault::Overflow`]).
+//!
+//! Never here: the clock, and anything that is not in [`Facts`].
+
+mod check;
+mod evaluate;
+mod facts;
+mod guard;
+pub mod table;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use evaluate::Fault;
+pub use facts::{Facts, MemberFacts};
+
+/// A condition as it was written, and its compiled form or what is wrong with it. Two conditions are
+/// equal when they are written alike.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Condition {
+    source: Arc<str>,
+    compiled: Result<Arc<Compiled>, Arc<[ConditionProblem]>>,
+}
+
+/// A condition that passed the checks.
+#[derive(Debug)]
+struct Compiled {
+    program: evaluate::Program,
+    /// The names of the table that it reads.
+    reads: Vec<&'static str>,
+}
+
+/// What is wrong with a condition, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionProblem {
+    /// Line in the text, from 1.
+    pub line: u32,
+    /// Character in the line, from 1.
+    pub column: u32,
+    /// Stable code of the problem.
+    pub code: &'static str,
+    /// What is wrong, in English.
+    pub detail: String,
+    /// What to write instead; empty where nobody can say.
+    pub hint: String,
+}
+
+impl ConditionProblem {
+    /// A problem at a byte of the text.
+    fn at(source: &str, byte: usize, code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        let before = source.get(..byte).unwrap_or(source);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            line: before.matches('\n').count() as u32 + 1,
+            column: before[line_start..].chars().count() as u32 + 1,
+            code,
+            detail: detail.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for ConditionProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.detail)?;
+        if self.hint.is_empty() { Ok(()) } else { write!(f, "; {}", self.hint) }
+    }
+}
+
+impl Condition {
+    /// Compiles a condition. What is wrong with it is told by [`Self::problems`]; such a condition is
+    /// never met.
+    pub fn new(source: impl Into<Arc<str>>) -> Self {
+        let source = source.into();
+        let compiled = compile(&source).map(Arc::new).map_err(Arc::from);
+        Self { source, compiled }
+    }
+
+    /// The text as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What is wrong with it; empty: nothing.
+    pub fn problems(&self) -> &[ConditionProblem] {
+        match &self.compiled {
+            Ok(_) => &[],
+            Err(problems) => problems,
+        }
+    }
+
+    /// Whether it is met.
+    pub fn met(&self, facts: &Facts) -> bool {
+        self.evaluate(facts) == Ok(true)
+    }
+
+    /// Whether it is met, or why that cannot be told.
+    ///
+    /// # Errors
+    /// [`Fault::Overflow`] where a number left ±(2^63 − 1), [`Fault::Refused`] for a condition that has
+    /// problems. [`Fault::Broken`] would be a gap in the checks.
+    pub fn evaluate(&self, facts: &Facts) -> Result<bool, Fault> {
+        self.compiled.as_ref().map_err(|_| Fault::Refused)?.program.evaluate(facts)
+    }
+
+    /// Whether it reads the member's birth date, which is loaded only where one does.
+    pub fn reads_birthday(&self) -> bool {
+        self.reads(|name| matches!(name, "member.has_birthday" | "member.days_to_birthday"))
+    }
+
+    /// Whether it depends on the goods, and so has to be tested again when some come back.
+    pub fn reads_goods(&self) -> bool {
+        self.reads(|name| matches!(name, "lines" | "purchase.amount"))
+    }
+
+    fn reads(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        self.compiled.as_ref().is_ok_and(|compiled| compiled.reads.iter().any(|name| wanted(name)))
+    }
+}
+
+fn compile(source: &str) -> Result<Compiled, Vec<ConditionProblem>> {
+    guard::guard(source).map_err(|problem| vec![problem])?;
+    let reads = check::check(source)?;
+    let program = evaluate::Program::new(source).map_err(|problem| vec![problem])?;
+    Ok(Compiled { program, reads })
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Condition {}
+
+impl From<String> for Condition {
+    fn from(source: String) -> Self {
+        Self::new(source)
+    }
+}
+
+impl From<Condition> for String {
+    fn from(condition: Condition) -> Self {
+        condition.source.as_ref().to_owned()
+    }
+}
