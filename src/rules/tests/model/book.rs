@@ -136,6 +136,8 @@ pub(crate) struct Book {
     pub(crate) mug: (i64, i64, usize),
     /// What members may give to each other: the least at once, the most a day.
     pub(crate) transfers: (i64, i64),
+    /// Households: the most members, the most that each but the head may spend a day.
+    pub(crate) pools: (i64, i64),
     pub(crate) ladder: Ladder,
     pub(crate) gift: Gift,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tessera_rules::decision::{PurchaseOutcome, RedemptionOutcome, ReturnOutcome};
 use tessera_rules::explain::PromotionExplained;
 use tessera_rules::id::RedemptionId;
+use tessera_rules::link::LinkKind;
 use tessera_rules::lot::{Lapse, Lot};
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::tier::Measure;
@@ -15,7 +16,7 @@ use super::earn::Earned;
 use super::goods::Returned;
 use super::points::{Fate, Life};
 use super::redeem::{Redemption, Status};
-use super::{Member, No, book};
+use super::{Member, No, book, keeping};
 
 /// What the model says of a command.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub(crate) enum Told {
     /// Uses of an entitlement left.
     Left(u32),
     Granted(bool),
+    /// A purchase was another member's.
+    Moved(Returned, Earned),
+    /// So many points were handed over, or came home.
+    Handed(i64),
     Nothing,
 }
 
@@ -35,6 +40,11 @@ pub(crate) fn outcome(outcome: &Outcome, told: &Told) {
         (Outcome::Purchase(found), Told::Earned(earned)) => purchase(found, earned),
         (Outcome::Redemption(found), Told::Redeemed(expected)) => redeemed(found, expected),
         (Outcome::Return(found), Told::Returned(expected)) => returned(found, expected),
+        (Outcome::Move(found), Told::Moved(back, earned)) => {
+            returned(&found.returned, back);
+            purchase(&found.purchase, earned);
+        }
+        (Outcome::Link(found), Told::Handed(points)) => assert_eq!(found.points.get(), *points, "handed over"),
         (Outcome::Entitlement(found), Told::Left(left)) => assert_eq!(found.left, *left),
         (Outcome::Perks(found), Told::Granted(granted)) => assert_eq!(!found.is_empty(), *granted),
         (Outcome::Adjustment(_) | Outcome::Tier(_) | Outcome::Transfer(_) | Outcome::Settled, Told::Nothing) => {}
@@ -93,10 +103,15 @@ pub(crate) fn member(state: &MemberState, model: &Member, ids: &[RedemptionId]) 
     let held = model.count(|point| held(point.fate));
     let expected = [fate(Fate::Pending), fate(Fate::Available), held, model.debt];
     assert_eq!(found, expected, "pending, available, held, debt");
-    assert_eq!((standing.carry, standing.lifetime_earned.get()), (model.carry, model.earned), "carry, earned");
+    assert_eq!((standing.carry, standing.lifetime_earned.get()), (model.carry, model.lifetime()), "carry, earned");
     assert_eq!((standing.lots, standing.purchases), (model.lots, model.purchases()), "lots, purchases");
     lots(state, model);
     tiers(state, model);
+    let why = standing.link.map(|link| match link.kind {
+        LinkKind::Merged => keeping::Why::Merged,
+        LinkKind::Pool { may_spend } => keeping::Why::Household { may_spend },
+    });
+    assert_eq!(why, model.keeper.map(|(_, why)| why), "why his points are kept elsewhere");
     assert_eq!(standing.active_at, model.active, "active since");
     assert_eq!(standing.holds_due_at, model.next_time_out(), "the next time-out");
     redemptions(state, model, ids);
@@ -196,6 +211,16 @@ pub(crate) fn refused(refusal: &Refusal) -> No {
         Refusal::EntitlementDay => No::Day,
         Refusal::EntitlementUsedUp => No::UsedUp,
         Refusal::DailyLimit(_) => No::DailyLimit,
+        Refusal::ReturnedBefore => No::ReturnedBefore,
+        Refusal::PaidWithPoints => No::PaidWithPoints,
+        Refusal::MovedTooLate => No::MovedTooLate,
+        Refusal::MemberMerged => No::Merged,
+        Refusal::NotMerged => No::NotMerged,
+        Refusal::InPool => No::InPool,
+        Refusal::NotAHead => No::NotAHead,
+        Refusal::PoolFull(_) => No::Full,
+        Refusal::NotInPool => No::NotInPool,
+        Refusal::MayNotSpend => No::MayNotSpend,
         other => panic!("unexpected: {other:?}"),
     }
 }

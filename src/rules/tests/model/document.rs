@@ -90,7 +90,7 @@ pub(crate) fn programme(book: &Book, base: &Programme, mug_code: &str) -> Progra
     document.rewards = vec![mug];
     let (minimum, daily_limit) = (points(book.transfers.0), points(book.transfers.1));
     document.transfers = Some(Transfers { minimum, daily_limit });
-    document.pools = Some(Pools { members: 3, daily_limit });
+    document.pools = Some(Pools { members: book.pools.0 as u32, daily_limit: points(book.pools.1) });
     document.tiers = tiers(&book.ladder);
     let gift = &book.gift;
     let perk = &mut document.perks[0];

@@ -102,7 +102,7 @@ impl Member {
         let carries = self.book.carry && cut == 0;
         let wanted = if carries { (self.carry + micros) / MICRO } else { micros / MICRO };
         let day = day_of(self.book.zone, occurred);
-        let today: i64 = self.sales.iter().filter(|sale| sale.day == day).map(|sale| sale.counted.given).sum();
+        let today: i64 = self.counted().filter(|(of, _)| *of == day).map(|(_, counted)| counted.given).sum();
         let limit = self.book.day_cap.map_or(i64::MAX, |cap| (cap - today).max(0));
         let limit = limit.min(self.book.cap.unwrap_or(i64::MAX));
         let given = (wanted - cut).min(limit);

@@ -23,7 +23,7 @@ impl Member {
         self.settle(now);
         if points > 0 {
             let life = self.life(&self.book.expiry_at(self.tier()).clone(), now);
-            self.credit(points, &Origin { sale: None, occurred: now, from: now, life, fixed: false });
+            self.credit(points, &Origin { sale: None, trail: Vec::new(), occurred: now, from: now, life, fixed: false });
         } else {
             self.take(-points, Fate::Adjusted)?;
         }
@@ -32,28 +32,18 @@ impl Member {
     }
 
     /// Points are given to another member, who is to receive these.
-    pub(crate) fn give(&mut self, now: Instant, points: i64) -> Result<Vec<Point>, No> {
-        self.settle(now);
-        let ((least, most), today) = (self.book.transfers, self.today());
+    pub(crate) fn give(&mut self, points: i64) -> Result<Vec<Point>, No> {
+        let (least, most) = self.book.transfers;
         if points < least {
             return Err(No::Minimum);
         }
-        let given: i64 = self.given.iter().filter(|(day, _)| *day == today).map(|(_, points)| points).sum();
-        if points <= self.available() && given + points > most {
+        let pooled = self.from_household(points)?;
+        if points <= self.reach() && self.passed_on_today() + points > most {
             return Err(No::DailyLimit);
         }
         let given = self.take(points, Fate::Given)?;
-        self.given.push((today, points));
-        Ok(given.into_iter().map(|i| self.points[i].clone()).collect())
-    }
-
-    /// Points of another member come, lot by lot. They keep their expiry.
-    pub(crate) fn receive(&mut self, now: Instant, given: &[Point]) {
-        self.settle(now);
-        for lot in given.chunk_by(|one, next| one.lot == next.lot) {
-            let Point { occurred, from, life, fixed, .. } = lot[0];
-            self.credit(lot.len() as i64, &Origin { sale: None, occurred, from, life, fixed });
-        }
+        self.given.push((self.today(), points.max(pooled)));
+        Ok(self.copies(&given))
     }
 
     /// Grants the birthday perk; says whether there was one to grant.
@@ -72,7 +62,7 @@ impl Member {
                 self.gifts.push(Granted { year, at: now, from, until, multiply: gift.multiply });
                 if gift.multiply.is_none() {
                     let life = Life::Until(until);
-                    self.credit(gift.points, &Origin { sale: None, occurred: now, from: now, life, fixed: true });
+                    self.credit(gift.points, &Origin { sale: None, trail: Vec::new(), occurred: now, from: now, life, fixed: true });
                     self.earned += gift.points;
                 }
                 return true;

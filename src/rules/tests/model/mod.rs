@@ -4,17 +4,21 @@
 //! ([`scene`]) happen to both, in memory or on a database, and compares.
 //!
 //! Reading order: [`calendar`], [`book`] (what a programme says), [`points`], [`time`], [`earn`] and
-//! [`sales`], [`goods`] (returns), [`redeem`], [`tiers`], [`extras`]. [`document`] alone writes a book
+//! [`sales`], [`goods`] (returns), [`redeem`], [`tiers`], [`extras`], then what members have with each
+//! other: [`keeping`], [`club`], [`families`]. [`document`] alone writes a book
 //! down as a programme of the rulebook, and [`memory`] is the shop that runs it in memory, with books
 //! ([`ledger`]) of its own.
 
 pub(crate) mod book;
 pub(crate) mod calendar;
+mod club;
 mod compare;
 pub(crate) mod document;
 mod earn;
 mod extras;
+mod families;
 mod goods;
+mod keeping;
 pub(crate) mod ledger;
 pub(crate) mod memory;
 mod points;
@@ -23,9 +27,10 @@ mod sales;
 pub(crate) mod scene;
 pub(crate) mod seeds;
 mod tiers;
-mod ties;
 mod time;
 pub(crate) mod trial;
+
+use std::collections::BTreeMap;
 
 use book::Book;
 use calendar::{Day, Instant, day_of};
@@ -57,11 +62,23 @@ pub(crate) enum No {
     Day,
     UsedUp,
     DailyLimit,
+    ReturnedBefore,
+    PaidWithPoints,
+    MovedTooLate,
+    Merged,
+    NotMerged,
+    InPool,
+    NotAHead,
+    Full,
+    NotInPool,
+    MayNotSpend,
 }
 
 /// A member, with everything that ever happened to him.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
+    /// His number.
+    me: usize,
     /// The programme in force.
     book: Book,
     /// Up to when he is settled.
@@ -86,7 +103,16 @@ pub(crate) struct Member {
     tiers: Vec<(Instant, usize)>,
     gifts: Vec<extras::Granted>,
     double_days: Vec<(Day, i64)>,
-    /// Points given to others, by day.
+    /// Who keeps his points, and why; absent: he himself.
+    keeper: Option<(usize, keeping::Why)>,
+    /// That member himself, while something is done.
+    beside: Option<Box<Member>>,
+    /// What accounts merged into his bought, and what they ever earned.
+    counted_too: Vec<(Day, sales::Counted)>,
+    earned_too: i64,
+    /// Points of his sales that lapsed while somebody had them who does not keep his points.
+    lapsed_away: BTreeMap<usize, i64>,
+    /// Points given to others or taken from a household's, by day.
     given: Vec<(Day, i64)>,
     /// Everything ever earned, adjusted, and owed for goods that came back.
     earned: i64,
@@ -95,8 +121,9 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(book: &Book, now: Instant, born: Option<(u32, u32)>) -> Self {
+    pub(crate) fn new(me: usize, book: &Book, now: Instant, born: Option<(u32, u32)>) -> Self {
         Self {
+            me,
             book: book.clone(),
             now,
             enrolled: now,
@@ -114,6 +141,11 @@ impl Member {
             tiers: Vec::new(),
             gifts: Vec::new(),
             double_days: Vec::new(),
+            keeper: None,
+            beside: None,
+            counted_too: Vec::new(),
+            earned_too: 0,
+            lapsed_away: BTreeMap::new(),
             given: Vec::new(),
             earned: 0,
             adjusted: 0,
@@ -127,7 +159,17 @@ impl Member {
 
     /// Purchases of which something is left.
     pub(crate) fn purchases(&self) -> i64 {
-        self.sales.iter().map(|sale| sale.counted.visits).sum()
+        self.counted().map(|(_, counted)| counted.visits).sum()
+    }
+
+    /// Everything ever earned, by him and by the accounts merged into his.
+    pub(crate) fn lifetime(&self) -> i64 {
+        self.earned + self.earned_too
+    }
+
+    /// What counts of his purchases and of those of accounts merged into his, by day.
+    fn counted(&self) -> impl Iterator<Item = (Day, sales::Counted)> {
+        self.sales.iter().map(|sale| (sale.day, sale.counted)).chain(self.counted_too.iter().copied())
     }
 
     /// Another programme comes into force: nobody is moved by that alone.

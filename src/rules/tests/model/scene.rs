@@ -23,6 +23,8 @@ pub(crate) enum Act {
     Adjust(i64),
     /// Points to the next member.
     Give(i64),
+    /// Of the member's purchases this one was the next member's.
+    Pass(usize),
     /// A tier, and for how many minutes.
     Place(usize, i64),
     /// So many days ahead.
@@ -180,7 +182,7 @@ fn book_in(zone: Tz) -> BoxedStrategy<Book> {
     let activities = prop_oneof![3 => Just((true, true)), 1 => Just((true, false)), 1 => Just((false, true))];
     let returns = (any::<bool>(), prop::bool::weighted(0.3), 0_i64..40);
     let rest = (prop::collection::vec(promo(), 0..4), expiry(), activities, returns);
-    let transfers = (1_i64..10, 20_i64..150);
+    let transfers = ((1_i64..10, 20_i64..150), (2_i64..4, 10_i64..150));
     let mug = (1_i64..60, 1_i64..4, prop_oneof![3 => Just(0_usize), 1 => 1_usize..3]);
     (earning.boxed(), rest.boxed(), offer(), (mug, transfers), ladder().boxed(), gift())
         .prop_map(
@@ -188,7 +190,7 @@ fn book_in(zone: Tz) -> BoxedStrategy<Book> {
                 (rate, combine, carry, pending_days, (cap, day_cap), food),
                 rest,
                 offer,
-                (mug, transfers),
+                (mug, (transfers, pools)),
                 ladder,
                 gift,
             )| {
@@ -196,7 +198,7 @@ fn book_in(zone: Tz) -> BoxedStrategy<Book> {
                 #[rustfmt::skip]
             let book = Book {
                 zone, rate, combine, carry, pending_days, cap, day_cap, food, points_excluded, promos, expiry,
-                activities, forgive, return_grace_days, offer, mug, transfers, ladder, gift,
+                activities, forgive, return_grace_days, offer, mug, transfers, pools, ladder, gift,
             };
                 book
             },
@@ -245,6 +247,7 @@ fn act(zone: Tz) -> BoxedStrategy<Act> {
         8 => (0_usize..9, goods()).prop_map(|(number, goods)| Act::Return(number, goods)).boxed(),
         2 => (-60_i64..120).prop_map(Act::Adjust),
         3 => (1_i64..80).prop_map(Act::Give),
+        2 => (0_usize..9).prop_map(Act::Pass),
         1 => (0_usize..3, -9_i64..60 * DAY).prop_map(|(tier, minutes)| Act::Place(tier, minutes)),
         2 => (-1_i64..20).prop_map(Act::DoubleDay),
         2 => Just(Act::Grant),
@@ -266,7 +269,7 @@ fn step(act: BoxedStrategy<Act>, members: usize) -> impl Strategy<Value = Step> 
     (0..members, wait, act).prop_map(|(who, wait, act)| Step { who, wait, act })
 }
 
-/// Something that ties members, or else anything but another book.
+/// Something that ties members, or else anything.
 fn tied(zone: Tz) -> BoxedStrategy<Act> {
     let tie = prop_oneof![
         3 => any::<bool>().prop_map(Tie::Join),
@@ -275,8 +278,7 @@ fn tied(zone: Tz) -> BoxedStrategy<Act> {
         2 => Just(Tie::Merge),
         2 => Just(Tie::Unmerge),
     ];
-    let other = act(zone).prop_map(|act| if matches!(act, Act::Adopt(_)) { Act::Settle } else { act });
-    prop_oneof![1 => tie.prop_map(Act::Tie), 3 => other].boxed()
+    prop_oneof![1 => tie.prop_map(Act::Tie), 3 => act(zone)].boxed()
 }
 
 /// Books with every rule there is, and up to `most` steps of some members, who may be tied to each other

@@ -54,9 +54,10 @@ impl Member {
 
     fn activate(&mut self, at: Instant) {
         let due = |point: &super::points::Point| point.fate == Fate::Pending && point.from <= at;
-        while let Some(lot) = self.points.iter().filter(|point| due(point)).map(|p| (p.from, p.lot)).min() {
-            let lot = self.in_turn(|point| due(point) && point.lot == lot.1);
+        while let Some((_, number)) = self.points.iter().filter(|point| due(point)).map(|p| (p.from, p.lot)).min() {
+            let lot = self.in_turn(|point| due(point) && point.lot == number);
             self.meet(&lot, Fate::Available);
+            self.points.iter_mut().filter(|point| point.lot == number).for_each(|point| point.waits = false);
             self.pay_debt();
         }
     }

@@ -1,11 +1,13 @@
 //! A trial: a scene happens to the model and to a shop that runs the rulebook; after every step both
 //! must tell the same.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 use tessera_rules::amount::{Minor, Quantity};
 use tessera_rules::command::{
-    Adjust, Capture, Line, PayWithPoints, PlaceTier, Purchase, Redeem, RedeemMode, Redeemed, Return, ReturnLine,
-    ReturnPart, ReturnedGoods, Tender, Transfer, UseEntitlement,
+    Adjust, Capture, JoinPool, Line, MOVED, Merge, Move, PayWithPoints, PlaceTier, Purchase, Redeem, RedeemMode,
+    Redeemed, Return, ReturnLine, ReturnPart, ReturnedGoods, Tender, Transfer, UseEntitlement,
 };
 use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
 use tessera_rules::{Command, MemberState, Outcome, Programme, Refusal};
@@ -13,12 +15,13 @@ use uuid::Uuid;
 
 use super::book::Book;
 use super::calendar::{Instant, day_of, midnight, on};
-use super::compare;
+use super::club::Club;
+use super::compare::{self, Told};
 use super::document::{TIERS, points, programme};
 use super::goods::{Goods, Piece};
 use super::redeem::What;
 use super::sales::{Kind, Receipt};
-use super::scene::{Act, Scene, Step, Wait};
+use super::scene::{Act, Scene, Step, Tie, Wait};
 use super::{Member, No};
 
 /// Something that runs the rulebook.
@@ -40,7 +43,6 @@ pub(crate) trait Shop {
 /// A member on both sides.
 pub(super) struct Somebody {
     pub(super) id: MemberId,
-    model: Member,
     pub(super) sales: Vec<PurchaseId>,
     pub(super) redemptions: Vec<RedemptionId>,
 }
@@ -52,6 +54,8 @@ pub(crate) struct Trial<'s, S> {
     mug: String,
     store: StoreId,
     pub(super) members: Vec<Somebody>,
+    /// The same members as the model has them.
+    club: Club,
     pub(crate) now: Instant,
     ids: u128,
     /// Orders given so far, and those of them that were refused.
@@ -66,13 +70,15 @@ impl<'s, S: Shop> Trial<'s, S> {
         shop.adopt(&programme(&scene.book, &base, &mug));
         let enrol = |&born: &(u32, u32)| Somebody {
             id: shop.enrol(start, born),
-            model: Member::new(&scene.book, start, Some(born)),
             sales: Vec::new(),
             redemptions: Vec::new(),
         };
         let members = scene.born.iter().map(enrol).collect();
+        let born = scene.born.iter().enumerate();
+        let club = born.map(|(me, &born)| Member::new(me, &scene.book, start, Some(born))).collect();
+        let club = Club { members: club };
         let (ids, book) = ((number + 1) << 64, scene.book.clone());
-        Self { shop, base, book, mug, store, members, now: start, ids, orders: (0, 0) }
+        Self { shop, base, book, mug, store, members, club, now: start, ids, orders: (0, 0) }
     }
 
     pub(crate) fn run(&mut self, scene: &Scene) {
@@ -112,7 +118,7 @@ impl<'s, S: Shop> Trial<'s, S> {
         self.settle();
         self.book = book.clone();
         self.shop.adopt(&programme(book, &self.base, &self.mug));
-        self.members.iter_mut().for_each(|member| member.model.adopt(self.now, book));
+        self.club.adopt(self.now, book);
         self.settle();
     }
 
@@ -125,35 +131,27 @@ impl<'s, S: Shop> Trial<'s, S> {
     fn act(&mut self, who: usize, act: &Act) {
         let command = self.command(who, act);
         let decided = self.shop.order(self.members[who].id, &command, self.now);
-        let next = matches!(act, Act::Give(_)).then(|| self.next(who));
-        let touched: Vec<usize> = std::iter::once(who).chain(next).collect();
-        let before: Vec<Member> = touched.iter().map(|&i| self.members[i].model.clone()).collect();
-        let now = self.now;
-        let expected = match act {
-            Act::Give(value) => self.give(who, *value),
-            _ => {
-                let mugs = self.members.iter().map(|somebody| somebody.model.mugs()).sum::<i64>();
-                let elsewhere = mugs - self.members[who].model.mugs();
-                told(&mut self.members[who], now, &command, act, elsewhere)
-            }
-        };
+        let before = self.club.clone();
+        let expected = self.told(who, &command, act);
         self.orders.0 += 1;
+        let now = self.now;
         match (decided, expected) {
             (Ok(outcome), Ok(expected)) => compare::outcome(&outcome, &expected),
             (Err(refusal), Err(no)) => {
                 assert_eq!(compare::refused(&refusal), no, "{act:?} at {now}");
                 self.orders.1 += 1;
                 // What is refused changes nothing.
-                touched.iter().zip(before).for_each(|(&i, model)| self.members[i].model = model);
+                self.club = before;
             }
             (decided, expected) => panic!("{act:?} at {now}: {decided:?}, and not {expected:?}"),
         }
+        let touched: BTreeSet<usize> = [who, self.next(who)].iter().flat_map(|&i| self.club.chain(i)).collect();
         for i in touched {
             let somebody = &self.members[i];
             let state = self.shop.look(somebody.id, now);
-            let mut settled = somebody.model.clone();
-            settled.settle(now);
-            compare::member(&state, &settled, &somebody.redemptions);
+            let mut settled = self.club.clone();
+            settled.does(i, now, |_| Ok(())).expect("settling is never refused");
+            compare::member(&state, &settled.members[i], &somebody.redemptions);
         }
     }
 
@@ -161,11 +159,72 @@ impl<'s, S: Shop> Trial<'s, S> {
         (who + 1) % self.members.len()
     }
 
-    fn give(&mut self, who: usize, value: i64) -> Result<compare::Told, No> {
+    /// What the model makes of a command; what the command has made is remembered.
+    fn told(&mut self, who: usize, command: &Command, act: &Act) -> Result<Told, No> {
         let (now, next) = (self.now, self.next(who));
-        let given = self.members[who].model.give(now, value)?;
-        self.members[next].model.receive(now, &given);
-        Ok(compare::Told::Nothing)
+        let (club, somebody) = (&mut self.club, &mut self.members[who]);
+        let number = |i: usize, list: usize| i % list.max(1);
+        match (command, act) {
+            (Command::Purchase(purchase), Act::Buy(receipt)) => {
+                let earned = club.begins(who, now, |member| member.buy(now, receipt))?;
+                somebody.sales.push(purchase.id);
+                somebody.redemptions.extend(purchase.redeem.map(|pay| pay.id));
+                Ok(Told::Earned(earned))
+            }
+            (Command::Redeem(redeem), Act::Spend(..) | Act::Mug(_)) => {
+                let hold = redeem.mode == RedeemMode::Hold;
+                let what = if let Act::Spend(value, _) = act { What::MoneyOff(*value) } else { What::Mug };
+                let elsewhere = club.members.iter().filter(|other| other.me != who).map(Member::mugs).sum();
+                club.begins(who, now, |member| member.redeem(now, what, hold, elsewhere))?;
+                somebody.redemptions.push(redeem.id);
+                Ok(Told::Redeemed(club.members[who].redemptions.last().expect("just made").clone()))
+            }
+            (Command::Capture(_), Act::Capture(i, part)) => {
+                let number = number(*i, somebody.redemptions.len());
+                club.does(who, now, |member| member.capture(now, number, *part))?;
+                Ok(Told::Redeemed(club.members[who].redemptions[number].clone()))
+            }
+            (Command::Void(_), Act::Void(i)) => {
+                let number = number(*i, somebody.redemptions.len());
+                club.does(who, now, |member| member.void(now, number))?;
+                Ok(Told::Redeemed(club.members[who].redemptions[number].clone()))
+            }
+            (Command::Return(_), Act::Return(i, goods)) => {
+                let number = number(*i, somebody.sales.len());
+                club.does(who, now, |member| member.take_back(now, number, goods)).map(Told::Returned)
+            }
+            (Command::Move(moving), Act::Pass(i)) => {
+                let number = number(*i, somebody.sales.len());
+                let (returned, earned) = club.pass(who, number, next, now)?;
+                self.members[next].sales.push(moving.again.id);
+                Ok(Told::Moved(returned, earned))
+            }
+            (Command::Adjust(_), Act::Adjust(value)) => done(club.begins(who, now, |member| member.adjust(now, *value))),
+            (Command::PlaceTier(place), Act::Place(tier, _)) => {
+                done(club.begins(who, now, |member| member.place(now, *tier, place.until)))
+            }
+            (Command::UseEntitlement(asked), Act::DoubleDay(_)) => {
+                let day = asked.day.expect("a day");
+                club.begins(who, now, |member| member.choose_day(now, day)).map(Told::Left)
+            }
+            (Command::GrantPerks, _) => {
+                club.does(who, now, |member| Ok(!member.is_merged() && member.grant(now))).map(Told::Granted)
+            }
+            (_, Act::Give(value)) => done(club.give(who, next, now, *value)),
+            (_, Act::Tie(tie)) => self.tied(who, *tie).map(Told::Handed),
+            _ => done(club.does(who, now, |_| Ok(()))),
+        }
+    }
+
+    fn tied(&mut self, who: usize, tie: Tie) -> Result<i64, No> {
+        let (club, next, now) = (&mut self.club, (who + 1) % self.members.len(), self.now);
+        match tie {
+            Tie::Join(may_spend) => club.join(who, next, now, may_spend),
+            Tie::Allow(may_spend) => club.allow(who, now, may_spend).map(|()| 0),
+            Tie::Leave => club.leave(who, now),
+            Tie::Merge => club.merge(who, next, now),
+            Tie::Unmerge => club.unmerge(who, now),
+        }
     }
 
     pub(super) fn command(&mut self, who: usize, act: &Act) -> Command {
@@ -199,10 +258,38 @@ impl<'s, S: Shop> Trial<'s, S> {
                 Some(Command::UseEntitlement(UseEntitlement { code: "double".to_owned(), day }))
             }
             Act::Grant => Some(Command::GrantPerks),
-            Act::Settle | Act::Tie(_) | Act::Adopt(_) => None,
+            Act::Pass(i) => sale(*i).map(|purchase| {
+                let number = i % somebody.sales.len();
+                Command::Move(Box::new(self.pass(who, id, purchase, number)))
+            }),
+            Act::Tie(tie) => Some(self.tie(who, *tie)),
+            Act::Settle | Act::Adopt(_) => None,
         };
         // Where there is nothing to capture, to void or to bring back, time goes on.
         command.unwrap_or(Command::Settle)
+    }
+
+    fn tie(&self, who: usize, tie: Tie) -> Command {
+        let next = self.members[self.next(who)].id;
+        match tie {
+            Tie::Join(may_spend) => Command::JoinPool(JoinPool { head: next, may_spend }),
+            Tie::Allow(may_spend) => Command::AllowSpending(may_spend),
+            Tie::Leave => Command::LeavePool,
+            Tie::Merge => Command::Merge(Merge { into: next }),
+            Tie::Unmerge => Command::Unmerge,
+        }
+    }
+
+    /// A purchase goes to the next member.
+    fn pass(&self, who: usize, id: Uuid, purchase: PurchaseId, number: usize) -> Move {
+        let sale = self.club.members[who].sales[number].clone();
+        let again = Purchase {
+            source: MOVED.to_owned(),
+            external_id: purchase.to_string(),
+            occurred_at: Some(sale.occurred),
+            ..self.purchase(self.next(who), flipped(id), &sale.receipt)
+        };
+        Move { id: ReturnId::new(id), purchase, to: self.members[self.next(who)].id, again }
     }
 
     fn purchase(&self, who: usize, id: Uuid, receipt: &Receipt) -> Purchase {
@@ -229,51 +316,8 @@ impl<'s, S: Shop> Trial<'s, S> {
     }
 }
 
-/// What the model makes of a command; it remembers what the command has made.
-fn told(who: &mut Somebody, now: Instant, command: &Command, act: &Act, mugs: i64) -> Result<compare::Told, No> {
-    use compare::Told;
-    let model = &mut who.model;
-    let number = |i: usize, list: usize| i % list.max(1);
-    match (command, act) {
-        (Command::Purchase(purchase), Act::Buy(receipt)) => {
-            let earned = model.buy(now, receipt)?;
-            who.sales.push(purchase.id);
-            who.redemptions.extend(purchase.redeem.map(|pay| pay.id));
-            Ok(Told::Earned(earned))
-        }
-        (Command::Redeem(redeem), Act::Spend(..) | Act::Mug(_)) => {
-            let hold = redeem.mode == RedeemMode::Hold;
-            let what = if let Act::Spend(value, _) = act { What::MoneyOff(*value) } else { What::Mug };
-            model.redeem(now, what, hold, mugs)?;
-            who.redemptions.push(redeem.id);
-            Ok(Told::Redeemed(model.redemptions.last().expect("just made").clone()))
-        }
-        (Command::Capture(_), Act::Capture(i, part)) => {
-            let number = number(*i, who.redemptions.len());
-            model.capture(now, number, *part)?;
-            Ok(Told::Redeemed(model.redemptions[number].clone()))
-        }
-        (Command::Void(_), Act::Void(i)) => {
-            let number = number(*i, who.redemptions.len());
-            model.void(now, number)?;
-            Ok(Told::Redeemed(model.redemptions[number].clone()))
-        }
-        (Command::Return(_), Act::Return(i, goods)) => {
-            model.take_back(now, number(*i, who.sales.len()), goods).map(Told::Returned)
-        }
-        (Command::Adjust(_), Act::Adjust(value)) => model.adjust(now, *value).map(|()| Told::Nothing),
-        (Command::PlaceTier(place), Act::Place(tier, _)) => {
-            model.place(now, *tier, place.until).map(|()| Told::Nothing)
-        }
-        (Command::UseEntitlement(asked), Act::DoubleDay(_)) => {
-            model.choose_day(now, asked.day.expect("a day")).map(Told::Left)
-        }
-        (Command::GrantPerks, _) => Ok(Told::Granted(model.grant(now))),
-        _ => {
-            model.settle(now);
-            Ok(Told::Nothing)
-        }
-    }
+fn done(told: Result<(), No>) -> Result<Told, No> {
+    told.map(|()| Told::Nothing)
 }
 
 fn flipped(id: Uuid) -> Uuid {
