@@ -106,7 +106,8 @@ impl Draft<'_> {
     }
 
     /// After another account of the same person was counted in: raises the own tier to what the measure
-    /// reaches now, or to a tier that the other had reached and that is still valid.
+    /// reaches now, or to a tier that the other had reached and that is still valid. Of two alike the
+    /// longer validity stays.
     pub(crate) fn rise_by_merging(&mut self, other: usize, other_until: Option<Instant>) -> Result<(), Refusal> {
         let measure = self.measure();
         let reached = self.programme.tier_for(measure);
@@ -116,6 +117,8 @@ impl Draft<'_> {
         if reached.max(kept) > own {
             self.change_own(reached.max(kept), self.at, TierCause::Merge, measure)?;
             self.note_validity(if reached >= kept { fresh } else { other_until })?;
+        } else if kept == own {
+            self.note_validity(other_until.max(self.member.standing.tier_until))?;
         }
         self.plan_review()
     }

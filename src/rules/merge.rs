@@ -59,7 +59,12 @@ impl Draft<'_> {
             boost_until: standing.boost_until,
             ..StandingPatch::default()
         })?;
-        if sign > 0 { root.rise_by_merging(own, until) } else { root.plan_review() }
+        if sign < 0 {
+            return root.plan_review();
+        }
+        root.rise_by_merging(own, until)?;
+        // The rule of the tier may let lots lapse at once.
+        root.settle()
     }
 
     /// Takes goods that came back out of the day they had counted in, here and where this member

@@ -190,11 +190,17 @@ impl Draft<'_> {
         })
     }
 
+    /// The lots that what was earned has opened; points fetched to pay with may have opened others.
     fn opened_lots(&self) -> Vec<Lot> {
-        let opened = |effect: &Effect| match effect {
-            Effect::OpenLot(lot) => Some(*lot),
-            _ => None,
-        };
-        self.effects.iter().filter_map(opened).collect()
+        let mut accrued = false;
+        let mut lots = Vec::new();
+        for effect in &self.effects {
+            match effect {
+                Effect::Entry(entry) => accrued = entry.kind == EntryKind::Accrual,
+                Effect::OpenLot(lot) if accrued => lots.push(*lot),
+                _ => {}
+            }
+        }
+        lots
     }
 }

@@ -116,7 +116,8 @@ impl Shop for Memory {
         match &decision.outcome {
             Outcome::Purchase(bought) => self.remember(member, &decision.effects, bought),
             Outcome::Move(moved) => {
-                let (_, effects) = changed[1..].iter().find(|(id, _)| *id == moved.to).expect("the buyer");
+                let bought = |effect: &Effect| matches!(effect, Effect::Purchase(_));
+                let (_, effects) = changed.iter().rfind(|(id, effects)| *id == moved.to && effects.iter().any(bought)).expect("the buyer");
                 self.remember(moved.to, effects, &moved.purchase);
             }
             _ => {}
