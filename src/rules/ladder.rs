@@ -163,6 +163,7 @@ impl Draft<'_> {
     /// Places the member in a tier until an instant, whatever the measure says.
     pub(crate) fn place_tier(&mut self, place: &PlaceTier) -> Result<Outcome, Refusal> {
         self.settle()?;
+        let changes = self.member.standing.tier_changes;
         let levels = &self.programme.tiers.levels;
         let unknown = || Refusal::TierUnknown(place.tier.clone());
         let to = levels.iter().position(|level| level.code == place.tier).ok_or_else(unknown)?;
@@ -177,7 +178,7 @@ impl Draft<'_> {
         }
         // The rule of the tier may let lots lapse at once.
         self.settle()?;
-        self.grant_reached()?;
+        self.grant_reached(changes)?;
         Ok(Outcome::Tier(progress(self.programme, &self.member.standing)))
     }
 

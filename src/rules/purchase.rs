@@ -35,6 +35,7 @@ impl Draft<'_> {
         let occurred_at = purchase.occurred_at.unwrap_or(self.at);
         self.admit(purchase)?;
         self.settle()?;
+        let changes = self.member.standing.tier_changes;
         let tier_before = self.programme.tier(self.tier()).code.clone();
         let total = purchase.lines.iter().map(|line| i128::from(line.amount.get())).sum();
         let total = Minor::from_wide(total)?;
@@ -47,7 +48,7 @@ impl Draft<'_> {
         let pending = lots.iter().filter(|lot| lot.pending).try_fold(Points::ZERO, |sum, lot| sum.plus(lot.points))?;
         // A late purchase may open a lot that has lapsed by now.
         self.settle()?;
-        let perks = self.grant_reached()?;
+        let perks = self.grant_reached(changes)?;
         Ok(Outcome::Purchase(Box::new(PurchaseOutcome {
             id: purchase.id,
             occurred_at,

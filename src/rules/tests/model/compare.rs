@@ -7,6 +7,7 @@ use tessera_rules::explain::PromotionExplained;
 use tessera_rules::id::RedemptionId;
 use tessera_rules::link::LinkKind;
 use tessera_rules::lot::{Lapse, Lot};
+use tessera_rules::notice::{self, Matter};
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::tier::Measure;
 use tessera_rules::{MemberState, Outcome, Refusal};
@@ -14,6 +15,7 @@ use tessera_rules::{MemberState, Outcome, Refusal};
 use super::document::TIERS;
 use super::earn::Earned;
 use super::goods::Returned;
+use super::notices::{Notice, Warning};
 use super::points::{Fate, Life};
 use super::redeem::{Redemption, Status};
 use super::{Member, No, book, keeping};
@@ -26,7 +28,9 @@ pub(crate) enum Told {
     Returned(Returned),
     /// Uses of an entitlement left.
     Left(u32),
-    Granted(bool),
+    /// The perks granted.
+    Granted(Vec<&'static str>),
+    Warned(Vec<Notice>),
     /// A purchase was another member's.
     Moved(Returned, Earned),
     /// So many points were handed over, or came home.
@@ -46,16 +50,29 @@ pub(crate) fn outcome(outcome: &Outcome, told: &Told) {
         }
         (Outcome::Link(found), Told::Handed(points)) => assert_eq!(found.points.get(), *points, "handed over"),
         (Outcome::Entitlement(found), Told::Left(left)) => assert_eq!(found.left, *left),
-        (Outcome::Perks(found), Told::Granted(granted)) => assert_eq!(!found.is_empty(), *granted),
+        (Outcome::Notices(found), Told::Warned(expected)) => {
+            assert_eq!(found.iter().map(warning).collect::<Vec<_>>(), *expected, "notices");
+        }
+        (Outcome::Perks(found), Told::Granted(granted)) => assert_eq!(found, granted, "perks"),
         (Outcome::Adjustment(_) | Outcome::Tier(_) | Outcome::Transfer(_) | Outcome::Settled, Told::Nothing) => {}
         other => panic!("{other:?}"),
     }
+}
+
+fn warning(found: &notice::Notice) -> Notice {
+    let tier = |code: &str| TIERS.iter().position(|tier| *tier == code).expect("a tier");
+    let of = match &found.matter {
+        Matter::Expiry { points } => Warning::Points(points.get()),
+        Matter::Tier { from, to, missing } => Warning::Tier(tier(from), tier(to), *missing),
+    };
+    Notice { of, due: found.due_at, lead: found.lead_days.into() }
 }
 
 fn purchase(found: &PurchaseOutcome, earned: &Earned) {
     let why = &found.explanation;
     let told = (found.wanted.get(), found.given.get(), why.base_points.get(), why.basis.get());
     assert_eq!(told, (earned.wanted, earned.given, earned.base, earned.basis), "wanted, given, base, basis");
+    assert_eq!(found.perks, earned.perks, "perks of the tier reached");
     let charges: Vec<i64> = why.promotions.iter().map(|promotion| promotion.charged.get()).collect();
     assert_eq!(charges, earned.charges, "charges");
     let shares: Vec<i64> = why.lines.iter().map(|line| line.points.get()).collect();
@@ -114,6 +131,9 @@ pub(crate) fn member(state: &MemberState, model: &Member, ids: &[RedemptionId]) 
     assert_eq!(why, model.keeper.map(|(_, why)| why), "why his points are kept elsewhere");
     assert_eq!(standing.active_at, model.active, "active since");
     assert_eq!(standing.holds_due_at, model.next_time_out(), "the next time-out");
+    let grants = state.grants.iter().map(|grant| (grant.perk.as_str(), grant.granted_at, grant.from, grant.until));
+    let gifts = model.gifts.iter().map(|gift| (gift.word(), gift.at, gift.from, gift.until));
+    assert_eq!(grants.collect::<Vec<_>>(), gifts.collect::<Vec<_>>(), "perks");
     redemptions(state, model, ids);
 }
 

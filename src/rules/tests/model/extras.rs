@@ -1,22 +1,10 @@
-//! What comes beside purchases: adjustments, points given to others, the birthday, double days
-//! (PROGRAMME.md §6 to §8).
+//! What comes beside purchases: adjustments, points given to others, double days (PROGRAMME.md §6 to §8).
 
-use chrono::{Datelike, Duration};
+use chrono::Datelike;
 
-use super::calendar::{Day, Instant, end_of, kept_in, midnight, on};
-use super::points::{Fate, Life, Origin, Point};
+use super::calendar::{Day, Instant};
+use super::points::{Fate, Origin, Point};
 use super::{Member, No};
-
-/// A birthday perk that was granted.
-#[derive(Debug, Clone)]
-pub(crate) struct Granted {
-    /// The birthday's year.
-    pub(crate) year: i32,
-    pub(crate) at: Instant,
-    pub(crate) from: Instant,
-    pub(crate) until: Instant,
-    pub(crate) multiply: Option<i64>,
-}
 
 impl Member {
     pub(crate) fn adjust(&mut self, now: Instant, points: i64) -> Result<(), No> {
@@ -44,31 +32,6 @@ impl Member {
         let given = self.take(points, Fate::Given)?;
         self.given.push((self.today(), points.max(pooled)));
         Ok(self.copies(&given))
-    }
-
-    /// Grants the birthday perk; says whether there was one to grant.
-    pub(crate) fn grant(&mut self, now: Instant) -> bool {
-        self.settle(now);
-        let (today, gift, zone) = (self.today(), self.book.gift.clone(), self.book.zone);
-        let Some(born) = self.born else { return false };
-        for year in today.year() - 1..=today.year() + 1 {
-            let birthday = kept_in(year, born, gift.march);
-            let (first, last) = (on(birthday, -gift.before), on(birthday, gift.after));
-            let gate = !gift.needs_purchase || self.purchases() > 0;
-            let inside = first <= today && today <= last;
-            let rested = |granted: &Granted| granted.year != year && granted.at + Duration::days(330) <= now;
-            if inside && gate && self.gifts.iter().all(rested) {
-                let (from, until) = (midnight(zone, first), end_of(zone, last));
-                self.gifts.push(Granted { year, at: now, from, until, multiply: gift.multiply });
-                if gift.multiply.is_none() {
-                    let life = Life::Until(until);
-                    self.credit(gift.points, &Origin { sale: None, trail: Vec::new(), occurred: now, from: now, life, fixed: true });
-                    self.earned += gift.points;
-                }
-                return true;
-            }
-        }
-        false
     }
 
     /// Chooses a day to earn a multiple on; how many are left in its year.

@@ -50,8 +50,9 @@ impl Club {
         self.members[who].keeper = Some((with, why));
         let points = self.members[who].count(Point::free);
         if why == Why::Merged {
-            let (own, until) = (self.members[who].own, self.members[who].until);
+            let Member { own, until, bought, .. } = self.members[who];
             self.does(with, now, |member| {
+                member.bought = member.bought.max(bought);
                 member.rise_by_merging(own, until);
                 Ok(())
             })?;

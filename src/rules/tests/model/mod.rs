@@ -4,7 +4,7 @@
 //! ([`scene`]) happen to both, in memory or on a database, and compares.
 //!
 //! Reading order: [`calendar`], [`book`] (what a programme says), [`points`], [`time`], [`earn`] and
-//! [`sales`], [`goods`] (returns), [`redeem`], [`tiers`], [`extras`], then what members have with each
+//! [`sales`], [`goods`] (returns), [`redeem`], [`tiers`], [`perks`], [`extras`], [`notices`], then what members have with each
 //! other: [`keeping`], [`club`], [`families`]. [`document`] alone writes a book
 //! down as a programme of the rulebook, and [`memory`] is the shop that runs it in memory, with books
 //! ([`ledger`]) of its own.
@@ -21,6 +21,8 @@ mod goods;
 mod keeping;
 pub(crate) mod ledger;
 pub(crate) mod memory;
+mod notices;
+mod perks;
 mod points;
 mod redeem;
 mod sales;
@@ -92,6 +94,8 @@ pub(crate) struct Member {
     carry: i64,
     sales: Vec<sales::Sale>,
     redemptions: Vec<redeem::Redemption>,
+    /// When he bought last.
+    bought: Option<Instant>,
     /// The last activity that counts.
     active: Instant,
     /// The tier reached by his own purchases, and until when it is valid.
@@ -101,7 +105,8 @@ pub(crate) struct Member {
     placed: Option<(usize, Instant)>,
     /// From when which tier counted.
     tiers: Vec<(Instant, usize)>,
-    gifts: Vec<extras::Granted>,
+    gifts: Vec<perks::Granted>,
+    notices: Vec<notices::Notice>,
     double_days: Vec<(Day, i64)>,
     /// Who keeps his points, and why; absent: he himself.
     keeper: Option<(usize, keeping::Why)>,
@@ -134,12 +139,14 @@ impl Member {
             carry: 0,
             sales: Vec::new(),
             redemptions: Vec::new(),
+            bought: None,
             active: now,
             own: 0,
             until: None,
             placed: None,
             tiers: Vec::new(),
             gifts: Vec::new(),
+            notices: Vec::new(),
             double_days: Vec::new(),
             keeper: None,
             beside: None,

@@ -94,11 +94,13 @@ impl Member {
     pub(crate) fn buy_at(&mut self, receipt: &Receipt, occurred: Instant) -> Result<Earned, No> {
         let total: i64 = receipt.lines.iter().map(|line| line.amount).sum();
         let worth = receipt.pay.map(|points| self.pay(points, total)).transpose()?;
-        let earned = self.earn(receipt, occurred, worth.unwrap_or(0))?;
+        let changes = self.tiers.len();
+        let mut earned = self.earn(receipt, occurred, worth.unwrap_or(0))?;
         self.book_sale(receipt, occurred, &earned);
         self.rise();
         // What was bought late may be over by now.
         self.settle(self.now);
+        earned.perks = self.grant_reached(changes);
         Ok(earned)
     }
 
@@ -141,6 +143,7 @@ impl Member {
         let life = self.life(&self.book.expiry_at(tier).clone(), from);
         self.credit(earned.given - apart, &Origin { sale, trail: Vec::new(), occurred, from, life, fixed: false });
         self.was_active(self.book.activities.0, happened);
+        self.bought = self.bought.max(Some(occurred));
         let whole = Counted { base: earned.base, basis: earned.basis, visits: 1, given: earned.given };
         let sold = |(line, &(basis, multiplier)): (&Line, &(i64, i64))| Sold {
             pieces: line.pieces,

@@ -3,7 +3,9 @@
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
-use super::book::{Book, Combine, Expiry, Gift, Ladder, Level, Measure, Offer, Promo, Validity, Window};
+use super::book::{
+    Book, Combine, Expiry, Gift, Given, Ladder, Level, Measure, Occasion, Offer, Promo, Validity, Window,
+};
 use super::calendar::Part;
 use super::goods::{Goods, Piece};
 use super::sales::{Kind, Line, Receipt};
@@ -30,6 +32,7 @@ pub(crate) enum Act {
     /// So many days ahead.
     DoubleDay(i64),
     Grant,
+    Notify,
     Settle,
     /// A tie to the next member begins or ends.
     Tie(Tie),
@@ -107,15 +110,41 @@ fn promo() -> impl Strategy<Value = Promo> {
     )
 }
 
-fn gift() -> impl Strategy<Value = Gift> {
-    let size = (1_i64..60, prop::option::of(multiplier()), 0_i64..20, 0_i64..20);
-    (size, any::<bool>(), any::<bool>()).prop_map(|((points, multiply, before, after), needs_purchase, march)| Gift {
-        points,
-        multiply,
-        before,
-        after,
-        needs_purchase,
-        march,
+/// Leads of warnings, in days.
+fn notices() -> impl Strategy<Value = (Vec<i64>, Vec<i64>)> {
+    let leads = || prop_oneof![Just(vec![30, 7, 1]), prop::collection::vec(1_i64..60, 0..4)];
+    (leads(), leads())
+}
+
+/// A perk for some of the occasions.
+fn gifts() -> impl Strategy<Value = Vec<Gift>> {
+    let occasions = (1_i64..60).prop_map(|days| {
+        vec![
+            Occasion::Birthday,
+            Occasion::Welcome,
+            Occasion::Anniversary,
+            Occasion::TierReached,
+            Occasion::Lapse(days),
+        ]
+    });
+    occasions.prop_flat_map(|all| prop::sample::subsequence(all, 0..=5)).prop_flat_map(|some| {
+        let gifts: Vec<_> = some.into_iter().map(gift).collect();
+        gifts
+    })
+}
+
+fn gift(occasion: Occasion) -> impl Strategy<Value = Gift> {
+    let given = prop_oneof![
+        2 => (1_i64..60).prop_map(Given::Points),
+        2 => multiplier().prop_map(Given::Multiple),
+        1 => Just(Given::Mug),
+    ];
+    let foreseen = matches!(occasion, Occasion::Birthday | Occasion::Anniversary);
+    let window = (0_i64..if foreseen { 20 } else { 1 }, 0_i64..20);
+    let gates = (prop::option::weighted(0.2, 0_usize..3), prop_oneof![2 => Just(0), 1 => 0_i64..30], any::<bool>());
+    (given, window, gates, any::<bool>()).prop_map(move |(given, (before, after), gates, march)| {
+        let (tier, member_for, needs_purchase) = gates;
+        Gift { occasion, given, tier, member_for, before, after, needs_purchase, march }
     })
 }
 
@@ -184,7 +213,7 @@ fn book_in(zone: Tz) -> BoxedStrategy<Book> {
     let rest = (prop::collection::vec(promo(), 0..4), expiry(), activities, returns);
     let transfers = ((1_i64..10, 20_i64..150), (2_i64..4, 10_i64..150));
     let mug = (1_i64..60, 1_i64..4, prop_oneof![3 => Just(0_usize), 1 => 1_usize..3]);
-    (earning.boxed(), rest.boxed(), offer(), (mug, transfers), ladder().boxed(), gift())
+    (earning.boxed(), rest.boxed(), offer(), (mug, transfers), ladder().boxed(), (gifts(), notices()).boxed())
         .prop_map(
             move |(
                 (rate, combine, carry, pending_days, (cap, day_cap), food),
@@ -192,13 +221,13 @@ fn book_in(zone: Tz) -> BoxedStrategy<Book> {
                 offer,
                 (mug, (transfers, pools)),
                 ladder,
-                gift,
+                (gifts, notices),
             )| {
                 let (promos, expiry, activities, (points_excluded, forgive, return_grace_days)) = rest;
                 #[rustfmt::skip]
             let book = Book {
                 zone, rate, combine, carry, pending_days, cap, day_cap, food, points_excluded, promos, expiry,
-                activities, forgive, return_grace_days, offer, mug, transfers, pools, ladder, gift,
+                activities, forgive, return_grace_days, offer, mug, transfers, pools, ladder, gifts, notices,
             };
                 book
             },
@@ -251,6 +280,7 @@ fn act(zone: Tz) -> BoxedStrategy<Act> {
         1 => (0_usize..3, -9_i64..60 * DAY).prop_map(|(tier, minutes)| Act::Place(tier, minutes)),
         2 => (-1_i64..20).prop_map(Act::DoubleDay),
         2 => Just(Act::Grant),
+        2 => Just(Act::Notify),
         1 => Just(Act::Settle),
         1 => book_in(zone).prop_map(|book| Act::Adopt(Box::new(book))),
     ]

@@ -148,9 +148,12 @@ impl Member {
         if until <= now {
             return Err(No::Over);
         }
-        let shown = self.tier();
+        let (shown, changes) = (self.tier(), self.tiers.len());
         self.placed = Some((tier, until));
         self.shows(shown, now);
+        // The rule of the tier may let lots lapse at once.
+        self.settle(now);
+        self.grant_reached(changes);
         Ok(())
     }
 

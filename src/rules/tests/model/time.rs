@@ -16,7 +16,7 @@ impl Member {
     }
 
     /// The next instant, by then, at which something may happen.
-    fn next(&self, to: Instant) -> Option<Instant> {
+    pub(crate) fn next(&self, to: Instant) -> Option<Instant> {
         let tier = self.next_look();
         [self.next_for_points(), tier].into_iter().flatten().min().filter(|at| *at <= to)
     }
@@ -41,7 +41,7 @@ impl Member {
     }
 
     /// One instant: one thing after the other, until nothing is left to do.
-    fn at(&mut self, at: Instant) {
+    pub(crate) fn at(&mut self, at: Instant) {
         if self.next_for_points().is_some_and(|due| due <= at) {
             self.activate(at);
             self.time_outs(at);

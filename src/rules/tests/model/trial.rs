@@ -208,7 +208,12 @@ impl<'s, S: Shop> Trial<'s, S> {
                 club.begins(who, now, |member| member.choose_day(now, day)).map(Told::Left)
             }
             (Command::GrantPerks, _) => {
-                club.does(who, now, |member| Ok(!member.is_merged() && member.grant(now))).map(Told::Granted)
+                let grant = |member: &mut Member| if member.is_merged() { Vec::new() } else { member.grant(now) };
+                club.does(who, now, |member| Ok(grant(member))).map(Told::Granted)
+            }
+            (Command::Notify, _) => {
+                let notify = |member: &mut Member| if member.is_merged() { Vec::new() } else { member.notify(now) };
+                club.does(who, now, |member| Ok(notify(member))).map(Told::Warned)
             }
             (_, Act::Give(value)) => done(club.give(who, next, now, *value)),
             (_, Act::Tie(tie)) => self.tied(who, *tie).map(Told::Handed),
@@ -258,6 +263,7 @@ impl<'s, S: Shop> Trial<'s, S> {
                 Some(Command::UseEntitlement(UseEntitlement { code: "double".to_owned(), day }))
             }
             Act::Grant => Some(Command::GrantPerks),
+            Act::Notify => Some(Command::Notify),
             Act::Pass(i) => sale(*i).map(|purchase| {
                 let number = i % somebody.sales.len();
                 Command::Move(Box::new(self.pass(who, id, purchase, number)))
