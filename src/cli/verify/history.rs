@@ -146,8 +146,8 @@ fn boost(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
     let granted =
         member.grants.iter().filter(|(_, row)| matches!(perks::gift(&row.gift), Some(PerkGift::Multiplier { .. })));
     let granted = granted.map(|(_, row)| row.window_until).max();
-    // It may come from a member that was merged.
-    if books.merged(member).next().is_some() && member.standing.boost_until >= granted {
+    // It may come from a member that was merged, and is no longer.
+    if member.was_linked() && member.standing.boost_until >= granted {
         return Ok(());
     }
     let chosen = member.uses.iter().filter_map(|(_, row)| row.day).max();

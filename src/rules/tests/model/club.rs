@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::book::Book;
+use super::book::{Book, Given};
 use super::calendar::Instant;
 use super::earn::Earned;
 use super::goods::{Goods, Returned};
 use super::keeping::Why;
+use super::perks::Granted;
 use super::points::Fate;
 use super::{Member, No};
 
@@ -75,6 +76,14 @@ impl Club {
             let sales = merged.iter().flat_map(|&other| &self.members[other].sales);
             let counted = sales.map(|sale| (sale.day, sale.counted)).collect();
             let earned = merged.iter().map(|&other| self.members[other].earned).sum();
+            // What the merged account had as a voucher is none any more.
+            let direct = || self.members.iter().filter(|other| other.keeper == Some((who, Why::Merged)));
+            let closed = |gift: &Granted| Granted {
+                until: if gift.given == Given::Mug { gift.from } else { gift.until },
+                ..gift.clone()
+            };
+            let gifts = direct().flat_map(|other| &other.gifts).map(closed).collect();
+            let days = direct().flat_map(|other| other.double_days.clone()).collect();
             let beside = self.chain(who);
             let away = lapsed.iter().filter(|((_, with), _)| !beside.contains(with));
             let mine = away.filter_map(|((sale, _), n)| sale.filter(|sale| sale.0 == who).map(|sale| (sale.1, *n)));
@@ -82,6 +91,7 @@ impl Club {
             mine.for_each(|(sale, n): (usize, i64)| *lapsed_away.entry(sale).or_insert(0) += n);
             let member = &mut self.members[who];
             (member.counted_too, member.earned_too, member.lapsed_away) = (counted, earned, lapsed_away);
+            (member.gifts_too, member.double_days_too) = (gifts, days);
         }
     }
 
@@ -112,7 +122,13 @@ impl Club {
     }
 
     /// A purchase was another member's: everything comes back from the one, and the other buys the same.
-    pub(crate) fn pass(&mut self, who: usize, number: usize, to: usize, now: Instant) -> Result<(Returned, Earned), No> {
+    pub(crate) fn pass(
+        &mut self,
+        who: usize,
+        number: usize,
+        to: usize,
+        now: Instant,
+    ) -> Result<(Returned, Earned), No> {
         let sale = self.members[who].sales[number].clone();
         let returned = self.does(who, now, |member| {
             member.may_pass(number)?;

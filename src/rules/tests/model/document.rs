@@ -14,7 +14,7 @@ use tessera_rules::tier::{self, Fall, LotsOnChange, TierLevel};
 use tessera_rules::time::{LeapDay, MonthDay, Period, Weekday, Zone};
 use tessera_rules::transfer::Transfers;
 
-use super::book::{Book, Combine, Expiry, Gift, Given, Ladder, Occasion, Measure, Promo, Validity, Window};
+use super::book::{Book, Combine, Expiry, Gift, Given, Ladder, Measure, Occasion, Promo, Validity, Window};
 use super::calendar::Part;
 
 pub(crate) const TIERS: [&str; 3] = ["base", "silver", "gold"];

@@ -165,12 +165,12 @@ impl Member {
             cap: i64::MAX,
             applies: true,
         };
-        let gifts = self.gifts.iter().filter(|gift| gift.from <= occurred && occurred < gift.until);
+        let gifts = self.granted().filter(|gift| gift.from <= occurred && occurred < gift.until);
         offers.extend(gifts.filter_map(|gift| match gift.given {
             Given::Multiple(multiply) => Some(own(format!("perk:{}", gift.word()), multiply)),
             _ => None,
         }));
-        let chosen = self.double_days.iter().filter(|(chosen, _)| *chosen == day);
+        let chosen = self.chosen().filter(|(chosen, _)| *chosen == day);
         offers.extend(chosen.map(|(_, multiply)| own("entitlement:double".to_owned(), *multiply)));
         offers.sort_by(|a, b| a.order.cmp(&b.order));
         if self.book.combine == Combine::Best {

@@ -11,7 +11,10 @@ impl Member {
         self.settle(now);
         if points > 0 {
             let life = self.life(&self.book.expiry_at(self.tier()).clone(), now);
-            self.credit(points, &Origin { sale: None, trail: Vec::new(), occurred: now, from: now, life, fixed: false });
+            self.credit(
+                points,
+                &Origin { sale: None, trail: Vec::new(), occurred: now, from: now, life, fixed: false },
+            );
         } else {
             self.take(-points, Fate::Adjusted)?;
         }
@@ -38,11 +41,11 @@ impl Member {
     pub(crate) fn choose_day(&mut self, now: Instant, day: Day) -> Result<u32, No> {
         self.settle(now);
         let (per_year, multiply) = self.book.ladder.levels[self.tier()].double_days.ok_or(No::NotEntitled)?;
-        let taken = self.double_days.iter().any(|(chosen, _)| *chosen == day);
+        let taken = self.chosen().any(|(chosen, _)| *chosen == day);
         if day < self.today() || day.year() > self.today().year() + 1 || taken {
             return Err(No::Day);
         }
-        let used = self.double_days.iter().filter(|(chosen, _)| chosen.year() == day.year()).count() as u32;
+        let used = self.chosen().filter(|(chosen, _)| chosen.year() == day.year()).count() as u32;
         if used >= per_year {
             return Err(No::UsedUp);
         }

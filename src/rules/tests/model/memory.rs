@@ -6,7 +6,9 @@ use tessera_rules::command::{Actor, Context, Role};
 use tessera_rules::decision::{Effect, PurchaseOutcome};
 use tessera_rules::id::{MemberId, PurchaseId, StoreId};
 use tessera_rules::ledger::Account;
+use tessera_rules::link::{Link, LinkKind};
 use tessera_rules::lot::{Lot, LotKey};
+use tessera_rules::perk::PerkGift;
 use tessera_rules::returns::Sold;
 use tessera_rules::time::BirthDate;
 use tessera_rules::{Command, MemberState, Outcome, Programme, Refusal, Standing, State};
@@ -14,6 +16,7 @@ use uuid::Uuid;
 
 use super::calendar::Instant;
 use super::ledger::Books;
+use super::limits::Limits;
 use super::trial::Shop;
 
 /// Whoever stands at the desk.
@@ -26,16 +29,35 @@ pub(crate) struct Memory {
     trials: u128,
     pub(crate) state: State,
     books: BTreeMap<MemberId, Books>,
+    limits: Limits,
 }
 
 impl Memory {
     pub(crate) fn new(base: Programme) -> Self {
         let (programme, books) = (base.clone(), BTreeMap::new());
-        Self { base, programme, version: 0, trials: 0, state: State::default(), books }
+        Self { base, programme, version: 0, trials: 0, state: State::default(), books, limits: Limits::default() }
     }
 
     fn context(&self, now: Instant) -> Context {
         Context { now, actor: TELLER, programme_version: self.version, historic: false }
+    }
+
+    /// The state as it is loaded: what a merged account was granted and has used counts for the one that
+    /// stays, but for its vouchers.
+    fn loaded(&self) -> State {
+        let mut state = self.state.clone();
+        for other in self.state.members.values() {
+            let Some(Link { root, kind: LinkKind::Merged }) = other.standing.link else { continue };
+            let member = state.members.get_mut(&root).expect("a member");
+            member.entitlement_uses.extend(other.entitlement_uses.clone());
+            member.grants.extend(other.grants.iter().cloned().map(|mut grant| {
+                if matches!(grant.gift, PerkGift::Reward { .. }) {
+                    grant.until = grant.from;
+                }
+                grant
+            }));
+        }
+        state
     }
 
     /// A purchase can be returned from now on.
@@ -68,6 +90,10 @@ impl Memory {
         };
         self.state.members.iter().map(|(id, member)| of(*id, &member.lots)).sum()
     }
+}
+
+fn spends(command: &Command) -> bool {
+    matches!(command, Command::Purchase(_) | Command::Redeem(_) | Command::Transfer(_))
 }
 
 impl Shop for Memory {
@@ -106,18 +132,24 @@ impl Shop for Memory {
             Command::Move(moving) => self.look_up(member, moving.purchase),
             _ => {}
         }
-        let decision = tessera_rules::decide(&self.programme, &self.state, member, command, &self.context(at))?;
+        let decision = tessera_rules::decide(&self.programme, &self.loaded(), member, command, &self.context(at))?;
         self.state.enact(member, &decision).expect("what was decided can be applied");
         let beside = decision.beside.iter().map(|beside| (beside.member, &beside.effects));
-        let changed: Vec<(MemberId, &Vec<Effect>)> = std::iter::once((member, &decision.effects)).chain(beside).collect();
+        let changed: Vec<(MemberId, &Vec<Effect>)> =
+            std::iter::once((member, &decision.effects)).chain(beside).collect();
         for (id, effects) in &changed {
             self.books.get_mut(id).expect("books").record(effects, TELLER);
+            let spends = *id == member && spends(command);
+            self.limits.count(&self.programme, spends, *id, effects);
         }
         match &decision.outcome {
             Outcome::Purchase(bought) => self.remember(member, &decision.effects, bought),
             Outcome::Move(moved) => {
                 let bought = |effect: &Effect| matches!(effect, Effect::Purchase(_));
-                let (_, effects) = changed.iter().rfind(|(id, effects)| *id == moved.to && effects.iter().any(bought)).expect("the buyer");
+                let (_, effects) = changed
+                    .iter()
+                    .rfind(|(id, effects)| *id == moved.to && effects.iter().any(bought))
+                    .expect("the buyer");
                 self.remember(moved.to, effects, &moved.purchase);
             }
             _ => {}
@@ -129,8 +161,8 @@ impl Shop for Memory {
     }
 
     fn look(&mut self, member: MemberId, at: Instant) -> MemberState {
-        let settle = tessera_rules::decide(&self.programme, &self.state, member, &Command::Settle, &self.context(at));
-        let mut state = self.state.clone();
+        let mut state = self.loaded();
+        let settle = tessera_rules::decide(&self.programme, &state, member, &Command::Settle, &self.context(at));
         state.enact(member, &settle.expect("settling is never refused")).expect("in range");
         state.members.remove(&member).expect("the member")
     }

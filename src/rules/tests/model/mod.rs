@@ -9,6 +9,8 @@
 //! down as a programme of the rulebook, and [`memory`] is the shop that runs it in memory, with books
 //! ([`ledger`]) of its own.
 
+mod any_book;
+mod asking;
 pub(crate) mod book;
 pub(crate) mod calendar;
 mod club;
@@ -20,6 +22,7 @@ mod families;
 mod goods;
 mod keeping;
 pub(crate) mod ledger;
+mod limits;
 pub(crate) mod memory;
 mod notices;
 mod perks;
@@ -115,6 +118,9 @@ pub(crate) struct Member {
     /// What accounts merged into his bought, and what they ever earned.
     counted_too: Vec<(Day, sales::Counted)>,
     earned_too: i64,
+    /// What accounts merged into his were granted, and the days chosen there.
+    gifts_too: Vec<perks::Granted>,
+    double_days_too: Vec<(Day, i64)>,
     /// Points of his sales that lapsed while somebody had them who does not keep his points.
     lapsed_away: BTreeMap<usize, i64>,
     /// Points given to others or taken from a household's, by day.
@@ -152,6 +158,8 @@ impl Member {
             beside: None,
             counted_too: Vec::new(),
             earned_too: 0,
+            gifts_too: Vec::new(),
+            double_days_too: Vec::new(),
             lapsed_away: BTreeMap::new(),
             given: Vec::new(),
             earned: 0,
@@ -172,6 +180,16 @@ impl Member {
     /// Everything ever earned, by him and by the accounts merged into his.
     pub(crate) fn lifetime(&self) -> i64 {
         self.earned + self.earned_too
+    }
+
+    /// What he was granted, and what accounts merged into his were.
+    fn granted(&self) -> impl Iterator<Item = &perks::Granted> {
+        self.gifts.iter().chain(&self.gifts_too)
+    }
+
+    /// The days chosen to earn a multiple on, also by way of accounts merged into his.
+    fn chosen(&self) -> impl Iterator<Item = &(Day, i64)> {
+        self.double_days.iter().chain(&self.double_days_too)
     }
 
     /// What counts of his purchases and of those of accounts merged into his, by day.

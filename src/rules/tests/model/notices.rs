@@ -25,6 +25,10 @@ pub(crate) enum Warning {
 }
 
 impl Warning {
+    pub(crate) fn word(self) -> &'static str {
+        if matches!(self, Self::Points(_)) { "points warned of" } else { "tier warned of" }
+    }
+
     fn is_like(self, other: Self) -> bool {
         matches!(self, Self::Points(_)) == matches!(other, Self::Points(_))
     }

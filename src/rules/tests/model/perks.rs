@@ -13,7 +13,7 @@ use super::{Member, No};
 pub(crate) struct Granted {
     pub(crate) occasion: Occasion,
     /// Which of its kind: a year, a tier, the day of a purchase.
-    number: i64,
+    pub(super) number: i64,
     pub(crate) at: Instant,
     pub(crate) from: Instant,
     pub(crate) until: Instant,
@@ -62,9 +62,10 @@ impl Member {
         for (number, day) in self.occasions(gift, joined) {
             let (first, last) = (on(day, -gift.before), on(day, gift.after));
             if first <= today && today <= last {
-                let from_last = if gift.occasion == Occasion::Birthday { Duration::days(330) } else { Duration::zero() };
+                let from_last =
+                    if gift.occasion == Occasion::Birthday { Duration::days(330) } else { Duration::zero() };
                 let free = |old: &Granted| old.number != number && old.at + from_last <= self.now;
-                if !self.gifts.iter().filter(|old| old.occasion == gift.occasion).all(free) {
+                if !self.granted().filter(|old| old.occasion == gift.occasion).all(free) {
                     return false;
                 }
                 let (from, until) = (midnight(zone, first), end_of(zone, last));

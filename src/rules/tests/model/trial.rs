@@ -1,15 +1,11 @@
 //! A trial: a scene happens to the model and to a shop that runs the rulebook; after every step both
 //! must tell the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
-use tessera_rules::amount::{Minor, Quantity};
-use tessera_rules::command::{
-    Adjust, Capture, JoinPool, Line, MOVED, Merge, Move, PayWithPoints, PlaceTier, Purchase, Redeem, RedeemMode,
-    Redeemed, Return, ReturnLine, ReturnPart, ReturnedGoods, Tender, Transfer, UseEntitlement,
-};
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
+use tessera_rules::command::RedeemMode;
+use tessera_rules::id::{MemberId, PurchaseId, RedemptionId, StoreId};
 use tessera_rules::{Command, MemberState, Outcome, Programme, Refusal};
 use uuid::Uuid;
 
@@ -17,10 +13,9 @@ use super::book::Book;
 use super::calendar::{Instant, day_of, midnight, on};
 use super::club::Club;
 use super::compare::{self, Told};
-use super::document::{TIERS, points, programme};
-use super::goods::{Goods, Piece};
+use super::document::programme;
 use super::redeem::What;
-use super::sales::{Kind, Receipt};
+use super::sales::Receipt;
 use super::scene::{Act, Scene, Step, Tie, Wait};
 use super::{Member, No};
 
@@ -49,17 +44,19 @@ pub(super) struct Somebody {
 
 pub(crate) struct Trial<'s, S> {
     pub(super) shop: &'s mut S,
-    base: Programme,
-    book: Book,
-    mug: String,
-    store: StoreId,
+    pub(super) base: Programme,
+    pub(super) book: Book,
+    pub(super) mug: String,
+    pub(super) store: StoreId,
     pub(super) members: Vec<Somebody>,
     /// The same members as the model has them.
-    club: Club,
+    pub(super) club: Club,
     pub(crate) now: Instant,
     ids: u128,
     /// Orders given so far, and those of them that were refused.
     pub(crate) orders: (u64, u64),
+    /// How often something happened that is not in every history.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
 }
 
 impl<'s, S: Shop> Trial<'s, S> {
@@ -68,24 +65,21 @@ impl<'s, S: Shop> Trial<'s, S> {
         let base = shop.base();
         let mug = format!("mug-{number}");
         shop.adopt(&programme(&scene.book, &base, &mug));
-        let enrol = |&born: &(u32, u32)| Somebody {
-            id: shop.enrol(start, born),
-            sales: Vec::new(),
-            redemptions: Vec::new(),
-        };
+        let enrol =
+            |&born: &(u32, u32)| Somebody { id: shop.enrol(start, born), sales: Vec::new(), redemptions: Vec::new() };
         let members = scene.born.iter().map(enrol).collect();
         let born = scene.born.iter().enumerate();
         let club = born.map(|(me, &born)| Member::new(me, &scene.book, start, Some(born))).collect();
         let club = Club { members: club };
         let (ids, book) = ((number + 1) << 64, scene.book.clone());
-        Self { shop, base, book, mug, store, members, club, now: start, ids, orders: (0, 0) }
+        Self { shop, base, book, mug, store, members, club, now: start, ids, orders: (0, 0), seen: BTreeMap::new() }
     }
 
     pub(crate) fn run(&mut self, scene: &Scene) {
         scene.steps.iter().for_each(|step| self.step(step));
     }
 
-    fn id(&mut self) -> Uuid {
+    pub(super) fn id(&mut self) -> Uuid {
         self.ids += 1;
         Uuid::from_u128(self.ids)
     }
@@ -136,7 +130,10 @@ impl<'s, S: Shop> Trial<'s, S> {
         self.orders.0 += 1;
         let now = self.now;
         match (decided, expected) {
-            (Ok(outcome), Ok(expected)) => compare::outcome(&outcome, &expected),
+            (Ok(outcome), Ok(expected)) => {
+                compare::outcome(&outcome, &expected);
+                seen(act, &expected).iter().for_each(|word| *self.seen.entry(word).or_default() += 1);
+            }
             (Err(refusal), Err(no)) => {
                 assert_eq!(compare::refused(&refusal), no, "{act:?} at {now}");
                 self.orders.1 += 1;
@@ -194,12 +191,14 @@ impl<'s, S: Shop> Trial<'s, S> {
                 club.does(who, now, |member| member.take_back(now, number, goods)).map(Told::Returned)
             }
             (Command::Move(moving), Act::Pass(i)) => {
-                let number = number(*i, somebody.sales.len());
+                let number = somebody.sales.len() - 1 - number(*i, somebody.sales.len());
                 let (returned, earned) = club.pass(who, number, next, now)?;
                 self.members[next].sales.push(moving.again.id);
                 Ok(Told::Moved(returned, earned))
             }
-            (Command::Adjust(_), Act::Adjust(value)) => done(club.begins(who, now, |member| member.adjust(now, *value))),
+            (Command::Adjust(_), Act::Adjust(value)) => {
+                done(club.begins(who, now, |member| member.adjust(now, *value)))
+            }
             (Command::PlaceTier(place), Act::Place(tier, _)) => {
                 done(club.begins(who, now, |member| member.place(now, *tier, place.until)))
             }
@@ -231,139 +230,21 @@ impl<'s, S: Shop> Trial<'s, S> {
             Tie::Unmerge => club.unmerge(who, now),
         }
     }
+}
 
-    pub(super) fn command(&mut self, who: usize, act: &Act) -> Command {
-        let id = self.id();
-        let somebody = &self.members[who];
-        let sale = |i: usize| somebody.sales.get(i % somebody.sales.len().max(1)).copied();
-        let redeemed = |i: usize| somebody.redemptions.get(i % somebody.redemptions.len().max(1)).copied();
-        let command = match act {
-            Act::Buy(receipt) => Some(Command::Purchase(self.purchase(who, id, receipt))),
-            Act::Spend(value, hold) => Some(redeem(id, Redeemed::MoneyOff(points(*value)), *hold)),
-            Act::Mug(hold) => Some(redeem(id, Redeemed::Reward(self.mug.clone()), *hold)),
-            Act::Capture(i, part) => {
-                redeemed(*i).map(|redemption| Command::Capture(Capture { redemption, points: part.map(points) }))
-            }
-            Act::Void(i) => redeemed(*i).map(Command::Void),
-            Act::Return(i, goods) => sale(*i).map(|purchase| give_back(id, purchase, goods)),
-            Act::Adjust(value) => {
-                let (id, reason) = (AdjustmentId::new(id), "goodwill".to_owned());
-                Some(Command::Adjust(Adjust { id, points: points(*value), reason }))
-            }
-            Act::Give(value) => {
-                let (id, to) = (TransferId::new(id), self.members[self.next(who)].id);
-                Some(Command::Transfer(Transfer { id, to, points: points(*value), otp_step: None }))
-            }
-            Act::Place(tier, minutes) => {
-                let (tier, until) = (TIERS[*tier].to_owned(), self.now + Duration::minutes(*minutes));
-                Some(Command::PlaceTier(PlaceTier { tier, until, reason: "trial".to_owned() }))
-            }
-            Act::DoubleDay(days) => {
-                let day = Some(on(day_of(self.book.zone, self.now), *days));
-                Some(Command::UseEntitlement(UseEntitlement { code: "double".to_owned(), day }))
-            }
-            Act::Grant => Some(Command::GrantPerks),
-            Act::Notify => Some(Command::Notify),
-            Act::Pass(i) => sale(*i).map(|purchase| {
-                let number = i % somebody.sales.len();
-                Command::Move(Box::new(self.pass(who, id, purchase, number)))
-            }),
-            Act::Tie(tie) => Some(self.tie(who, *tie)),
-            Act::Settle | Act::Adopt(_) => None,
-        };
-        // Where there is nothing to capture, to void or to bring back, time goes on.
-        command.unwrap_or(Command::Settle)
-    }
-
-    fn tie(&self, who: usize, tie: Tie) -> Command {
-        let next = self.members[self.next(who)].id;
-        match tie {
-            Tie::Join(may_spend) => Command::JoinPool(JoinPool { head: next, may_spend }),
-            Tie::Allow(may_spend) => Command::AllowSpending(may_spend),
-            Tie::Leave => Command::LeavePool,
-            Tie::Merge => Command::Merge(Merge { into: next }),
-            Tie::Unmerge => Command::Unmerge,
-        }
-    }
-
-    /// A purchase goes to the next member.
-    fn pass(&self, who: usize, id: Uuid, purchase: PurchaseId, number: usize) -> Move {
-        let sale = self.club.members[who].sales[number].clone();
-        let again = Purchase {
-            source: MOVED.to_owned(),
-            external_id: purchase.to_string(),
-            occurred_at: Some(sale.occurred),
-            ..self.purchase(self.next(who), flipped(id), &sale.receipt)
-        };
-        Move { id: ReturnId::new(id), purchase, to: self.members[self.next(who)].id, again }
-    }
-
-    fn purchase(&self, who: usize, id: Uuid, receipt: &Receipt) -> Purchase {
-        let lines: Vec<Line> = receipt.lines.iter().map(line).collect();
-        let card = Minor::new(receipt.gift_card).expect("in range");
-        let tenders = vec![Tender { kind: "gift_card".to_owned(), amount: card }];
-        // The redemption needs an id of its own.
-        let pay = |value| PayWithPoints { id: RedemptionId::new(flipped(id)), points: points(value), otp_step: None };
-        let (redeem, currency) = (receipt.pay.map(pay), self.base.currency);
-        let paid = redeem.map(|pay| pay.points);
-        Purchase {
-            id: PurchaseId::new(id),
-            store: self.store,
-            store_code: "west".to_owned(),
-            source: "west".to_owned(),
-            external_id: id.to_string(),
-            occurred_at: receipt.late.map(|late| self.now - Duration::minutes(late)),
-            currency,
-            content: Purchase::content_of(self.members[who].id, currency, &lines, &tenders, paid),
-            lines,
-            tenders,
-            redeem,
-        }
+/// What is worth counting of what happened.
+fn seen(act: &Act, told: &Told) -> Vec<&'static str> {
+    match (act, told) {
+        (_, Told::Granted(perks)) => perks.clone(),
+        (_, Told::Earned(earned)) => earned.perks.clone(),
+        (_, Told::Warned(warnings)) => warnings.iter().map(|warning| warning.of.word()).collect(),
+        (_, Told::Moved(..)) => vec!["moved"],
+        (Act::Tie(tie), _) => vec![tie.word()],
+        (_, Told::Redeemed(made)) if made.gift.is_some() => vec!["mug for nothing"],
+        _ => Vec::new(),
     }
 }
 
 fn done(told: Result<(), No>) -> Result<Told, No> {
     told.map(|()| Told::Nothing)
-}
-
-fn flipped(id: Uuid) -> Uuid {
-    Uuid::from_u128(id.as_u128() | 1 << 120)
-}
-
-fn line(sold: &super::sales::Line) -> Line {
-    let categories: &[&str] = match sold.kind {
-        Kind::Plain => &[],
-        Kind::Food => &["fresh", "food"],
-        Kind::Wine => &["food", "wine"],
-    };
-    Line {
-        sku: None,
-        categories: categories.iter().map(|&category| category.to_owned()).collect(),
-        quantity: Quantity::from_units(sold.pieces),
-        amount: Minor::new(sold.amount).expect("in range"),
-    }
-}
-
-fn redeem(id: Uuid, what: Redeemed, hold: bool) -> Command {
-    let mode = if hold { RedeemMode::Hold } else { RedeemMode::Capture };
-    Command::Redeem(Redeem { id: RedemptionId::new(id), store: None, what, mode, otp_step: None })
-}
-
-fn give_back(id: Uuid, purchase: PurchaseId, goods: &Goods) -> Command {
-    let line = |&(number, piece): &(usize, Piece)| ReturnLine {
-        line: number as u32,
-        part: match piece {
-            Piece::Rest => ReturnPart::Rest,
-            Piece::Pieces(pieces) => ReturnPart::Quantity(Quantity::from_units(pieces)),
-            Piece::Amount(amount) => ReturnPart::Amount(Minor::new(amount).expect("in range")),
-        },
-    };
-    let goods = match goods {
-        Goods::All => ReturnedGoods::All,
-        Goods::Lines(lines) => ReturnedGoods::Lines(lines.iter().map(line).collect()),
-    };
-    let content = Return::content_of(purchase, &goods);
-    let (source, external_id, reason) = ("west".to_owned(), id.to_string(), "unwanted".to_owned());
-    let (id, elsewhere) = (ReturnId::new(id), false);
-    Command::Return(Return { id, purchase, elsewhere, source, external_id, goods, reason, content })
 }
