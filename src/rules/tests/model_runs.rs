@@ -67,15 +67,13 @@ fn told(test: &str, count: u64, scenes: impl Fn() -> BoxedStrategy<Scene>) -> BT
 
 #[test]
 fn histories_go_as_the_model_tells() {
-    let seen = told("histories_go", 4, || scene(2, 40, false).boxed());
-    eprintln!("SEEN {seen:?}");
+    told("histories_go", 3, || scene(2, 40, false).boxed());
 }
 
 /// The same with households, merged accounts and purchases that change hands.
 #[test]
 fn households_go_as_the_model_tells() {
-    let seen = told("households_go", 4, || scene(3, 40, true).boxed());
-    eprintln!("SEEN {seen:?}");
+    let seen = told("households_go", 3, || scene(3, 40, true).boxed());
     let missed = ["joined", "left", "merged", "unmerged", "moved"].iter().find(|word| !seen.contains_key(*word));
     assert!(missed.is_none() || std::env::var("MODEL_SEED").is_ok(), "{missed:?} did not happen: {seen:?}");
 }

@@ -9,7 +9,7 @@ use super::goods::{Goods, Returned};
 use super::keeping::Why;
 use super::perks::Granted;
 use super::points::Fate;
-use super::{Member, No};
+use super::{Brought, Member, No};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Club {
@@ -62,37 +62,45 @@ impl Club {
         self.members[who] = member;
     }
 
-    /// What the accounts merged into a member bought counts for him, and what lapsed of a member's
-    /// points while others had them.
+    /// Notes for each member what others have that counts for him.
     fn count(&mut self) {
-        let mut lapsed = BTreeMap::new();
-        for member in &self.members {
-            for point in member.points.iter().filter(|point| point.fate == Fate::Expired) {
-                *lapsed.entry((point.sale, member.me)).or_insert(0) += 1;
+        for who in 0..self.members.len() {
+            let (brought, lapsed_away) = (self.brought(who), self.lapsed_away(who));
+            let member = &mut self.members[who];
+            (member.brought, member.lapsed_away) = (brought, lapsed_away);
+        }
+    }
+
+    /// What accounts merged into a member's bought counts for him, and what they were granted and had
+    /// chosen; only a voucher of theirs is none here.
+    fn brought(&self, who: usize) -> Brought {
+        let merged = self.merged_into(who);
+        let merged = || merged.iter().map(|&other| &self.members[other]);
+        let direct = || self.members.iter().filter(|other| other.keeper == Some((who, Why::Merged)));
+        let closed = |gift: &Granted| Granted {
+            until: if gift.given == Given::Mug { gift.from } else { gift.until },
+            ..gift.clone()
+        };
+        Brought {
+            counted: merged().flat_map(|other| &other.sales).map(|sale| (sale.day, sale.counted)).collect(),
+            earned: merged().map(|other| other.earned).sum(),
+            gifts: direct().flat_map(|other| &other.gifts).map(closed).collect(),
+            double_days: direct().flat_map(|other| other.double_days.clone()).collect(),
+        }
+    }
+
+    /// Points of a member's sales that lapsed while somebody had them who does not keep his points.
+    fn lapsed_away(&self, who: usize) -> BTreeMap<usize, i64> {
+        let beside = self.chain(who);
+        let others = self.members.iter().filter(|other| !beside.contains(&other.me));
+        let lapsed = others.flat_map(|other| &other.points).filter(|point| point.fate == Fate::Expired);
+        let mut sums = BTreeMap::new();
+        for (whose, sale) in lapsed.filter_map(|point| point.sale) {
+            if whose == who {
+                *sums.entry(sale).or_insert(0) += 1;
             }
         }
-        for who in 0..self.members.len() {
-            let merged = self.merged_into(who);
-            let sales = merged.iter().flat_map(|&other| &self.members[other].sales);
-            let counted = sales.map(|sale| (sale.day, sale.counted)).collect();
-            let earned = merged.iter().map(|&other| self.members[other].earned).sum();
-            // What the merged account had as a voucher is none any more.
-            let direct = || self.members.iter().filter(|other| other.keeper == Some((who, Why::Merged)));
-            let closed = |gift: &Granted| Granted {
-                until: if gift.given == Given::Mug { gift.from } else { gift.until },
-                ..gift.clone()
-            };
-            let gifts = direct().flat_map(|other| &other.gifts).map(closed).collect();
-            let days = direct().flat_map(|other| other.double_days.clone()).collect();
-            let beside = self.chain(who);
-            let away = lapsed.iter().filter(|((_, with), _)| !beside.contains(with));
-            let mine = away.filter_map(|((sale, _), n)| sale.filter(|sale| sale.0 == who).map(|sale| (sale.1, *n)));
-            let mut lapsed_away = BTreeMap::new();
-            mine.for_each(|(sale, n): (usize, i64)| *lapsed_away.entry(sale).or_insert(0) += n);
-            let member = &mut self.members[who];
-            (member.counted_too, member.earned_too, member.lapsed_away) = (counted, earned, lapsed_away);
-            (member.gifts_too, member.double_days_too) = (gifts, days);
-        }
+        sums
     }
 
     /// The member, and whoever keeps his points.

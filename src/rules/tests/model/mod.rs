@@ -79,6 +79,16 @@ pub(crate) enum No {
     MayNotSpend,
 }
 
+/// What of other accounts counts for a member because they were merged into his.
+#[derive(Debug, Clone, Default)]
+struct Brought {
+    counted: Vec<(Day, sales::Counted)>,
+    /// Everything ever earned there.
+    earned: i64,
+    gifts: Vec<perks::Granted>,
+    double_days: Vec<(Day, i64)>,
+}
+
 /// A member, with everything that ever happened to him.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
@@ -115,12 +125,8 @@ pub(crate) struct Member {
     keeper: Option<(usize, keeping::Why)>,
     /// That member himself, while something is done.
     beside: Option<Box<Member>>,
-    /// What accounts merged into his bought, and what they ever earned.
-    counted_too: Vec<(Day, sales::Counted)>,
-    earned_too: i64,
-    /// What accounts merged into his were granted, and the days chosen there.
-    gifts_too: Vec<perks::Granted>,
-    double_days_too: Vec<(Day, i64)>,
+    /// What accounts merged into his brought along.
+    brought: Brought,
     /// Points of his sales that lapsed while somebody had them who does not keep his points.
     lapsed_away: BTreeMap<usize, i64>,
     /// Points given to others or taken from a household's, by day.
@@ -156,10 +162,7 @@ impl Member {
             double_days: Vec::new(),
             keeper: None,
             beside: None,
-            counted_too: Vec::new(),
-            earned_too: 0,
-            gifts_too: Vec::new(),
-            double_days_too: Vec::new(),
+            brought: Brought::default(),
             lapsed_away: BTreeMap::new(),
             given: Vec::new(),
             earned: 0,
@@ -179,22 +182,22 @@ impl Member {
 
     /// Everything ever earned, by him and by the accounts merged into his.
     pub(crate) fn lifetime(&self) -> i64 {
-        self.earned + self.earned_too
+        self.earned + self.brought.earned
     }
 
     /// What he was granted, and what accounts merged into his were.
     fn granted(&self) -> impl Iterator<Item = &perks::Granted> {
-        self.gifts.iter().chain(&self.gifts_too)
+        self.gifts.iter().chain(&self.brought.gifts)
     }
 
     /// The days chosen to earn a multiple on, also by way of accounts merged into his.
     fn chosen(&self) -> impl Iterator<Item = &(Day, i64)> {
-        self.double_days.iter().chain(&self.double_days_too)
+        self.double_days.iter().chain(&self.brought.double_days)
     }
 
     /// What counts of his purchases and of those of accounts merged into his, by day.
     fn counted(&self) -> impl Iterator<Item = (Day, sales::Counted)> {
-        self.sales.iter().map(|sale| (sale.day, sale.counted)).chain(self.counted_too.iter().copied())
+        self.sales.iter().map(|sale| (sale.day, sale.counted)).chain(self.brought.counted.iter().copied())
     }
 
     /// Another programme comes into force: nobody is moved by that alone.

@@ -133,7 +133,7 @@ fn act(zone: Tz) -> BoxedStrategy<Act> {
         8 => (0_usize..9, goods()).prop_map(|(number, goods)| Act::Return(number, goods)).boxed(),
         2 => (-60_i64..120).prop_map(Act::Adjust),
         3 => (1_i64..80).prop_map(Act::Give),
-        3 => (0_usize..3).prop_map(Act::Pass),
+        5 => (0_usize..3).prop_map(Act::Pass),
         1 => (0_usize..3, -9_i64..60 * DAY).prop_map(|(tier, minutes)| Act::Place(tier, minutes)),
         2 => (-1_i64..20).prop_map(Act::DoubleDay),
         4 => Just(Act::Grant),
