@@ -28,7 +28,7 @@ impl Member {
         if points < least {
             return Err(No::Minimum);
         }
-        let pooled = self.from_household(points)?;
+        let pooled = self.takes_from_household(points)?;
         if points <= self.reach() && self.passed_on_today() + points > most {
             return Err(No::DailyLimit);
         }

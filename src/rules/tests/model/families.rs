@@ -111,7 +111,7 @@ impl Member {
 
     /// How many of so many points come from the household's, if he may take them: what pays his own debt
     /// on the way counts too.
-    pub(crate) fn from_household(&self, points: i64) -> Result<i64, No> {
+    pub(crate) fn takes_from_household(&self, points: i64) -> Result<i64, No> {
         let lacks = points - points.min(self.available());
         match self.keeper {
             Some((_, Why::Household { may_spend })) if lacks > 0 => {

@@ -40,19 +40,18 @@ impl Member {
         self.settle(now);
         let (points, tiers) = self.book.notices.clone();
         let furthest = points.iter().chain(&tiers).copied().max().unwrap_or(0);
-        let (lapses, fall) = self.ahead(on(self.today(), furthest));
         let mut given = Vec::new();
-        for (due, lapse) in lapses {
-            given.extend(self.warning(Warning::Points(lapse), due, &points));
+        for (due, of) in self.ahead(on(self.today(), furthest)) {
+            let leads = if matches!(of, Warning::Points(_)) { &points } else { &tiers };
+            given.extend(self.warning(of, due, leads));
         }
-        given.extend(fall.and_then(|(due, from, to, lacks)| self.warning(Warning::Tier(from, to, lacks), due, &tiers)));
         self.notices.extend(given.clone());
         given
     }
 
     /// What happens to the end of a day if the member does nothing: the points that lapse at each instant,
     /// and the first fall of his tier, with what he lacks.
-    fn ahead(&self, last: Day) -> (Vec<(Instant, i64)>, Option<(Instant, usize, usize, i64)>) {
+    fn ahead(&self, last: Day) -> Vec<(Instant, Warning)> {
         let (mut ahead, to) = (self.clone(), end_of(self.book.zone, last));
         let (mut lapses, mut fall): (Vec<(Instant, i64)>, _) = (Vec::new(), None);
         while let Some(at) = ahead.next(to) {
@@ -69,11 +68,11 @@ impl Member {
                 // A term ends with the window as it stood at the last instant before.
                 let ends = if self.book.ladder.validity == Validity::Measured { 0 } else { 1 };
                 let measure = ahead.measure_on(on(day_of(self.book.zone, at), -ends));
-                let lacks = self.book.ladder.levels[shown].threshold - measure;
-                fall = Some((at, shown, ahead.tier(), if placed { 0 } else { lacks.max(0) }));
+                let lacks = (self.book.ladder.levels[shown].threshold - measure).max(0);
+                fall = Some((at, Warning::Tier(shown, ahead.tier(), if placed { 0 } else { lacks })));
             }
         }
-        (lapses, fall)
+        lapses.into_iter().map(|(at, points)| (at, Warning::Points(points))).chain(fall).collect()
     }
 
     /// The warning of the shortest lead that has begun, unless one of it or of a shorter one was given.

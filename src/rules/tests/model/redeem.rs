@@ -77,7 +77,7 @@ impl Member {
     ) -> Result<(), No> {
         let number = self.redemptions.len();
         let fate = if until.is_some() { Fate::Held(number) } else { Fate::Spent(number) };
-        let pooled = self.from_household(points)?;
+        let pooled = self.takes_from_household(points)?;
         self.given.push((self.today(), pooled));
         let taken = self.take(points, fate)?;
         self.was_active(self.book.activities.1, self.now);
