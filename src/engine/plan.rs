@@ -136,6 +136,8 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     risers.retain(|member| !granted.contains(member));
     let at = latest.unwrap_or(now);
     let zone = programme.time_zone;
+    // A late purchase may lie in the year before: on a day that was chosen for a multiple.
+    let uses_from = zone.day_of(since.min(at));
     let (first, today) = (zone.day_of(earliest.unwrap_or(now)), zone.day_of(at));
     Load {
         members: members.into_iter().collect(),
@@ -151,6 +153,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
         since,
         window: bounds(programme.tiers.window, first, today),
         today,
+        uses_from,
         days,
         rewards: rewards.into_iter().collect(),
         keys,

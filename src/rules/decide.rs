@@ -47,14 +47,17 @@ impl<'a> Desk<'a> {
         step: impl FnOnce(&mut Draft<'a>) -> Result<Outcome, Refusal>,
     ) -> Result<Decision, Refusal> {
         let mut draft = Draft::linked(self.programme, self.context, state, member)?;
-        if let Some(root) = &mut draft.root {
-            root.each(&mut Draft::settle)?;
-        }
         let document = self.document;
         draft.each(&mut |draft| {
             draft.document = document;
             Ok(())
         })?;
+        if let Some(root) = &mut draft.root {
+            root.each(&mut Draft::settle)?;
+            // What the clock has freed of the member's points is kept where the others are, before any is spent.
+            draft.settle()?;
+            draft.hand_over()?;
+        }
         let mut outcome = step(&mut draft)?;
         draft.hand_over()?;
         draft.each(&mut Draft::plan_idle)?;

@@ -217,7 +217,8 @@ impl Draft<'_> {
         self.active_since(at)
     }
 
-    fn active_since(&mut self, at: Instant) -> Result<(), Refusal> {
+    /// Notes an activity that counts whatever the programme says of others.
+    pub(crate) fn active_since(&mut self, at: Instant) -> Result<(), Refusal> {
         if at <= self.member.standing.active_at {
             return Ok(());
         }

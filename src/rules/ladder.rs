@@ -106,7 +106,8 @@ impl Draft<'_> {
     }
 
     /// After another account of the same person was counted in: raises the own tier to what the measure
-    /// reaches now, or to a tier that the other had reached and that is still valid.
+    /// reaches now, or to a tier that the other had reached and that is still valid. Of two alike the
+    /// longer validity stays.
     pub(crate) fn rise_by_merging(&mut self, other: usize, other_until: Option<Instant>) -> Result<(), Refusal> {
         let measure = self.measure();
         let reached = self.programme.tier_for(measure);
@@ -116,6 +117,8 @@ impl Draft<'_> {
         if reached.max(kept) > own {
             self.change_own(reached.max(kept), self.at, TierCause::Merge, measure)?;
             self.note_validity(if reached >= kept { fresh } else { other_until })?;
+        } else if kept == own {
+            self.note_validity(other_until.max(self.member.standing.tier_until))?;
         }
         self.plan_review()
     }
@@ -160,6 +163,7 @@ impl Draft<'_> {
     /// Places the member in a tier until an instant, whatever the measure says.
     pub(crate) fn place_tier(&mut self, place: &PlaceTier) -> Result<Outcome, Refusal> {
         self.settle()?;
+        let changes = self.member.standing.tier_changes;
         let levels = &self.programme.tiers.levels;
         let unknown = || Refusal::TierUnknown(place.tier.clone());
         let to = levels.iter().position(|level| level.code == place.tier).ok_or_else(unknown)?;
@@ -174,7 +178,7 @@ impl Draft<'_> {
         }
         // The rule of the tier may let lots lapse at once.
         self.settle()?;
-        self.grant_reached()?;
+        self.grant_reached(changes)?;
         Ok(Outcome::Tier(progress(self.programme, &self.member.standing)))
     }
 

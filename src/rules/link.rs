@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::amount::{OutOfRange, Points};
 use crate::command::Context;
-use crate::decision::{Balance, StandingPatch};
+use crate::decision::{Balance, Effect, StandingPatch};
 use crate::draft::{Draft, LotLife, Note};
 use crate::expiry::Activity;
 use crate::id::MemberId;
@@ -122,6 +122,10 @@ impl<'a> Draft<'a> {
             draft.at = at;
             draft.settle()
         })?;
+        if self.member.lots.values().any(|lot| lot.remaining.is_positive()) {
+            // Nothing lapses by being handed over.
+            root.active_since(at)?;
+        }
         self.root = Some(Box::new(root));
         self.patch(StandingPatch { link: Some(Some(link)), ..StandingPatch::default() })
     }
@@ -254,12 +258,30 @@ impl<'a> Draft<'a> {
         Ok(limit.minus(missing)?)
     }
 
-    /// Points of the member's own lots that lapsed where they are kept.
-    pub(crate) fn lapsed_elsewhere(&self, own: &BTreeSet<i64>) -> Result<Points, OutOfRange> {
+    /// Points of the member's own lots that lapsed while others had them: so many as was loaded, and what
+    /// lapsed a moment ago.
+    pub(crate) fn lapsed_elsewhere(&self, own: &BTreeSet<i64>, loaded: Points) -> Result<Points, OutOfRange> {
+        let in_all = self.sum_kept(own, &|_, lot| Ok(lot.lapsed))?;
+        let just_now = self.sum_kept(own, &|root, lot| {
+            let lapsed = root.effects.iter().filter_map(|effect| match effect {
+                Effect::MoveLot(movement) if movement.lot == lot.number => Some(movement.lapsed),
+                _ => None,
+            });
+            lapsed.into_iter().try_fold(Points::ZERO, |sum, points| sum.plus(points))
+        })?;
+        Ok(in_all.max(loaded.plus(just_now)?))
+    }
+
+    /// Sums something over the lots that hold points of the member's own lots where they are kept.
+    fn sum_kept(
+        &self,
+        own: &BTreeSet<i64>,
+        what: &dyn Fn(&Self, &Lot) -> Result<Points, OutOfRange>,
+    ) -> Result<Points, OutOfRange> {
         let Some(root) = self.root.as_deref() else { return Ok(Points::ZERO) };
         let children = root.children(self.member.standing.member, own);
-        let here = children.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.lapsed))?;
-        here.plus(root.lapsed_elsewhere(&children.iter().map(|lot| lot.number).collect())?)
+        let here = children.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(what(root, lot)?))?;
+        here.plus(root.sum_kept(&children.iter().map(|lot| lot.number).collect(), what)?)
     }
 
     /// The lots here that hold points of another member's lots.

@@ -8,7 +8,7 @@ use crate::command::Merge;
 use crate::decision::{Outcome, StandingPatch};
 use crate::draft::Draft;
 use crate::link::{Link, LinkKind};
-use crate::member::{DayTotals, State};
+use crate::member::{DayTotals, MemberState, State};
 use crate::refusal::Refusal;
 use crate::time::Day;
 
@@ -44,22 +44,38 @@ impl Draft<'_> {
 
     /// Counts what this member bought for the one who stays (1), or no longer (-1).
     fn count_with(&mut self, sign: i64) -> Result<(), Refusal> {
-        let days: Vec<(Day, DayTotals)> = self.member.days.iter().map(|(day, totals)| (*day, *totals)).collect();
-        let standing = self.member.standing.clone();
-        let (own, until) = (self.own_tier(), standing.tier_until);
+        let bought = self.member.clone();
+        let (own, until) = (self.own_tier(), bought.standing.tier_until);
         let Some(root) = &mut self.root else { return Ok(()) };
-        for (day, totals) in days {
-            root.qualify(day, if sign < 0 { totals.negated() } else { totals })?;
+        root.count_in(&bought, sign)?;
+        if sign > 0 {
+            root.rise_by_merging(own, until)?;
+            // The rule of the tier may let lots lapse at once.
+            root.settle()?;
         }
+        Ok(())
+    }
+
+    /// Counts what another account bought, here and wherever this one counts in turn.
+    fn count_in(&mut self, bought: &MemberState, sign: i64) -> Result<(), Refusal> {
+        for (day, totals) in &bought.days {
+            self.qualify(*day, if sign < 0 { totals.negated() } else { *totals })?;
+        }
+        let standing = &bought.standing;
         let earned = standing.lifetime_earned;
-        root.patch(StandingPatch {
+        self.patch(StandingPatch {
             earned: if sign < 0 { Points::ZERO.minus(earned)? } else { earned },
             purchases: sign * standing.purchases,
             purchased_at: standing.purchased_at,
             boost_until: standing.boost_until,
             ..StandingPatch::default()
         })?;
-        if sign > 0 { root.rise_by_merging(own, until) } else { root.plan_review() }
+        self.plan_review()?;
+        let merged = self.is_merged();
+        match &mut self.root {
+            Some(root) if merged => root.count_in(bought, sign),
+            _ => Ok(()),
+        }
     }
 
     /// Takes goods that came back out of the day they had counted in, here and where this member

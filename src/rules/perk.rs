@@ -218,11 +218,10 @@ impl Draft<'_> {
         Ok(Outcome::Perks(self.grant_where(|_| true)?))
     }
 
-    /// Grants what the rise to a tier in this decision is the occasion of. The member's grants need not
-    /// be loaded: that one of them is not granted twice is proved when it is stored.
-    pub(crate) fn grant_reached(&mut self) -> Result<Vec<String>, Refusal> {
-        let moved = |effect: &Effect| matches!(effect, Effect::Tier(_));
-        if self.programme.has_tier_perks() && self.effects.iter().any(moved) {
+    /// Grants what a rise is the occasion of, if the tier has changed since it had changed so often. The
+    /// member's grants need not be loaded: that one of them is not granted twice is proved when it is stored.
+    pub(crate) fn grant_reached(&mut self, changes: i64) -> Result<Vec<String>, Refusal> {
+        if self.programme.has_tier_perks() && self.member.standing.tier_changes > changes {
             return self.grant_where(|perk| perk.occasion == OccasionKind::TierReached);
         }
         Ok(Vec::new())

@@ -87,6 +87,10 @@ impl Draft<'_> {
     pub(crate) fn untie(&mut self) -> Result<Outcome, Refusal> {
         let own = self.member.lots.keys().copied().collect();
         let points = self.bring_home(&own, Points::MAX)?;
+        if points.is_positive() {
+            // Nothing lapses by coming home.
+            self.active_since(self.at)?;
+        }
         self.patch(StandingPatch { link: Some(None), ..StandingPatch::default() })?;
         Ok(self.linked_outcome(points))
     }

@@ -36,6 +36,7 @@ impl Draft<'_> {
         let occurred_at = purchase.occurred_at.unwrap_or(self.at);
         self.admit(purchase)?;
         self.settle()?;
+        let changes = self.member.standing.tier_changes;
         let tier_before = self.programme.tier(self.tier()).code.clone();
         let total = purchase.lines.iter().map(|line| i128::from(line.amount.get())).sum();
         let total = Minor::from_wide(total)?;
@@ -49,7 +50,7 @@ impl Draft<'_> {
         let pending = lots.iter().filter(|lot| lot.pending).try_fold(Points::ZERO, |sum, lot| sum.plus(lot.points))?;
         // A late purchase may open a lot that has lapsed by now.
         self.settle()?;
-        let perks = self.grant_reached()?;
+        let perks = self.grant_reached(changes)?;
         Ok(Outcome::Purchase(Box::new(PurchaseOutcome {
             id: purchase.id,
             occurred_at,
@@ -212,11 +213,17 @@ impl Draft<'_> {
         })
     }
 
+    /// The lots that what was earned has opened; points fetched to pay with may have opened others.
     fn opened_lots(&self) -> Vec<Lot> {
-        let opened = |effect: &Effect| match effect {
-            Effect::OpenLot(lot) => Some(*lot),
-            _ => None,
-        };
-        self.effects.iter().filter_map(opened).collect()
+        let mut accrued = false;
+        let mut lots = Vec::new();
+        for effect in &self.effects {
+            match effect {
+                Effect::Entry(entry) => accrued = entry.kind == EntryKind::Accrual,
+                Effect::OpenLot(lot) if accrued => lots.push(*lot),
+                _ => {}
+            }
+        }
+        lots
     }
 }

@@ -183,8 +183,7 @@ impl Draft<'_> {
         let own = self.own_lots(sold);
         let lapsed = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.lapsed))?;
         let numbers = own.iter().map(|lot| lot.number).collect();
-        // Where the link still holds, something may have lapsed a moment ago.
-        let lapsed = lapsed.plus(self.lapsed_elsewhere(&numbers)?.max(sold.lapsed_elsewhere))?;
+        let lapsed = lapsed.plus(self.lapsed_elsewhere(&numbers, sold.lapsed_elsewhere)?)?;
         let (points, micropoints) = self.claw_due(sold, left, lapsed)?;
         let here = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.remaining))?;
         self.bring_home(&numbers, points.minus(here)?.max(Points::ZERO))?;

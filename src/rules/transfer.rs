@@ -50,14 +50,14 @@ impl Draft<'_> {
         if transfer.points < offer.minimum {
             return Err(Refusal::BelowMinimum(offer.minimum));
         }
-        self.taken_from_pool(transfer.points)?;
+        let pooled = self.taken_from_pool(transfer.points)?;
         let within = self.sent_today().plus(transfer.points)? <= offer.daily_limit;
         if !within && self.reach()? >= transfer.points {
             return Err(Refusal::DailyLimit(offer.daily_limit));
         }
         let note = self.transfer_note("transfer");
         let taken = self.debit(note, Account::Transferred, transfer.points, self.at)?;
-        self.send(transfer.points)?;
+        self.send(transfer.points.max(pooled))?;
         let parcels = taken.bites.iter().map(|bite| (self.member.lots[&bite.lot], bite.points)).collect();
         if transfer.otp_step.is_some() {
             self.patch(StandingPatch { otp_step: transfer.otp_step, ..StandingPatch::default() })?;

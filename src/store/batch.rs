@@ -46,6 +46,8 @@ pub struct Load {
     pub window: WindowBounds,
     /// The day of `at`.
     pub today: NaiveDate,
+    /// The first day whose year's uses of entitlements are asked for.
+    pub uses_from: NaiveDate,
     /// Members and days whose totals the cap per day asks for.
     pub days: (Vec<Uuid>, Vec<NaiveDate>),
     /// Rewards, sorted by code.
@@ -235,7 +237,7 @@ impl QueryFragment<Pg> for Load {
             Nullable<Date> => &self.window.from_min,
             Nullable<Date> => &self.window.from_max,
             Nullable<Date> => &self.window.to_min,
-            Date => &self.today,
+            Date => &self.uses_from,
             Array<UuidType> => &self.days.0,
             Array<Date> => &self.days.1,
             Array<Text> => &self.rewards,

@@ -5,7 +5,7 @@ pub mod adjustments;
 mod authorisation;
 mod entitlements;
 pub mod members;
-mod moving;
+pub mod moving;
 pub mod purchases;
 pub mod redemptions;
 pub mod returns;

@@ -22,7 +22,7 @@ use crate::api::linked::stays;
 use crate::api::openapi::problems;
 use crate::api::submit;
 use crate::clock::new_uuid;
-use crate::engine::{Answer, Audit, Submission, Time};
+use crate::engine::{Answer, Audit, Render, Submission, Time};
 use crate::store::link::{self, StoredPurchase};
 
 /// Whose purchase it was.
@@ -90,6 +90,11 @@ fn receipt(stored: &StoredPurchase) -> Result<(Vec<Line>, Vec<Tender>), Problem>
     Ok((answered.explanation.lines.iter().map(line).collect(), particulars.tenders))
 }
 
+/// The answer that is stored with the two documents of a moved purchase.
+pub fn render(reader: Option<Reader>, currency: Currency) -> Render {
+    submit::render(reader, move |outcome| show(outcome, currency))
+}
+
 /// Move a purchase to another member
 ///
 /// Within 24 hours of its record, when it was entered for the wrong one. The goods come back from that
@@ -153,7 +158,7 @@ pub(super) async fn create(
             before: Some(json!({ "member_id": member })),
             after: Some(after),
         }),
-        render: submit::render(Some(reader), move |outcome| show(outcome, currency)),
+        render: render(Some(reader), currency),
     };
     submit::send(&services, submission).await
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::support::{Desk, after, at, level, points, programme};
 
 /// Rates of 1 point per 100, points for 12 months, money off, transfers and pools.
-fn linked() -> Programme {
+pub(crate) fn linked() -> Programme {
     Programme {
         expiry: after(12, Period::Day),
         redemption: Some(MoneyOff {
@@ -36,12 +36,12 @@ fn linked() -> Programme {
     }
 }
 
-fn id(n: u128) -> MemberId {
+pub(crate) fn id(n: u128) -> MemberId {
     MemberId::new(Uuid::from_u128(n))
 }
 
 /// A desk with members 1, 2, 3 and 4, who enrolled on 1 January 2025.
-fn desk(programme: Programme) -> Desk {
+pub(crate) fn desk(programme: Programme) -> Desk {
     let mut desk = Desk::new(programme);
     let enrolled_at = desk.now;
     desk.state.members =
@@ -51,22 +51,22 @@ fn desk(programme: Programme) -> Desk {
 }
 
 impl Desk {
-    fn who(&mut self, n: u128) -> &mut Self {
+    pub(crate) fn who(&mut self, n: u128) -> &mut Self {
         self.member = id(n);
         self
     }
 
-    fn all(&self, n: u128) -> (i64, i64, i64) {
+    pub(crate) fn all(&self, n: u128) -> (i64, i64, i64) {
         let standing = &self.state.members[&id(n)].standing;
         (standing.available.get(), standing.pending.get(), standing.debt.get())
     }
 
-    fn available(&self, n: u128) -> i64 {
+    pub(crate) fn available(&self, n: u128) -> i64 {
         self.state.members[&id(n)].standing.available.get()
     }
 
     /// Open lots as `points@expiry`.
-    fn open(&self, n: u128) -> Vec<String> {
+    pub(crate) fn open(&self, n: u128) -> Vec<String> {
         let show = |lot: &Lot| {
             let expires = lot.expires_at.map_or_else(String::new, |at| at.format("%Y-%m-%d").to_string());
             format!("{}@{expires}", lot.remaining)
@@ -75,16 +75,16 @@ impl Desk {
         lots.filter(|lot| lot.remaining > Points::ZERO).map(show).collect()
     }
 
-    fn join(&mut self, head: u128, may_spend: bool) -> Result<Outcome, Refusal> {
+    pub(crate) fn join(&mut self, head: u128, may_spend: bool) -> Result<Outcome, Refusal> {
         self.run(&Command::JoinPool(JoinPool { head: id(head), may_spend }))
     }
 
-    fn give(&mut self, to: u128, value: i64) -> Result<Outcome, Refusal> {
+    pub(crate) fn give(&mut self, to: u128, value: i64) -> Result<Outcome, Refusal> {
         let transfer = Transfer { id: TransferId::new(self.id()), to: id(to), points: points(value), otp_step: None };
         self.run(&Command::Transfer(transfer))
     }
 
-    fn merge(&mut self, into: u128) -> Result<Outcome, Refusal> {
+    pub(crate) fn merge(&mut self, into: u128) -> Result<Outcome, Refusal> {
         self.run(&Command::Merge(Merge { into: id(into) }))
     }
 
@@ -271,7 +271,7 @@ fn pending_points_are_pending_in_the_pool() {
     assert_eq!(desk.all(1), (50, 0, 0));
 }
 
-fn tiers() -> Programme {
+pub(crate) fn tiers() -> Programme {
     let mut programme = linked();
     programme.tiers = Tiers {
         window: Window::Rolling { days: 365 },

@@ -11,6 +11,7 @@ mod entitlements;
 mod expiry;
 mod history;
 mod holds;
+mod households;
 mod links;
 mod lots;
 mod model;

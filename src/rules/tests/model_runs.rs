@@ -1,5 +1,8 @@
 //! The rulebook beside the reference model: random histories of every command.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
 use tessera_rules::Programme;
 use tessera_rules::amount::Rate;
 use tessera_rules::occasion::OccasionKind;
@@ -10,7 +13,7 @@ use tessera_rules::reward::Reward;
 use tessera_rules::time::LeapDay;
 
 use crate::model::memory::Memory;
-use crate::model::scene::scene;
+use crate::model::scene::{Scene, scene};
 use crate::model::seeds::{HISTORIES, seeds, tell};
 use crate::model::trial::Trial;
 use crate::support::{at, points, programme, promotion, times};
@@ -47,28 +50,30 @@ fn base() -> Programme {
     }
 }
 
-/// Invariants 1 to 12 and the model, step by step.
-#[test]
-fn histories_go_as_the_model_tells() {
-    let base = base();
-    for seed in seeds(4) {
-        tell(seed, HISTORIES, scene(2, 40, false), "cargo test -p tessera-rules -- model", |scene| {
+/// Invariants 1 to 12 and the model, step by step; what happened how often.
+fn told(test: &str, count: u64, scenes: impl Fn() -> BoxedStrategy<Scene>) -> BTreeMap<&'static str, u64> {
+    let (base, command) = (base(), format!("cargo test -p tessera-rules -- {test}"));
+    let mut seen: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for seed in seeds(count) {
+        tell(seed, HISTORIES, scenes(), &command, |scene| {
             let mut shop = Memory::new(base.clone());
-            Trial::new(&mut shop, scene, at("2023-12-20T08:00:00Z")).run(scene);
+            let mut trial = Trial::new(&mut shop, scene, at("2023-12-20T08:00:00Z"));
+            trial.run(scene);
+            trial.seen.into_iter().for_each(|(word, times)| *seen.entry(word).or_default() += times);
         });
     }
+    seen
 }
 
-/// Households and merged accounts: invariants 1 to 6, 9 and 12, and that ties make and take nothing.
 #[test]
-fn ties_make_and_take_nothing() {
-    let base = base();
-    let mut ties = 0;
-    for seed in seeds(3) {
-        tell(seed, HISTORIES, scene(3, 30, true), "cargo test -p tessera-rules -- ties_make", |scene| {
-            let mut shop = Memory::new(base.clone());
-            ties += Trial::new(&mut shop, scene, at("2023-12-20T08:00:00Z")).run_tied(scene);
-        });
-    }
-    assert!(ties > 0, "some were tied");
+fn histories_go_as_the_model_tells() {
+    told("histories_go", 3, || scene(2, 40, false).boxed());
+}
+
+/// The same with households, merged accounts and purchases that change hands.
+#[test]
+fn households_go_as_the_model_tells() {
+    let seen = told("households_go", 3, || scene(3, 40, true).boxed());
+    let missed = ["joined", "left", "merged", "unmerged", "moved"].iter().find(|word| !seen.contains_key(*word));
+    assert!(missed.is_none() || std::env::var("MODEL_SEED").is_ok(), "{missed:?} did not happen: {seen:?}");
 }

@@ -1,9 +1,9 @@
 //! A shop on PostgreSQL: the engine, asked at instants of the past.
 
 use chrono::{DateTime, Utc};
-use tessera::api::till::purchases::render;
+use tessera::api::till::{moving, purchases};
 use tessera::clock::Clock;
-use tessera::engine::{Engine, NewMember, Reply, Submission, Time, configure, enrol};
+use tessera::engine::{Answer, Claim, Engine, NewMember, Reply, Submission, Time, configure, enrol};
 use tessera::store::db::Connection;
 use tessera::store::{Pool, shop};
 use tessera_rules::id::{MemberId, StoreId};
@@ -20,6 +20,8 @@ pub(super) struct Database {
     clock: Clock,
     store: StoreId,
     trials: u128,
+    /// Orders given.
+    orders: u64,
     runtime: tokio::runtime::Runtime,
     pub(super) engine: Engine,
     pub(super) conn: Connection,
@@ -37,7 +39,7 @@ impl Database {
         let clock = Clock::wall();
         let engine = Engine::start(&db.url, pool, clock.clone(), &settings.engine).expect("an engine");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        Self { base, clock, store, trials: 0, runtime, engine, conn, db }
+        Self { base, clock, store, trials: 0, orders: 0, runtime, engine, conn, db }
     }
 
     /// The books add up.
@@ -60,6 +62,47 @@ impl Database {
             enrolled_at: at,
         };
         enrol(&mut self.conn, new).expect("a member").member()
+    }
+}
+
+impl Database {
+    fn submit(&self, member: MemberId, command: &Command, at: DateTime<Utc>, key: u64) -> Reply {
+        // A return reads why the purchase earned what it did, out of the answer that was stored.
+        let render = match command {
+            Command::Move(moving) => moving::render(None, moving.again.currency),
+            _ => purchases::render(None),
+        };
+        let claim = Claim { caller: self.store.uuid(), key: key.to_string(), fingerprint: [0; 32] };
+        let (command, actor, time) = (command.clone(), Actor::IMPORT, Time::Past(at));
+        let submission = Submission { member, command, actor, time, claim: Some(claim), audit: None, render };
+        self.engine.submit_blocking(submission).blocking_recv().expect("an answer").expect("no failure")
+    }
+
+    /// One idempotency key, one effect; one receipt, one purchase (PROGRAMME.md §9, invariant 8): the same
+    /// order once more is told what it was told first. That nothing was changed shows in what follows.
+    fn again(
+        &self,
+        member: MemberId,
+        command: &Command,
+        at: DateTime<Utc>,
+        outcome: &Result<Outcome, Refusal>,
+        first: &Answer,
+    ) {
+        match self.submit(member, command, at, self.orders) {
+            Reply::Replayed(answer) => assert_eq!(answer, *first, "the same key: {command:?}"),
+            // That a member was merged is not kept, nor what changed nothing.
+            Reply::Decided { answer, .. } => {
+                assert_eq!(answer, *first, "{command:?}");
+                assert!(matches!(outcome, Err(Refusal::MemberMerged)), "kept: {command:?}");
+            }
+            other => panic!("the same key: {other:?}"),
+        }
+        if outcome.is_ok() && matches!(command, Command::Purchase(_) | Command::Return(_)) {
+            match self.submit(member, command, at, u64::MAX - self.orders) {
+                Reply::Known(answer) => assert_eq!(answer.body, first.body, "the same number: {command:?}"),
+                other => panic!("the same number: {other:?}"),
+            }
+        }
     }
 }
 
@@ -89,14 +132,15 @@ impl Shop for Database {
     }
 
     fn order(&mut self, member: MemberId, command: &Command, at: DateTime<Utc>) -> Result<Outcome, Refusal> {
-        // A return reads why the purchase earned what it did, out of the answer that was stored.
-        let (command, actor, time, render) = (command.clone(), Actor::IMPORT, Time::Past(at), render(None));
-        let submission = Submission { member, command, actor, time, claim: None, audit: None, render };
-        let reply = self.engine.submit_blocking(submission).blocking_recv().expect("an answer").expect("no failure");
-        match reply {
-            Reply::Decided { outcome, .. } => outcome,
-            other => panic!("not decided: {other:?}"),
+        self.orders += 1;
+        let key = self.orders;
+        let Reply::Decided { answer, outcome } = self.submit(member, command, at, key) else {
+            panic!("not decided: {command:?}")
+        };
+        if self.orders.is_multiple_of(3) {
+            self.again(member, command, at, &outcome, &answer);
         }
+        outcome
     }
 
     fn look(&mut self, member: MemberId, at: DateTime<Utc>) -> MemberState {

@@ -131,7 +131,7 @@ const CHANGES: &[Change] = &[
     ),
     Change(
         "standing",
-        "update standing set boost_until = boost_until + interval '1 day' where {his}",
+        "update standing set boost_until = boost_until - interval '1 day' where {his}",
         "standing of member {him}: boost_until is",
     ),
     Change("standing", "update standing set carry = carry + 1 where {his}", "standing of member {him}: carry is"),

@@ -98,11 +98,48 @@ pub(crate) struct Ladder {
     pub(crate) levels: Vec<Level>,
 }
 
-/// A birthday perk: points, or a multiplier inside its window.
+/// What a perk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    Birthday,
+    Welcome,
+    Anniversary,
+    TierReached,
+    /// So many days without a purchase.
+    Lapse(i64),
+}
+
+impl Occasion {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Birthday => "birthday",
+            Self::Welcome => "welcome",
+            Self::Anniversary => "anniversary",
+            Self::TierReached => "tier_reached",
+            Self::Lapse(_) => "lapse",
+        }
+    }
+}
+
+/// What a perk gives, to be used inside its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    Points(i64),
+    /// Purchases earn a multiple.
+    Multiple(i64),
+    /// A mug for nothing.
+    Mug,
+}
+
+/// A perk: its occasion is its code.
 #[derive(Debug, Clone)]
 pub(crate) struct Gift {
-    pub(crate) points: i64,
-    pub(crate) multiply: Option<i64>,
+    pub(crate) occasion: Occasion,
+    pub(crate) given: Given,
+    /// The only tier it is for.
+    pub(crate) tier: Option<usize>,
+    /// Days a member must have been one.
+    pub(crate) member_for: i64,
     pub(crate) before: i64,
     pub(crate) after: i64,
     pub(crate) needs_purchase: bool,
@@ -136,8 +173,12 @@ pub(crate) struct Book {
     pub(crate) mug: (i64, i64, usize),
     /// What members may give to each other: the least at once, the most a day.
     pub(crate) transfers: (i64, i64),
+    /// Households: the most members, the most that each but the head may spend a day.
+    pub(crate) pools: (i64, i64),
     pub(crate) ladder: Ladder,
-    pub(crate) gift: Gift,
+    pub(crate) gifts: Vec<Gift>,
+    /// How many days ahead members are warned of points that lapse, and of a tier that falls.
+    pub(crate) notices: (Vec<i64>, Vec<i64>),
 }
 
 impl Book {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use tessera_rules::decision::{PurchaseOutcome, RedemptionOutcome, ReturnOutcome};
 use tessera_rules::explain::PromotionExplained;
 use tessera_rules::id::RedemptionId;
+use tessera_rules::link::LinkKind;
 use tessera_rules::lot::{Lapse, Lot};
+use tessera_rules::notice::{self, Matter};
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::tier::Measure;
 use tessera_rules::{MemberState, Outcome, Refusal};
@@ -13,9 +15,10 @@ use tessera_rules::{MemberState, Outcome, Refusal};
 use super::document::TIERS;
 use super::earn::Earned;
 use super::goods::Returned;
+use super::notices::{Notice, Warning};
 use super::points::{Fate, Life};
 use super::redeem::{Redemption, Status};
-use super::{Member, No, book};
+use super::{Member, No, book, keeping};
 
 /// What the model says of a command.
 #[derive(Debug, Clone)]
@@ -25,7 +28,13 @@ pub(crate) enum Told {
     Returned(Returned),
     /// Uses of an entitlement left.
     Left(u32),
-    Granted(bool),
+    /// The perks granted.
+    Granted(Vec<&'static str>),
+    Warned(Vec<Notice>),
+    /// A purchase was another member's.
+    Moved(Returned, Earned),
+    /// So many points were handed over, or came home.
+    Handed(i64),
     Nothing,
 }
 
@@ -35,17 +44,35 @@ pub(crate) fn outcome(outcome: &Outcome, told: &Told) {
         (Outcome::Purchase(found), Told::Earned(earned)) => purchase(found, earned),
         (Outcome::Redemption(found), Told::Redeemed(expected)) => redeemed(found, expected),
         (Outcome::Return(found), Told::Returned(expected)) => returned(found, expected),
+        (Outcome::Move(found), Told::Moved(back, earned)) => {
+            returned(&found.returned, back);
+            purchase(&found.purchase, earned);
+        }
+        (Outcome::Link(found), Told::Handed(points)) => assert_eq!(found.points.get(), *points, "handed over"),
         (Outcome::Entitlement(found), Told::Left(left)) => assert_eq!(found.left, *left),
-        (Outcome::Perks(found), Told::Granted(granted)) => assert_eq!(!found.is_empty(), *granted),
+        (Outcome::Notices(found), Told::Warned(expected)) => {
+            assert_eq!(found.iter().map(warning).collect::<Vec<_>>(), *expected, "notices");
+        }
+        (Outcome::Perks(found), Told::Granted(granted)) => assert_eq!(found, granted, "perks"),
         (Outcome::Adjustment(_) | Outcome::Tier(_) | Outcome::Transfer(_) | Outcome::Settled, Told::Nothing) => {}
         other => panic!("{other:?}"),
     }
+}
+
+fn warning(found: &notice::Notice) -> Notice {
+    let tier = |code: &str| TIERS.iter().position(|tier| *tier == code).expect("a tier");
+    let of = match &found.matter {
+        Matter::Expiry { points } => Warning::Points(points.get()),
+        Matter::Tier { from, to, missing } => Warning::Tier(tier(from), tier(to), *missing),
+    };
+    Notice { of, due: found.due_at, lead: found.lead_days.into() }
 }
 
 fn purchase(found: &PurchaseOutcome, earned: &Earned) {
     let why = &found.explanation;
     let told = (found.wanted.get(), found.given.get(), why.base_points.get(), why.basis.get());
     assert_eq!(told, (earned.wanted, earned.given, earned.base, earned.basis), "wanted, given, base, basis");
+    assert_eq!(found.perks, earned.perks, "perks of the tier reached");
     let charges: Vec<i64> = why.promotions.iter().map(|promotion| promotion.charged.get()).collect();
     assert_eq!(charges, earned.charges, "charges");
     let shares: Vec<i64> = why.lines.iter().map(|line| line.points.get()).collect();
@@ -93,12 +120,23 @@ pub(crate) fn member(state: &MemberState, model: &Member, ids: &[RedemptionId]) 
     let held = model.count(|point| held(point.fate));
     let expected = [fate(Fate::Pending), fate(Fate::Available), held, model.debt];
     assert_eq!(found, expected, "pending, available, held, debt");
-    assert_eq!((standing.carry, standing.lifetime_earned.get()), (model.carry, model.earned), "carry, earned");
+    assert_eq!((standing.carry, standing.lifetime_earned.get()), (model.carry, model.lifetime()), "carry, earned");
     assert_eq!((standing.lots, standing.purchases), (model.lots, model.purchases()), "lots, purchases");
     lots(state, model);
     tiers(state, model);
+    let why = standing.link.map(|link| match link.kind {
+        LinkKind::Merged => keeping::Why::Merged,
+        LinkKind::Pool { may_spend } => keeping::Why::Household { may_spend },
+    });
+    assert_eq!(why, model.keeper.map(|(_, why)| why), "why his points are kept elsewhere");
     assert_eq!(standing.active_at, model.active, "active since");
     assert_eq!(standing.holds_due_at, model.next_time_out(), "the next time-out");
+    let mut grants: Vec<_> =
+        state.grants.iter().map(|grant| (grant.granted_at, grant.perk.as_str(), grant.from, grant.until)).collect();
+    let mut gifts: Vec<_> = model.granted().map(|gift| (gift.at, gift.word(), gift.from, gift.until)).collect();
+    grants.sort_unstable();
+    gifts.sort_unstable();
+    assert_eq!(grants, gifts, "perks");
     redemptions(state, model, ids);
 }
 
@@ -196,6 +234,16 @@ pub(crate) fn refused(refusal: &Refusal) -> No {
         Refusal::EntitlementDay => No::Day,
         Refusal::EntitlementUsedUp => No::UsedUp,
         Refusal::DailyLimit(_) => No::DailyLimit,
+        Refusal::ReturnedBefore => No::ReturnedBefore,
+        Refusal::PaidWithPoints => No::PaidWithPoints,
+        Refusal::MovedTooLate => No::MovedTooLate,
+        Refusal::MemberMerged => No::Merged,
+        Refusal::NotMerged => No::NotMerged,
+        Refusal::InPool => No::InPool,
+        Refusal::NotAHead => No::NotAHead,
+        Refusal::PoolFull(_) => No::Full,
+        Refusal::NotInPool => No::NotInPool,
+        Refusal::MayNotSpend => No::MayNotSpend,
         other => panic!("unexpected: {other:?}"),
     }
 }

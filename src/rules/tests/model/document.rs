@@ -4,7 +4,9 @@ use tessera_rules::Programme;
 use tessera_rules::amount::{Multiplier, Points, Rate};
 use tessera_rules::entitlement::{Entitlement, EntitlementKind};
 use tessera_rules::expiry::{self, Activity};
-use tessera_rules::perk::{PerkGift, PerkWindow};
+use tessera_rules::notice::Notices;
+use tessera_rules::occasion::OccasionKind;
+use tessera_rules::perk::{self, PerkGift, PerkWindow};
 use tessera_rules::pool::Pools;
 use tessera_rules::programme::{EarningRule, Shortfall, Tiers};
 use tessera_rules::promotion::{self, PromotionEffect};
@@ -12,7 +14,7 @@ use tessera_rules::tier::{self, Fall, LotsOnChange, TierLevel};
 use tessera_rules::time::{LeapDay, MonthDay, Period, Weekday, Zone};
 use tessera_rules::transfer::Transfers;
 
-use super::book::{Book, Combine, Expiry, Gift, Ladder, Measure, Promo, Validity, Window};
+use super::book::{Book, Combine, Expiry, Gift, Given, Ladder, Measure, Occasion, Promo, Validity, Window};
 use super::calendar::Part;
 
 pub(crate) const TIERS: [&str; 3] = ["base", "silver", "gold"];
@@ -90,14 +92,11 @@ pub(crate) fn programme(book: &Book, base: &Programme, mug_code: &str) -> Progra
     document.rewards = vec![mug];
     let (minimum, daily_limit) = (points(book.transfers.0), points(book.transfers.1));
     document.transfers = Some(Transfers { minimum, daily_limit });
-    document.pools = Some(Pools { members: 3, daily_limit });
+    document.pools = Some(Pools { members: book.pools.0 as u32, daily_limit: points(book.pools.1) });
     document.tiers = tiers(&book.ladder);
-    let gift = &book.gift;
-    let perk = &mut document.perks[0];
-    (perk.code, perk.needs_purchase, perk.member_for_days) = ("birthday".to_owned(), gift.needs_purchase, 0);
-    perk.leap_day = if gift.march { LeapDay::March1 } else { LeapDay::February28 };
-    (perk.grant, perk.windows) = given(gift);
-    document.perks.truncate(1);
+    let days = |leads: &[i64]| leads.iter().map(|&lead| lead as u32).collect();
+    document.notices = Notices { expiry_days: days(&book.notices.0), tier_days: days(&book.notices.1) };
+    document.perks = book.gifts.iter().map(|gift| perk(gift, &base.perks[0], mug_code)).collect();
     document
 }
 
@@ -125,13 +124,26 @@ fn promoted(i: usize, promo: &Promo, base: &promotion::Promotion) -> promotion::
     document
 }
 
-fn given(gift: &Gift) -> (PerkGift, Vec<PerkWindow>) {
-    let grant = match gift.multiply {
-        Some(by) => PerkGift::Multiplier { multiplier: times(by) },
-        None => PerkGift::Points { points: points(gift.points) },
+fn perk(gift: &Gift, base: &perk::Perk, mug: &str) -> perk::Perk {
+    let mut document = base.clone();
+    document.code = gift.occasion.word().to_owned();
+    document.occasion = match gift.occasion {
+        Occasion::Birthday => OccasionKind::Birthday,
+        Occasion::Welcome => OccasionKind::Welcome,
+        Occasion::Anniversary => OccasionKind::Anniversary,
+        Occasion::TierReached => OccasionKind::TierReached,
+        Occasion::Lapse(days) => OccasionKind::Lapse { days: days as u32 },
     };
-    let window = PerkWindow { tiers: Vec::new(), before_days: gift.before as u32, after_days: gift.after as u32 };
-    (grant, vec![window])
+    document.grant = match gift.given {
+        Given::Points(value) => PerkGift::Points { points: points(value) },
+        Given::Multiple(by) => PerkGift::Multiplier { multiplier: times(by) },
+        Given::Mug => PerkGift::Reward { reward: mug.to_owned() },
+    };
+    let tiers = gift.tier.map(|tier| TIERS[tier].to_owned()).into_iter().collect();
+    document.windows = vec![PerkWindow { tiers, before_days: gift.before as u32, after_days: gift.after as u32 }];
+    (document.needs_purchase, document.member_for_days) = (gift.needs_purchase, gift.member_for as u32);
+    document.leap_day = if gift.march { LeapDay::March1 } else { LeapDay::February28 };
+    document
 }
 
 fn tiers(ladder: &Ladder) -> Tiers {

@@ -2,7 +2,7 @@
 
 use chrono::Datelike;
 
-use super::book::Combine;
+use super::book::{Combine, Given};
 use super::calendar::{Instant, day_of};
 use super::sales::{Kind, Receipt};
 use super::{Member, No};
@@ -32,6 +32,8 @@ pub(crate) struct Earned {
     pub(crate) lines: Vec<(i64, i64)>,
     /// Of added points that lapse by a rule of their own: the promotion and how many.
     pub(crate) apart: Vec<(usize, i64)>,
+    /// Perks that the tier it reached is the occasion of.
+    pub(crate) perks: Vec<&'static str>,
 }
 
 /// points = rate × tier × promotions × Σ (basis × line multiplier) + fixed
@@ -102,7 +104,7 @@ impl Member {
         let carries = self.book.carry && cut == 0;
         let wanted = if carries { (self.carry + micros) / MICRO } else { micros / MICRO };
         let day = day_of(self.book.zone, occurred);
-        let today: i64 = self.sales.iter().filter(|sale| sale.day == day).map(|sale| sale.counted.given).sum();
+        let today: i64 = self.counted().filter(|(of, _)| *of == day).map(|(_, counted)| counted.given).sum();
         let limit = self.book.day_cap.map_or(i64::MAX, |cap| (cap - today).max(0));
         let limit = limit.min(self.book.cap.unwrap_or(i64::MAX));
         let given = (wanted - cut).min(limit);
@@ -121,7 +123,8 @@ impl Member {
         let shares = shares(&formula, &lines, given);
         let micropoints = grows.then_some(micros);
         let base = formula.base(basis);
-        Ok(Earned { wanted, given, base, basis, charges, shares, micropoints, formula, lines, apart })
+        let perks = Vec::new();
+        Ok(Earned { wanted, given, base, basis, charges, shares, micropoints, formula, lines, apart, perks })
     }
 
     /// What counts of each line: the part of excluded tenders taken off pro rata, of wine nothing.
@@ -154,18 +157,21 @@ impl Member {
             applies: promo.tier.is_none_or(|own| own == tier) && promo.weekday.is_none_or(|own| own == weekday),
         });
         let mut offers: Vec<Offer> = promos.collect();
-        let own = |name: &str, multiply| Offer {
-            order: (0, name.to_owned()),
+        let own = |name: String, multiply| Offer {
+            order: (0, name),
             promo: None,
             multiply: Some(multiply),
             add: 0,
             cap: i64::MAX,
             applies: true,
         };
-        let gifts = self.gifts.iter().filter(|gift| gift.from <= occurred && occurred < gift.until);
-        offers.extend(gifts.filter_map(|gift| gift.multiply).map(|multiply| own("perk:birthday", multiply)));
-        let chosen = self.double_days.iter().filter(|(chosen, _)| *chosen == day);
-        offers.extend(chosen.map(|(_, multiply)| own("entitlement:double", *multiply)));
+        let gifts = self.granted().filter(|gift| gift.from <= occurred && occurred < gift.until);
+        offers.extend(gifts.filter_map(|gift| match gift.given {
+            Given::Multiple(multiply) => Some(own(format!("perk:{}", gift.word()), multiply)),
+            _ => None,
+        }));
+        let chosen = self.chosen().filter(|(chosen, _)| *chosen == day);
+        offers.extend(chosen.map(|(_, multiply)| own("entitlement:double".to_owned(), *multiply)));
         offers.sort_by(|a, b| a.order.cmp(&b.order));
         if self.book.combine == Combine::Best {
             let best = offers.iter().filter(|offer| offer.applies).filter_map(|offer| offer.multiply).max();

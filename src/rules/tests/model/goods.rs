@@ -3,7 +3,7 @@
 
 use super::calendar::Instant;
 use super::earn::MICRO;
-use super::points::Fate;
+use super::points::{Fate, Point};
 use super::sales::{Counted, Sale, Sold};
 use super::{Member, No};
 
@@ -134,6 +134,7 @@ impl Member {
         sale.send_back(goods)?;
         let amount = before - sale.left();
         sale.counted = sale.counts_for();
+        sale.touched = true;
         self.sales[number] = sale;
         let (given_back, worth) = self.give_back_paid(number);
         let clawed = self.claw_due(number);
@@ -168,7 +169,7 @@ impl Member {
     /// claw = max(0, earned − already clawed − expired unspent from the sale's own points − points of
     /// what remains); with carry in micropoints, one point for each by which the carry is negative.
     fn claw_due(&mut self, number: usize) -> i64 {
-        let lapsed = self.count(|point| point.sale == Some(number) && point.fate == Fate::Expired);
+        let lapsed = self.lapsed_of(number);
         let sale = &mut self.sales[number];
         let left = sale.worth_left();
         let Some(added) = sale.micropoints else {
@@ -185,15 +186,27 @@ impl Member {
         claw
     }
 
-    /// Takes points back: the sale's own, pending before available, then the member's others. How many
-    /// there were.
+    /// Points of a sale that expired unspent, wherever they were.
+    fn lapsed_of(&mut self, number: usize) -> i64 {
+        let sale = Some((self.me, number));
+        let mut lapsed = self.lapsed_away.get(&number).copied().unwrap_or(0);
+        self.each(&mut |member| lapsed += member.count(|point| point.sale == sale && point.fate == Fate::Expired));
+        lapsed
+    }
+
+    /// Takes points back: the sale's own, pending before available, then others within the member's reach.
+    /// How many there were.
     fn claw(&mut self, number: usize, points: i64) -> i64 {
-        let own = |fate| move |point: &super::points::Point| point.sale == Some(number) && point.fate == fate;
+        let sale = Some((self.me, number));
+        let here = self.count(|point| point.sale == sale && point.free());
+        self.bring_home(&|point| point.sale == sale, (points - here).max(0));
+        let own = |fate| move |point: &Point| point.sale == sale && point.fate == fate;
         let mut found = self.in_turn(own(Fate::Pending));
         found.extend(self.in_turn(own(Fate::Available)));
-        found.extend(self.in_turn(|point| point.sale != Some(number) && point.fate == Fate::Available));
         found.truncate(points as usize);
         self.meet(&found, Fate::Returned);
-        found.len() as i64
+        let others = (points - found.len() as i64).min(self.reach());
+        self.take(others, Fate::Returned).expect("they are within reach");
+        found.len() as i64 + others
     }
 }

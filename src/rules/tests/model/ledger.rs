@@ -1,8 +1,8 @@
 //! A second set of books, kept from the effects alone and checked after every command: the chain, the
 //! balances, the lots and their movements, the order in which lots are taken (PROGRAMME.md §9,
-//! invariants 1 to 6, 9 and 12; 7, 8, 10 and 11 are the model's).
+//! invariants 1 to 6, 9 and 12; 8 and 10 are counted in [`super::limits`], 7 and 11 are the model's).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tessera_rules::MemberState;
 use tessera_rules::command::Actor;
@@ -24,7 +24,6 @@ pub(crate) struct Books {
     open: [i64; 3],
     /// The bites the last entry must take, in order.
     expected: Option<Vec<(i64, i64)>>,
-    grants: BTreeSet<(String, i32)>,
 }
 
 impl Books {
@@ -46,10 +45,6 @@ impl Books {
                 Effect::RedateLot { lot, expires_at, lapse } => {
                     let lot = self.lot(*lot);
                     (lot.expires_at, lot.lapse) = (*expires_at, *lapse);
-                }
-                Effect::Grant(grant) => {
-                    let first = self.grants.insert((grant.perk.clone(), grant.occasion));
-                    assert!(first, "one grant for an occasion: {grant:?}");
                 }
                 _ => {}
             }

@@ -4,28 +4,38 @@
 //! ([`scene`]) happen to both, in memory or on a database, and compares.
 //!
 //! Reading order: [`calendar`], [`book`] (what a programme says), [`points`], [`time`], [`earn`] and
-//! [`sales`], [`goods`] (returns), [`redeem`], [`tiers`], [`extras`]. [`document`] alone writes a book
+//! [`sales`], [`goods`] (returns), [`redeem`], [`tiers`], [`perks`], [`extras`], [`notices`], then what members have with each
+//! other: [`keeping`], [`club`], [`families`]. [`document`] alone writes a book
 //! down as a programme of the rulebook, and [`memory`] is the shop that runs it in memory, with books
 //! ([`ledger`]) of its own.
 
+mod any_book;
+mod asking;
 pub(crate) mod book;
 pub(crate) mod calendar;
+mod club;
 mod compare;
 pub(crate) mod document;
 mod earn;
 mod extras;
+mod families;
 mod goods;
+mod keeping;
 pub(crate) mod ledger;
+mod limits;
 pub(crate) mod memory;
+mod notices;
+mod perks;
 mod points;
 mod redeem;
 mod sales;
 pub(crate) mod scene;
 pub(crate) mod seeds;
 mod tiers;
-mod ties;
 mod time;
 pub(crate) mod trial;
+
+use std::collections::BTreeMap;
 
 use book::Book;
 use calendar::{Day, Instant, day_of};
@@ -57,11 +67,33 @@ pub(crate) enum No {
     Day,
     UsedUp,
     DailyLimit,
+    ReturnedBefore,
+    PaidWithPoints,
+    MovedTooLate,
+    Merged,
+    NotMerged,
+    InPool,
+    NotAHead,
+    Full,
+    NotInPool,
+    MayNotSpend,
+}
+
+/// What of other accounts counts for a member because they were merged into his.
+#[derive(Debug, Clone, Default)]
+struct Brought {
+    counted: Vec<(Day, sales::Counted)>,
+    /// Everything ever earned there.
+    earned: i64,
+    gifts: Vec<perks::Granted>,
+    double_days: Vec<(Day, i64)>,
 }
 
 /// A member, with everything that ever happened to him.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
+    /// His number.
+    me: usize,
     /// The programme in force.
     book: Book,
     /// Up to when he is settled.
@@ -75,6 +107,8 @@ pub(crate) struct Member {
     carry: i64,
     sales: Vec<sales::Sale>,
     redemptions: Vec<redeem::Redemption>,
+    /// When he bought last.
+    bought: Option<Instant>,
     /// The last activity that counts.
     active: Instant,
     /// The tier reached by his own purchases, and until when it is valid.
@@ -84,9 +118,18 @@ pub(crate) struct Member {
     placed: Option<(usize, Instant)>,
     /// From when which tier counted.
     tiers: Vec<(Instant, usize)>,
-    gifts: Vec<extras::Granted>,
+    gifts: Vec<perks::Granted>,
+    notices: Vec<notices::Notice>,
     double_days: Vec<(Day, i64)>,
-    /// Points given to others, by day.
+    /// Who keeps his points, and why; absent: he himself.
+    keeper: Option<(usize, keeping::Why)>,
+    /// That member himself, while something is done.
+    beside: Option<Box<Member>>,
+    /// What accounts merged into his brought along.
+    brought: Brought,
+    /// Points of his sales that lapsed while somebody had them who does not keep his points.
+    lapsed_away: BTreeMap<usize, i64>,
+    /// Points given to others or taken from a household's, by day.
     given: Vec<(Day, i64)>,
     /// Everything ever earned, adjusted, and owed for goods that came back.
     earned: i64,
@@ -95,8 +138,9 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(book: &Book, now: Instant, born: Option<(u32, u32)>) -> Self {
+    pub(crate) fn new(me: usize, book: &Book, now: Instant, born: Option<(u32, u32)>) -> Self {
         Self {
+            me,
             book: book.clone(),
             now,
             enrolled: now,
@@ -107,13 +151,19 @@ impl Member {
             carry: 0,
             sales: Vec::new(),
             redemptions: Vec::new(),
+            bought: None,
             active: now,
             own: 0,
             until: None,
             placed: None,
             tiers: Vec::new(),
             gifts: Vec::new(),
+            notices: Vec::new(),
             double_days: Vec::new(),
+            keeper: None,
+            beside: None,
+            brought: Brought::default(),
+            lapsed_away: BTreeMap::new(),
             given: Vec::new(),
             earned: 0,
             adjusted: 0,
@@ -127,7 +177,27 @@ impl Member {
 
     /// Purchases of which something is left.
     pub(crate) fn purchases(&self) -> i64 {
-        self.sales.iter().map(|sale| sale.counted.visits).sum()
+        self.counted().map(|(_, counted)| counted.visits).sum()
+    }
+
+    /// Everything ever earned, by him and by the accounts merged into his.
+    pub(crate) fn lifetime(&self) -> i64 {
+        self.earned + self.brought.earned
+    }
+
+    /// What he was granted, and what accounts merged into his were.
+    fn granted(&self) -> impl Iterator<Item = &perks::Granted> {
+        self.gifts.iter().chain(&self.brought.gifts)
+    }
+
+    /// The days chosen to earn a multiple on, also by way of accounts merged into his.
+    fn chosen(&self) -> impl Iterator<Item = &(Day, i64)> {
+        self.double_days.iter().chain(&self.brought.double_days)
+    }
+
+    /// What counts of his purchases and of those of accounts merged into his, by day.
+    fn counted(&self) -> impl Iterator<Item = (Day, sales::Counted)> {
+        self.sales.iter().map(|sale| (sale.day, sale.counted)).chain(self.brought.counted.iter().copied())
     }
 
     /// Another programme comes into force: nobody is moved by that alone.

@@ -33,26 +33,31 @@ pub(crate) enum Fate {
     Returned,
     /// Taken by an adjustment.
     Adjusted,
-    /// Given to another member.
+    /// Gone to another member, for good or for as long as he keeps it.
     Given,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
     pub(crate) lot: i64,
-    /// The sale that earned it.
-    pub(crate) sale: Option<usize>,
+    /// The member's sale that earned it.
+    pub(crate) sale: Option<(usize, usize)>,
+    /// The lots of other members that it has left and goes back to, the last one first to go back to.
+    pub(crate) trail: Vec<(usize, i64)>,
     pub(crate) occurred: Instant,
     pub(crate) from: Instant,
     pub(crate) life: Life,
     /// No change of tier touches its life.
     pub(crate) fixed: bool,
+    /// Its lot is pending.
+    pub(crate) waits: bool,
     pub(crate) fate: Fate,
 }
 
 /// Where new points come from and how long they live.
 pub(crate) struct Origin {
-    pub(crate) sale: Option<usize>,
+    pub(crate) sale: Option<(usize, usize)>,
+    pub(crate) trail: Vec<(usize, i64)>,
     pub(crate) occurred: Instant,
     pub(crate) from: Instant,
     pub(crate) life: Life,
@@ -88,12 +93,11 @@ impl Member {
         found
     }
 
-    /// The first so many available points get another fate; which they were.
+    /// The first so many available points get another fate; which they were. What is lacking is fetched
+    /// from whoever keeps it.
     pub(crate) fn take(&mut self, points: i64, fate: Fate) -> Result<Vec<usize>, No> {
+        self.fetch(points)?;
         let mut turn = self.in_turn(|point| point.fate == Fate::Available);
-        if (turn.len() as i64) < points {
-            return Err(No::Points);
-        }
         turn.truncate(points as usize);
         self.meet(&turn, fate);
         Ok(turn)
@@ -113,10 +117,12 @@ impl Member {
             let point = Point {
                 lot: self.lots,
                 sale: origin.sale,
+                trail: origin.trail.clone(),
                 occurred: origin.occurred,
                 from: origin.from,
                 life: origin.life,
                 fixed: origin.fixed,
+                waits: pending,
                 fate: if pending { Fate::Pending } else { Fate::Available },
             };
             self.points.extend(std::iter::repeat_n(point, (points - pays) as usize));

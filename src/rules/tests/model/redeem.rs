@@ -20,6 +20,8 @@ pub(crate) struct Redemption {
     /// As money off.
     pub(crate) worth: Option<i64>,
     pub(crate) mug: bool,
+    /// The member's perk that gave it for nothing.
+    pub(crate) gift: Option<usize>,
     /// It paid for a part of a sale.
     pub(crate) for_sale: bool,
     /// When a hold ends by itself.
@@ -38,27 +40,20 @@ pub(crate) enum What {
 impl Member {
     pub(crate) fn redeem(&mut self, now: Instant, what: What, hold: bool, mugs_elsewhere: i64) -> Result<(), No> {
         self.settle(now);
-        let (points, worth) = match what {
+        let ((points, gift), worth) = match what {
             What::Mug => (self.mug(mugs_elsewhere + self.mugs())?, None),
-            What::MoneyOff(points) => (points, Some(self.worth(points)?)),
+            What::MoneyOff(points) => ((points, None), Some(self.worth(points)?)),
         };
         let until = hold.then(|| now + Duration::minutes(self.book.offer.hold_minutes));
         self.spend(points, worth, until, false)?;
-        self.redemptions.last_mut().expect("just made").mug = what == What::Mug;
+        let made = self.redemptions.last_mut().expect("just made");
+        (made.mug, made.gift) = (what == What::Mug, gift);
         Ok(())
     }
 
     /// Mugs handed out or set aside.
     pub(crate) fn mugs(&self) -> i64 {
         self.redemptions.iter().filter(|r| r.mug && r.status != Status::Voided).count() as i64
-    }
-
-    fn mug(&self, used: i64) -> Result<i64, No> {
-        let (points, stock, tier) = self.book.mug;
-        if self.tier() < tier {
-            return Err(No::Tier);
-        }
-        if used >= stock { Err(No::Stock) } else { Ok(points) }
     }
 
     /// What points are worth as money off.
@@ -82,10 +77,12 @@ impl Member {
     ) -> Result<(), No> {
         let number = self.redemptions.len();
         let fate = if until.is_some() { Fate::Held(number) } else { Fate::Spent(number) };
+        let pooled = self.takes_from_household(points)?;
+        self.given.push((self.today(), pooled));
         let taken = self.take(points, fate)?;
         self.was_active(self.book.activities.1, self.now);
         let status = if until.is_some() { Status::Held } else { Status::Captured };
-        self.redemptions.push(Redemption { status, points, worth, mug: false, for_sale, until, taken });
+        self.redemptions.push(Redemption { status, points, worth, mug: false, gift: None, for_sale, until, taken });
         Ok(())
     }
 
@@ -97,7 +94,7 @@ impl Member {
         if held.status != Status::Held {
             return Err(No::NotHeld);
         }
-        if points < 1 || points > held.points {
+        if points < 1 && held.gift.is_none() || points > held.points {
             return Err(No::Range);
         }
         if held.mug && points < held.points {

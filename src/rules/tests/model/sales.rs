@@ -57,6 +57,9 @@ pub(crate) struct Sold {
 /// A purchase on record.
 #[derive(Debug, Clone)]
 pub(crate) struct Sale {
+    pub(crate) receipt: Receipt,
+    pub(crate) occurred: Instant,
+    pub(crate) recorded: Instant,
     pub(crate) day: Day,
     pub(crate) lines: Vec<Sold>,
     pub(crate) formula: Formula,
@@ -70,6 +73,8 @@ pub(crate) struct Sale {
     pub(crate) clawed: i64,
     pub(crate) micropoints_taken: i64,
     pub(crate) given_back: i64,
+    /// Some of it has come back.
+    pub(crate) touched: bool,
 }
 
 impl Member {
@@ -82,15 +87,33 @@ impl Member {
             return Err(No::TooLate);
         }
         self.settle(now);
-        let occurred = now - Duration::minutes(late);
+        self.buy_at(receipt, now - Duration::minutes(late))
+    }
+
+    /// A purchase whatever its age.
+    pub(crate) fn buy_at(&mut self, receipt: &Receipt, occurred: Instant) -> Result<Earned, No> {
         let total: i64 = receipt.lines.iter().map(|line| line.amount).sum();
         let worth = receipt.pay.map(|points| self.pay(points, total)).transpose()?;
-        let earned = self.earn(receipt, occurred, worth.unwrap_or(0))?;
+        let changes = self.tiers.len();
+        let mut earned = self.earn(receipt, occurred, worth.unwrap_or(0))?;
         self.book_sale(receipt, occurred, &earned);
         self.rise();
         // What was bought late may be over by now.
-        self.settle(now);
+        self.settle(self.now);
+        earned.perks = self.grant_reached(changes);
         Ok(earned)
+    }
+
+    /// A purchase that was entered for the wrong member goes to another within a day.
+    pub(crate) fn may_pass(&self, number: usize) -> Result<(), No> {
+        let sale = &self.sales[number];
+        if sale.touched {
+            return Err(No::ReturnedBefore);
+        }
+        if sale.paid_by.is_some() {
+            return Err(No::PaidWithPoints);
+        }
+        if self.now - sale.recorded > Duration::hours(24) { Err(No::MovedTooLate) } else { Ok(()) }
     }
 
     /// Points pay for a part of a purchase.
@@ -104,7 +127,7 @@ impl Member {
     }
 
     fn book_sale(&mut self, receipt: &Receipt, occurred: Instant, earned: &Earned) {
-        let number = self.sales.len();
+        let sale = Some((self.me, self.sales.len()));
         // A till's clock may run ahead; points given now can be spent now, or wait from now.
         let happened = occurred.min(self.now);
         let from = happened + Duration::days(self.book.pending_days);
@@ -112,14 +135,15 @@ impl Member {
         let parts: Vec<(i64, Expiry)> = earned.apart.iter().map(|&(promo, points)| (points, rule(promo))).collect();
         for (points, rule) in &parts {
             let life = self.life(rule, from);
-            self.credit(*points, &Origin { sale: Some(number), occurred, from, life, fixed: true });
+            self.credit(*points, &Origin { sale, trail: Vec::new(), occurred, from, life, fixed: true });
         }
         let apart: i64 = parts.iter().map(|(points, _)| points).sum();
         // Where lots take the rule of another tier, what changed since then is done already.
         let tier = if self.book.ladder.lots_take { self.tier() } else { self.tier_at(occurred) };
         let life = self.life(&self.book.expiry_at(tier).clone(), from);
-        self.credit(earned.given - apart, &Origin { sale: Some(number), occurred, from, life, fixed: false });
+        self.credit(earned.given - apart, &Origin { sale, trail: Vec::new(), occurred, from, life, fixed: false });
         self.was_active(self.book.activities.0, happened);
+        self.bought = self.bought.max(Some(occurred));
         let whole = Counted { base: earned.base, basis: earned.basis, visits: 1, given: earned.given };
         let sold = |(line, &(basis, multiplier)): (&Line, &(i64, i64))| Sold {
             pieces: line.pieces,
@@ -130,6 +154,9 @@ impl Member {
             amount_left: line.amount,
         };
         self.sales.push(Sale {
+            receipt: receipt.clone(),
+            occurred,
+            recorded: self.now,
             day: day_of(self.book.zone, occurred),
             lines: receipt.lines.iter().zip(&earned.lines).map(sold).collect(),
             formula: earned.formula.clone(),
@@ -141,6 +168,7 @@ impl Member {
             clawed: 0,
             micropoints_taken: 0,
             given_back: 0,
+            touched: false,
         });
         self.earned += earned.given;
     }

@@ -1,10 +1,12 @@
-//! Random scenes: a book, and what some members do under it.
+//! Random scenes: a book ([`any_book`]), and what some members do under it.
+//!
+//! [`any_book`]: super::any_book
 
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
-use super::book::{Book, Combine, Expiry, Gift, Ladder, Level, Measure, Offer, Promo, Validity, Window};
-use super::calendar::Part;
+use super::any_book::book_in;
+use super::book::Book;
 use super::goods::{Goods, Piece};
 use super::sales::{Kind, Line, Receipt};
 
@@ -23,11 +25,14 @@ pub(crate) enum Act {
     Adjust(i64),
     /// Points to the next member.
     Give(i64),
+    /// Of the member's last purchases this one, counted from the last, was the next member's.
+    Pass(usize),
     /// A tier, and for how many minutes.
     Place(usize, i64),
     /// So many days ahead.
     DoubleDay(i64),
     Grant,
+    Notify,
     Settle,
     /// A tie to the next member begins or ends.
     Tie(Tie),
@@ -45,6 +50,18 @@ pub(crate) enum Tie {
     /// Another account of the same person.
     Merge,
     Unmerge,
+}
+
+impl Tie {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Join(_) => "joined",
+            Self::Allow(_) => "allowed",
+            Self::Leave => "left",
+            Self::Merge => "merged",
+            Self::Unmerge => "unmerged",
+        }
+    }
 }
 
 /// How long nothing happens before.
@@ -73,136 +90,7 @@ pub(crate) struct Scene {
     pub(crate) steps: Vec<Step>,
 }
 
-const DAY: i64 = 24 * 60;
-
-fn multiplier() -> impl Strategy<Value = i64> {
-    prop_oneof![Just(20_000), Just(15_000), Just(10_000), 10_000_i64..40_000]
-}
-
-fn dated() -> impl Strategy<Value = Expiry> {
-    let part = prop_oneof![Just(Part::Day), Just(Part::Month), Just(Part::Quarter), Just(Part::Year)];
-    let date = (1_u32..13, 1_u32..30);
-    prop_oneof![
-        1 => Just(Expiry::Never),
-        3 => (1_u32..5, part).prop_map(|(months, part)| Expiry::After(months, part)),
-        2 => (prop::collection::vec(date, 1..3), 0_u32..4).prop_map(|(dates, least)| Expiry::OnDates(dates, least)),
-    ]
-}
-
-fn expiry() -> BoxedStrategy<Expiry> {
-    prop_oneof![3 => dated(), 1 => (1_u32..5).prop_map(Expiry::Idle)].boxed()
-}
-
-fn promo() -> impl Strategy<Value = Promo> {
-    let effect = prop_oneof![3 => multiplier().prop_map(Some), 1 => Just(None)];
-    let scope = (prop::option::weighted(0.2, 0_usize..3), prop::option::weighted(0.2, 0_usize..7));
-    let own = prop::option::weighted(0.4, dated());
-    (-1_i32..2, effect, 1_i64..30, prop::option::weighted(0.3, 1_i64..100), scope, own).prop_map(
-        |(priority, multiply, add, cap, (tier, weekday), own)| {
-            let expiry = own.filter(|_| multiply.is_none());
-            Promo { priority, multiply, add, cap, tier, weekday, expiry }
-        },
-    )
-}
-
-fn gift() -> impl Strategy<Value = Gift> {
-    let size = (1_i64..60, prop::option::of(multiplier()), 0_i64..20, 0_i64..20);
-    (size, any::<bool>(), any::<bool>()).prop_map(|((points, multiply, before, after), needs_purchase, march)| Gift {
-        points,
-        multiply,
-        before,
-        after,
-        needs_purchase,
-        march,
-    })
-}
-
-fn ladder() -> impl Strategy<Value = Ladder> {
-    let window = prop_oneof![
-        3 => prop_oneof![1_i64..10, 10_i64..100].prop_map(Window::Rolling),
-        2 => Just(Window::CalendarYear),
-        1 => Just(Window::Anniversary),
-        1 => Just(Window::Lifetime),
-    ];
-    let measure = prop_oneof![
-        2 => (1_i64..200, 1_i64..200).prop_map(|(a, b)| (Measure::Points, a, b)),
-        1 => (1_i64..20_000, 1_i64..20_000).prop_map(|(a, b)| (Measure::Spend, a, b)),
-        1 => (1_i64..4, 1_i64..4).prop_map(|(a, b)| (Measure::Visits, a, b)),
-    ];
-    let validity = prop_oneof![
-        2 => Just(Validity::Measured),
-        1 => Just(Validity::EndOfNextYear),
-        2 => (1_u32..14).prop_map(Validity::Months),
-    ];
-    let level = || {
-        let double = prop::option::weighted(0.5, (1_u32..4, multiplier()));
-        (multiplier(), prop::option::weighted(0.3, expiry()), prop::bool::weighted(0.15), double)
-    };
-    let falls = (any::<bool>(), prop_oneof![Just(0), 1_i64..60], prop::bool::weighted(0.3));
-    (measure, window, validity, falls, (level(), level(), level())).prop_map(
-        |((measure, silver, more), window, validity, (one_step, grace, lots_take), levels)| {
-            let thresholds = [0, silver, silver + more];
-            let levels = [levels.0, levels.1, levels.2].into_iter().zip(thresholds);
-            let levels = levels.map(|((earns, expiry, keep_for_life, double_days), threshold)| Level {
-                threshold,
-                earns,
-                expiry,
-                keep_for_life,
-                double_days,
-            });
-            let grace_days = if validity == Validity::Measured { 0 } else { grace };
-            Ladder { measure, window, validity, one_step, grace_days, lots_take, levels: levels.collect() }
-        },
-    )
-}
-
-fn offer() -> impl Strategy<Value = Offer> {
-    let rate = prop_oneof![2 => Just((1, 7)), 1 => (1_i64..20, 1_i64..200)];
-    let hold = prop_oneof![Just(15), 1_i64..3 * DAY, 1_i64..30 * DAY];
-    let share = prop_oneof![2 => Just(10_000), 1 => 1_000_i64..10_000];
-    let least = prop_oneof![4 => Just((1, 1)), 1 => (1_i64..20, 1_i64..5)];
-    (rate, least, share, hold).prop_map(|(rate, (minimum, step), share, hold_minutes)| Offer {
-        rate,
-        minimum,
-        step,
-        share,
-        hold_minutes,
-    })
-}
-
-/// Any book of a zone.
-fn book_in(zone: Tz) -> BoxedStrategy<Book> {
-    let combine = prop_oneof![Just(Combine::Best), Just(Combine::Add), Just(Combine::Multiply)];
-    let rate = prop_oneof![Just((1, 100)), Just((1, 1_000)), Just((3, 170)), (1_i64..6, 100_i64..2_000)];
-    let caps = (prop::option::weighted(0.2, 1_i64..150), prop::option::weighted(0.2, 1_i64..150));
-    let pending = prop_oneof![2 => Just(0), 1 => 1_i64..40];
-    let earning = (rate, combine, prop::bool::weighted(0.3), pending, caps, prop_oneof![Just(20_000), 0_i64..40_000]);
-    let activities = prop_oneof![3 => Just((true, true)), 1 => Just((true, false)), 1 => Just((false, true))];
-    let returns = (any::<bool>(), prop::bool::weighted(0.3), 0_i64..40);
-    let rest = (prop::collection::vec(promo(), 0..4), expiry(), activities, returns);
-    let transfers = (1_i64..10, 20_i64..150);
-    let mug = (1_i64..60, 1_i64..4, prop_oneof![3 => Just(0_usize), 1 => 1_usize..3]);
-    (earning.boxed(), rest.boxed(), offer(), (mug, transfers), ladder().boxed(), gift())
-        .prop_map(
-            move |(
-                (rate, combine, carry, pending_days, (cap, day_cap), food),
-                rest,
-                offer,
-                (mug, transfers),
-                ladder,
-                gift,
-            )| {
-                let (promos, expiry, activities, (points_excluded, forgive, return_grace_days)) = rest;
-                #[rustfmt::skip]
-            let book = Book {
-                zone, rate, combine, carry, pending_days, cap, day_cap, food, points_excluded, promos, expiry,
-                activities, forgive, return_grace_days, offer, mug, transfers, ladder, gift,
-            };
-                book
-            },
-        )
-        .boxed()
-}
+pub(super) const DAY: i64 = 24 * 60;
 
 fn receipt() -> impl Strategy<Value = Receipt> {
     let kind = prop_oneof![3 => Just(Kind::Plain), 2 => Just(Kind::Food), 1 => Just(Kind::Wine)];
@@ -245,9 +133,11 @@ fn act(zone: Tz) -> BoxedStrategy<Act> {
         8 => (0_usize..9, goods()).prop_map(|(number, goods)| Act::Return(number, goods)).boxed(),
         2 => (-60_i64..120).prop_map(Act::Adjust),
         3 => (1_i64..80).prop_map(Act::Give),
+        5 => (0_usize..3).prop_map(Act::Pass),
         1 => (0_usize..3, -9_i64..60 * DAY).prop_map(|(tier, minutes)| Act::Place(tier, minutes)),
         2 => (-1_i64..20).prop_map(Act::DoubleDay),
-        2 => Just(Act::Grant),
+        4 => Just(Act::Grant),
+        4 => Just(Act::Notify),
         1 => Just(Act::Settle),
         1 => book_in(zone).prop_map(|book| Act::Adopt(Box::new(book))),
     ]
@@ -263,20 +153,27 @@ fn step(act: BoxedStrategy<Act>, members: usize) -> impl Strategy<Value = Step> 
         2 => (1_i64..40).prop_map(Wait::Midnights),
         1 => (1_i64..40).prop_map(Wait::Nearly),
     ];
-    (0..members, wait, act).prop_map(|(who, wait, act)| Step { who, wait, act })
+    (0..members, wait, act).prop_map(|(who, wait, act)| {
+        // A purchase moves within a day.
+        let wait = match (&act, wait) {
+            (Act::Pass(_), Wait::Minutes(minutes)) => Wait::Minutes(minutes % (25 * 60)),
+            (Act::Pass(_), _) => Wait::Minutes(24 * 60),
+            (_, wait) => wait,
+        };
+        Step { who, wait, act }
+    })
 }
 
-/// Something that ties members, or else anything but another book.
+/// Something that ties members, or else anything.
 fn tied(zone: Tz) -> BoxedStrategy<Act> {
     let tie = prop_oneof![
         3 => any::<bool>().prop_map(Tie::Join),
         1 => any::<bool>().prop_map(Tie::Allow),
-        2 => Just(Tie::Leave),
+        4 => Just(Tie::Leave),
         2 => Just(Tie::Merge),
-        2 => Just(Tie::Unmerge),
+        3 => Just(Tie::Unmerge),
     ];
-    let other = act(zone).prop_map(|act| if matches!(act, Act::Adopt(_)) { Act::Settle } else { act });
-    prop_oneof![1 => tie.prop_map(Act::Tie), 3 => other].boxed()
+    prop_oneof![1 => tie.prop_map(Act::Tie), 3 => act(zone)].boxed()
 }
 
 /// Books with every rule there is, and up to `most` steps of some members, who may be tied to each other

@@ -9,6 +9,9 @@ use super::scene::Scene;
 /// Histories told from one seed.
 pub(crate) const HISTORIES: u32 = 50;
 
+/// A failing history is made smaller for at most so many milliseconds.
+const SHRINKS: u32 = 90_000;
+
 /// The seeds to begin with: `MODEL_SEED`, one alone, or else so many that nobody has tried.
 pub(crate) fn seeds(count: u64) -> Vec<u64> {
     if let Some(seed) = std::env::var("MODEL_SEED").ok().and_then(|seed| seed.parse().ok()) {
@@ -31,6 +34,7 @@ pub(crate) fn tell(
         cases: histories,
         failure_persistence: None,
         max_shrink_iters: 3_000,
+        max_shrink_time: SHRINKS,
         ..ProptestConfig::default()
     };
     let mut bytes = [0; 32];

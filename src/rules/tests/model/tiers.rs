@@ -5,6 +5,7 @@ use chrono::{Datelike, Duration};
 
 use super::book::{Measure, Validity, Window};
 use super::calendar::{Day, Instant, Part, day_of, end_of, kept_in, last_of, midnight, months_on, on};
+use super::sales::Counted;
 use super::{Member, No};
 
 impl Member {
@@ -36,13 +37,12 @@ impl Member {
     }
 
     pub(crate) fn measure_on(&self, today: Day) -> i64 {
-        let counting = self.sales.iter().filter(|sale| self.counts(sale.day, today));
-        let value = |sale: &super::sales::Sale| match self.book.ladder.measure {
-            Measure::Points => sale.counted.base,
-            Measure::Spend => sale.counted.basis,
-            Measure::Visits => sale.counted.visits,
+        let value = |counted: Counted| match self.book.ladder.measure {
+            Measure::Points => counted.base,
+            Measure::Spend => counted.basis,
+            Measure::Visits => counted.visits,
         };
-        counting.map(value).sum()
+        self.counted().filter(|(day, _)| self.counts(*day, today)).map(|(_, counted)| value(counted)).sum()
     }
 
     /// Until when a tier is valid that is reached at an instant; `None` while it is measured.
@@ -112,17 +112,34 @@ impl Member {
         let reached = self.book.reached(self.measure_on(self.today()));
         let fresh = self.valid_until(self.now);
         if reached > self.own {
-            let shown = self.tier();
-            self.own = reached;
-            self.until = fresh;
-            if self.placed.is_some_and(|(placed, _)| reached > placed) {
-                self.placed = None;
-            }
-            self.shows(shown, self.now);
+            self.own_rises_to(reached, fresh);
         } else if reached == self.own && self.until.is_some() {
             self.until = self.until.max(fresh);
         }
         self.term();
+    }
+
+    /// Another account of the same person was counted in: up to what both have bought together reaches,
+    /// or to the tier of the other where it is still valid. Of two alike the longer validity stays.
+    pub(crate) fn rise_by_merging(&mut self, other: usize, other_until: Option<Instant>) {
+        let reached = self.book.reached(self.measure_on(self.today()));
+        let fresh = self.valid_until(self.now);
+        let kept = if fresh.is_some() { other } else { self.book.floor(other) };
+        if reached.max(kept) > self.own {
+            self.own_rises_to(reached.max(kept), if reached >= kept { fresh } else { other_until });
+        } else if kept == self.own {
+            self.until = self.until.max(other_until);
+        }
+        self.term();
+    }
+
+    fn own_rises_to(&mut self, tier: usize, until: Option<Instant>) {
+        let shown = self.tier();
+        (self.own, self.until) = (tier, until);
+        if self.placed.is_some_and(|(placed, _)| tier > placed) {
+            self.placed = None;
+        }
+        self.shows(shown, self.now);
     }
 
     /// Staff place the member in a tier for a time.
@@ -131,9 +148,12 @@ impl Member {
         if until <= now {
             return Err(No::Over);
         }
-        let shown = self.tier();
+        let (shown, changes) = (self.tier(), self.tiers.len());
         self.placed = Some((tier, until));
         self.shows(shown, now);
+        // The rule of the tier may let lots lapse at once.
+        self.settle(now);
+        self.grant_reached(changes);
         Ok(())
     }
 

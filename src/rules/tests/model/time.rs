@@ -16,7 +16,7 @@ impl Member {
     }
 
     /// The next instant, by then, at which something may happen.
-    fn next(&self, to: Instant) -> Option<Instant> {
+    pub(crate) fn next(&self, to: Instant) -> Option<Instant> {
         let tier = self.next_look();
         [self.next_for_points(), tier].into_iter().flatten().min().filter(|at| *at <= to)
     }
@@ -41,7 +41,7 @@ impl Member {
     }
 
     /// One instant: one thing after the other, until nothing is left to do.
-    fn at(&mut self, at: Instant) {
+    pub(crate) fn at(&mut self, at: Instant) {
         if self.next_for_points().is_some_and(|due| due <= at) {
             self.activate(at);
             self.time_outs(at);
@@ -54,9 +54,10 @@ impl Member {
 
     fn activate(&mut self, at: Instant) {
         let due = |point: &super::points::Point| point.fate == Fate::Pending && point.from <= at;
-        while let Some(lot) = self.points.iter().filter(|point| due(point)).map(|p| (p.from, p.lot)).min() {
-            let lot = self.in_turn(|point| due(point) && point.lot == lot.1);
+        while let Some((_, number)) = self.points.iter().filter(|point| due(point)).map(|p| (p.from, p.lot)).min() {
+            let lot = self.in_turn(|point| due(point) && point.lot == number);
             self.meet(&lot, Fate::Available);
+            self.points.iter_mut().filter(|point| point.lot == number).for_each(|point| point.waits = false);
             self.pay_debt();
         }
     }
