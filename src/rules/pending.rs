@@ -11,7 +11,7 @@ use crate::time::Instant;
 impl Draft<'_> {
     /// The pending lot that becomes spendable first.
     pub(crate) fn next_activation(&self) -> Option<(Instant, Due)> {
-        let pending = self.member.lots.values().filter(|lot| lot.pending && lot.remaining.is_positive());
+        let pending = self.member.open_lots().filter(|lot| lot.pending);
         pending.map(|lot| (lot.available_from, Due::Activation { lot: lot.number })).min()
     }
 

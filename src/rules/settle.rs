@@ -4,6 +4,7 @@
 
 use crate::decision::StandingPatch;
 use crate::draft::Draft;
+use crate::expiry::idle_until;
 use crate::id::RedemptionId;
 use crate::refusal::Refusal;
 use crate::time::Instant;
@@ -49,9 +50,19 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The earliest event that is due by now, over all sources.
+    /// The earliest event that is due by now, over all sources. The standing knows the first instant at
+    /// which one of the lots or holds may be due: before it none of them is looked at.
     fn next_due(&self) -> Option<(Instant, Due)> {
-        let sources = [self.next_activation(), self.next_time_out(), self.next_expiry(), self.next_tier()];
+        let standing = &self.member.standing;
+        let by_now = |due: Option<Instant>| due.is_some_and(|at| at <= self.at);
+        let idle = || standing.idle_months.map(|months| idle_until(self.zone(), standing.active_at, months));
+        let lots = by_now(standing.lots_due_at) || by_now(idle());
+        let sources = [
+            lots.then(|| self.next_activation()).flatten(),
+            by_now(standing.holds_due_at).then(|| self.next_time_out()).flatten(),
+            lots.then(|| self.next_expiry()).flatten(),
+            self.next_tier(),
+        ];
         sources.into_iter().flatten().min().filter(|(at, _)| *at <= self.at)
     }
 }

@@ -51,7 +51,10 @@ impl Member {
     pub(crate) fn receive(&mut self, now: Instant, given: &[Point]) {
         self.settle(now);
         for lot in given.chunk_by(|one, next| one.lot == next.lot) {
-            let Point { occurred, from, life, fixed, .. } = lot[0];
+            let Point { mut occurred, from, life, fixed, .. } = lot[0];
+            if matches!(life, Life::Idle(_)) {
+                occurred = now;
+            }
             self.credit(lot.len() as i64, &Origin { sale: None, occurred, from, life, fixed });
         }
     }
