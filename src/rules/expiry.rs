@@ -11,7 +11,6 @@ use crate::ledger::{Account, EntryKind};
 use crate::lot::{Bite, Lapse, Lot};
 use crate::programme::{Problems, Programme};
 use crate::refusal::Refusal;
-use crate::settle::Due;
 use crate::tier::LotsOnChange;
 use crate::time::{Day, Instant, MonthDay, Period, Zone, add_days, add_months};
 
@@ -157,13 +156,6 @@ impl Programme {
 }
 
 impl Draft<'_> {
-    /// The open lot that lapses first.
-    pub(crate) fn next_expiry(&self) -> Option<(Instant, Due)> {
-        let active_at = self.member.standing.active_at;
-        let due = self.member.open_lots().filter_map(|lot| Some((lot.lapses_at(self.zone(), active_at)?, lot.number)));
-        due.min().map(|(at, lot)| (at, Due::Expiry { lot }))
-    }
-
     /// Lets what is left of a lot lapse at the instant it was due.
     pub(crate) fn lapse(&mut self, lot: i64, due: Instant) -> Result<(), Refusal> {
         let lot = self.member.lots[&lot];

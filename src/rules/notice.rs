@@ -139,8 +139,7 @@ pub fn foresee(programme: &Programme, member: &MemberState, context: &Context) -
 
 /// What is coming to a member, each with its instant and how many days ahead it is told.
 fn matters(ahead: Forecast, notices: &Notices) -> impl Iterator<Item = (Matter, Instant, &[u32])> {
-    let lapse =
-        |lot: Expiring| (Matter::Expiry { points: lot.points }, lot.expires_at, notices.expiry_days.as_slice());
+    let lapse = |lot: Expiring| (Matter::Expiry { points: lot.points }, lot.expires_at, notices.expiry_days.as_slice());
     let fall = |fall: TierFall| {
         let TierFall { at, from, to, missing } = fall;
         (Matter::Tier { from, to, missing }, at, notices.tier_days.as_slice())

@@ -6,6 +6,7 @@ use crate::decision::StandingPatch;
 use crate::draft::Draft;
 use crate::expiry::idle_until;
 use crate::id::RedemptionId;
+use crate::lot::Lot;
 use crate::refusal::Refusal;
 use crate::time::Instant;
 
@@ -50,6 +51,17 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// What the clock does first to one of the lots: an activation or an expiry.
+    fn next_of_lots(&self) -> Option<(Instant, Due)> {
+        let (zone, active_at) = (self.zone(), self.member.standing.active_at);
+        let due = |lot: &Lot| {
+            let activation = lot.pending.then_some((lot.available_from, Due::Activation { lot: lot.number }));
+            let expiry = lot.lapses_at(zone, active_at).map(|at| (at, Due::Expiry { lot: lot.number }));
+            activation.into_iter().chain(expiry).min()
+        };
+        self.member.open_lots().filter_map(due).min()
+    }
+
     /// The earliest event that is due by now, over all sources. The standing knows the first instant at
     /// which one of the lots or holds may be due: before it none of them is looked at.
     fn next_due(&self) -> Option<(Instant, Due)> {
@@ -58,9 +70,8 @@ impl Draft<'_> {
         let idle = || standing.idle_months.map(|months| idle_until(self.zone(), standing.active_at, months));
         let lots = by_now(standing.lots_due_at) || by_now(idle());
         let sources = [
-            lots.then(|| self.next_activation()).flatten(),
+            lots.then(|| self.next_of_lots()).flatten(),
             by_now(standing.holds_due_at).then(|| self.next_time_out()).flatten(),
-            lots.then(|| self.next_expiry()).flatten(),
             self.next_tier(),
         ];
         sources.into_iter().flatten().min().filter(|(at, _)| *at <= self.at)
