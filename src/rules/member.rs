@@ -129,7 +129,7 @@ pub struct Standing {
     pub active_at: Instant,
     /// The fewest months of inactivity after which an open lot lapses; absent: none does.
     pub idle_months: Option<u32>,
-    /// When that is, unless the member is active before.
+    /// When the first of them may lapse, unless the member is active before: never later than it does.
     pub idle_due_at: Option<Instant>,
     /// The end of the own tier's validity, where it has one; past it the tier is in its grace.
     pub tier_until: Option<Instant>,
