@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::ledger::EntryView;
-use super::schema::{entry, lot, lot_movement, programme_version, purchase_return};
+use super::schema::{entry, lot, lot_movement, programme_version, purchase, purchase_return};
 
 /// A member's entry by its number.
 ///
@@ -66,11 +66,12 @@ pub fn moved(conn: &mut Connection, member: MemberId, number: i64) -> Result<Vec
 }
 
 /// A return of goods as it was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = purchase_return)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 #[expect(missing_docs, reason = "columns are described in the migration that makes them")]
 pub struct ReturnRecorded {
     pub purchase_id: Uuid,
+    /// When that purchase happened.
+    pub sold_at: Option<Instant>,
     pub external_id: String,
     pub reason: String,
     pub amount: i64,
@@ -85,7 +86,18 @@ pub struct ReturnRecorded {
 /// # Errors
 /// As [`Error`].
 pub fn goods(conn: &mut Connection, id: Uuid) -> Result<Option<ReturnRecorded>, Error> {
-    let row = purchase_return::table.find(id).select(ReturnRecorded::as_select());
+    let sold = purchase::table.on(purchase::id.eq(purchase_return::purchase_id));
+    let row = purchase_return::table.find(id).left_join(sold).select((
+        purchase_return::purchase_id,
+        purchase::occurred_at.nullable(),
+        purchase_return::external_id,
+        purchase_return::reason,
+        purchase_return::amount,
+        purchase_return::clawed,
+        purchase_return::owed,
+        purchase_return::forgiven,
+        purchase_return::given_back,
+    ));
     Ok(row.first(conn).optional()?)
 }
 
