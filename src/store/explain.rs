@@ -66,12 +66,11 @@ pub fn moved(conn: &mut Connection, member: MemberId, number: i64) -> Result<Vec
 }
 
 /// A return of goods as it was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = purchase_return)]
 #[expect(missing_docs, reason = "columns are described in the migration that makes them")]
 pub struct ReturnRecorded {
     pub purchase_id: Uuid,
-    /// When that purchase happened.
-    pub sold_at: Option<Instant>,
     pub external_id: String,
     pub reason: String,
     pub amount: i64,
@@ -81,24 +80,15 @@ pub struct ReturnRecorded {
     pub given_back: i64,
 }
 
-/// A return by its id.
+/// A return by its id, and when its goods were sold.
 ///
 /// # Errors
 /// As [`Error`].
-pub fn goods(conn: &mut Connection, id: Uuid) -> Result<Option<ReturnRecorded>, Error> {
-    let sold = purchase::table.on(purchase::id.eq(purchase_return::purchase_id));
-    let row = purchase_return::table.find(id).left_join(sold).select((
-        purchase_return::purchase_id,
-        purchase::occurred_at.nullable(),
-        purchase_return::external_id,
-        purchase_return::reason,
-        purchase_return::amount,
-        purchase_return::clawed,
-        purchase_return::owed,
-        purchase_return::forgiven,
-        purchase_return::given_back,
-    ));
-    Ok(row.first(conn).optional()?)
+pub fn goods(conn: &mut Connection, id: Uuid) -> Result<Option<(ReturnRecorded, Instant)>, Error> {
+    let row = purchase_return::table.find(id).select(ReturnRecorded::as_select());
+    let Some(row) = row.first(conn).optional()? else { return Ok(None) };
+    let sold_at = purchase::table.find(row.purchase_id).select(purchase::occurred_at).first(conn)?;
+    Ok(Some((row, sold_at)))
 }
 
 /// A version of the programme, as it was applied.

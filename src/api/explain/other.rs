@@ -264,16 +264,15 @@ fn returned(story: &Story, programme: &Programme, count: Text, on: Text) -> Vec<
             count = count,
         ),
     }];
-    let Matter::Return(row) = &story.matter else { return told };
-    if let Some(sold_at) = row.sold_at {
-        let (sold, amount) = (day(programme.time_zone, sold_at), money(row.amount, programme.currency));
-        told.push(say!(
-            "They were sold on {sold} for {amount}: what they had earned goes by the rate of that day.",
-            "商品于{sold}售出，金额 {amount}：所得积分按当日比例计算。",
-            sold = sold,
-            amount = amount,
-        ));
-    }
+    let Matter::Return(goods) = &story.matter else { return told };
+    let (row, sold_at) = goods.as_ref();
+    let (sold, amount) = (day(programme.time_zone, *sold_at), money(row.amount, programme.currency));
+    told.push(say!(
+        "They were sold on {sold} for {amount}: what they had earned goes by the rate of that day.",
+        "商品于{sold}售出，金额 {amount}：所得积分按当日比例计算。",
+        sold = sold,
+        amount = amount,
+    ));
     if row.clawed != story.entry.points {
         let (all, owed, forgiven) = (points(row.clawed), points(row.owed), points(row.forgiven));
         told.push(say!(
@@ -289,11 +288,11 @@ fn returned(story: &Story, programme: &Programme, count: Text, on: Text) -> Vec<
 
 fn given_back(story: &Story, count: Text, on: Text) -> Text {
     match &story.matter {
-        Matter::Return(row) => say!(
+        Matter::Return(goods) => say!(
             "Goods came back on {on} (reason: {reason}). Paid for them and given back: {count}.",
             "{on}退货（原因：{reason}）。退还用于支付的 {count}。",
             on = on,
-            reason = row.reason.as_str(),
+            reason = goods.0.reason.as_str(),
             count = count,
         ),
         _ => say!(
