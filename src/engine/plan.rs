@@ -25,6 +25,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     let tier_perks = programme.has_tier_perks();
     let birthdays = programme.conditions().any(Condition::reads_birthday);
     let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
+    let mut notices_at = None::<Instant>;
     for submission in batch {
         let at = submission.time.instant(now);
         let member = submission.member.uuid();
@@ -89,6 +90,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
             Command::Notify => {
                 debit.push(member);
                 notices.push(member);
+                notices_at = Some(notices_at.map_or(at, |earliest| earliest.min(at)));
             }
             Command::GrantPerks => {
                 perks.push(member);
@@ -146,6 +148,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
         perks,
         risers,
         notices,
+        notices_at: notices_at.unwrap_or(at),
         whole,
         redemptions,
         sales,

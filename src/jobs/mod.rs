@@ -2,6 +2,7 @@
 //! engine; it decides nothing and writes no points.
 //!
 //! - [`schedule`]: a programme that was scheduled, at the first instant of its day.
+//! - [`take_up`]: a programme that has come into force looks at every tier once, whenever that happens.
 //! - [`settle`]: expiries and tier reviews that fell due, whenever they fall due.
 //! - [`grant_perks`]: the perks in whose window today lies, once a programme day.
 //! - [`notify`]: warnings of points that lapse and tiers that fall, once a programme day.
@@ -18,6 +19,7 @@ pub mod notify;
 pub mod purge;
 pub mod schedule;
 pub mod settle;
+pub mod take_up;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,8 +33,16 @@ pub use leader::{Jobs, start};
 
 /// The jobs by name. Settling applies expiries and tier reviews together, in the order they fell
 /// due, so three names mean the same job.
-pub const NAMES: [&str; 7] =
-    [schedule::NAME, settle::NAME, "expire", "review_tiers", grant_perks::NAME, notify::NAME, purge::NAME];
+pub const NAMES: [&str; 8] = [
+    schedule::NAME,
+    take_up::NAME,
+    settle::NAME,
+    "expire",
+    "review_tiers",
+    grant_perks::NAME,
+    notify::NAME,
+    purge::NAME,
+];
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,6 +86,7 @@ pub fn run_blocking(engine: &Engine, name: &str, at: Instant) -> Result<Done, Fa
     let programme = programme(engine)?;
     match name {
         schedule::NAME => Ok(schedule::run(engine, &programme, at, &mut || true)?.0),
+        take_up::NAME => take_up::run(engine, &programme, &mut || true),
         grant_perks::NAME => grant_perks::run(engine, &programme.programme, at, &mut || true),
         notify::NAME => notify::run(engine, &programme, at, &mut || true),
         purge::NAME => purge::run(engine, &programme.programme, at),
@@ -84,8 +95,8 @@ pub fn run_blocking(engine: &Engine, name: &str, at: Instant) -> Result<Done, Fa
     }
 }
 
-/// Does everything that is due at `at`: first a programme comes into force, then what fell due by then
-/// is settled, then come the day's perks and notices, then the day's purge.
+/// Does everything that is due at `at`: first a programme comes into force and is taken up, then what fell
+/// due by then is settled, then come the day's perks and notices, then the day's purge.
 ///
 /// # Errors
 /// What the engine or the database says; the next call finds what is left.
@@ -95,11 +106,12 @@ pub fn work(engine: &Engine, programme: &Versioned, at: Instant, go_on: GoOn<'_>
         return Ok(before);
     }
     let programme = changed.as_deref().unwrap_or(programme);
+    let taken_up = take_up::run(engine, programme, go_on)?;
     let settled = settle::run(engine, at, go_on)?;
     let granted = grant_perks::run(engine, &programme.programme, at, go_on)?;
     let notified = notify::run(engine, programme, at, go_on)?;
     let purged = purge::run(engine, &programme.programme, at)?;
-    Ok(before.and(settled).and(granted).and(notified).and(purged))
+    Ok(before.and(taken_up).and(settled).and(granted).and(notified).and(purged))
 }
 
 /// Moves the sandbox clock to `target`, stopping at every midnight of the programme to do the jobs

@@ -11,7 +11,6 @@ use crate::ledger::{Account, EntryKind};
 use crate::lot::{Bite, Lapse, Lot};
 use crate::programme::{Problems, Programme};
 use crate::refusal::Refusal;
-use crate::settle::Due;
 use crate::tier::LotsOnChange;
 use crate::time::{Day, Instant, MonthDay, Period, Zone, add_days, add_months};
 
@@ -132,10 +131,11 @@ pub fn idle_until(zone: Zone, active_at: Instant, months: u32) -> Instant {
 
 impl Lot {
     /// The instant from which the lot can no longer be spent, if the member does nothing more;
-    /// `active_at` is [`crate::Standing::active_at`].
+    /// `active_at` is [`crate::Standing::active_at`]. Inactivity is counted from the lot's own points at
+    /// the earliest: what was given to somebody who has long been away does not lapse before it came.
     pub fn lapses_at(&self, zone: Zone, active_at: Instant) -> Option<Instant> {
         match self.lapse {
-            Lapse::Idle { months } => Some(idle_until(zone, active_at, months)),
+            Lapse::Idle { months } => Some(idle_until(zone, active_at.max(self.occurred_at), months)),
             Lapse::Dated | Lapse::Fixed => self.expires_at,
         }
     }
@@ -156,14 +156,6 @@ impl Programme {
 }
 
 impl Draft<'_> {
-    /// The open lot that lapses first.
-    pub(crate) fn next_expiry(&self) -> Option<(Instant, Due)> {
-        let active_at = self.member.standing.active_at;
-        let open = self.member.lots.values().filter(|lot| lot.remaining.is_positive());
-        let due = open.filter_map(|lot| Some((lot.lapses_at(self.zone(), active_at)?, lot.number)));
-        due.min().map(|(at, lot)| (at, Due::Expiry { lot }))
-    }
-
     /// Lets what is left of a lot lapse at the instant it was due.
     pub(crate) fn lapse(&mut self, lot: i64, due: Instant) -> Result<(), Refusal> {
         let lot = self.member.lots[&lot];
@@ -229,12 +221,26 @@ impl Draft<'_> {
     /// Notes when the first points lapse by inactivity; the last step of every decision.
     pub(crate) fn plan_idle(&mut self) -> Result<(), Refusal> {
         let standing = &self.member.standing;
-        let due_at = standing.idle_months.map(|months| idle_until(self.zone(), standing.active_at, months));
+        let due_at = self.idle_due_at();
         if due_at == standing.idle_due_at {
             return Ok(());
         }
         let idle = IdlePatch { active_at: standing.active_at, due_at };
         self.patch(StandingPatch { idle: Some(idle), ..StandingPatch::default() })
+    }
+
+    /// When the first points lapse by inactivity. Where lots that do were not loaded it may be said too
+    /// early, never too late: they do not lapse before they were found to, nor sooner than the fewest
+    /// months after the last activity. Once it is due they are loaded, and it is told anew.
+    pub(crate) fn idle_due_at(&self) -> Option<Instant> {
+        let (zone, standing) = (self.zone(), &self.member.standing);
+        let months = standing.idle_months?;
+        let unloaded = self.member.has_unloaded_idle_lots().then(|| {
+            let earliest = idle_until(zone, standing.active_at, months);
+            standing.idle_due_at.map_or(earliest, |found| found.max(earliest))
+        });
+        let idle = self.member.open_lots().filter(|lot| matches!(lot.lapse, Lapse::Idle { .. }));
+        idle.filter_map(|lot| lot.lapses_at(zone, standing.active_at)).chain(unloaded).min()
     }
 
     /// After a change of tier: open lots take the rule of the tier reached, where the programme says

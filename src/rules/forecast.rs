@@ -15,7 +15,7 @@ use crate::ledger::EntryKind;
 use crate::member::MemberState;
 use crate::programme::Programme;
 use crate::refusal::Refusal;
-use crate::tier::TierCause;
+use crate::tier::{TierCause, TierChange};
 use crate::time::Instant;
 
 /// What happens to a member by a horizon if he does nothing.
@@ -60,36 +60,41 @@ pub fn forecast(
     context: &Context,
     horizon: Instant,
 ) -> Result<Forecast, Refusal> {
-    let ahead = Context { now: horizon, ..*context };
-    let mut draft = Draft::new(programme, &ahead, member);
-    draft.settle()?;
-    let mut sums = BTreeMap::new();
-    let mut fall = None;
-    for effect in &draft.effects {
-        match effect {
-            Effect::Entry(entry) if entry.kind == EntryKind::Expiry => {
-                let sum = sums.entry(entry.effective_at).or_insert(Points::ZERO);
-                *sum = sum.plus(entry.points)?;
+    Draft::new(programme, context, member).run_ahead(horizon)
+}
+
+impl Draft<'_> {
+    /// As [`forecast`], for the member as this settled draft has him.
+    pub(crate) fn run_ahead(mut self, horizon: Instant) -> Result<Forecast, Refusal> {
+        self.at = self.at.max(horizon);
+        self.effects.clear();
+        self.settle()?;
+        let programme = self.programme;
+        let mut sums = BTreeMap::new();
+        let mut fall = None;
+        for effect in &self.effects {
+            match effect {
+                Effect::Entry(entry) if entry.kind == EntryKind::Expiry => {
+                    let sum = sums.entry(entry.effective_at).or_insert(Points::ZERO);
+                    *sum = sum.plus(entry.points)?;
+                }
+                Effect::Tier(change) if fall.is_none() => fall = fall_of(programme, change),
+                _ => {}
             }
-            Effect::Tier(change) if fall.is_none() => {
-                let (from, to) = (programme.tier_position(&change.from), programme.tier_position(&change.to));
-                fall = (to < from).then(|| TierFall {
-                    at: change.at,
-                    from: change.from.clone(),
-                    to: change.to.clone(),
-                    missing: match change.cause {
-                        TierCause::Placement | TierCause::PlacementEnd | TierCause::Merge => 0,
-                        TierCause::Purchase | TierCause::Review => {
-                            (programme.tier(from).threshold - change.measure).max(0)
-                        }
-                    },
-                });
-            }
-            _ => {}
         }
+        let expiring = sums.into_iter().map(|(expires_at, points)| Expiring { expires_at, points }).collect();
+        Ok(Forecast { expiring, fall })
     }
-    let expiring = sums.into_iter().map(|(expires_at, points)| Expiring { expires_at, points }).collect();
-    Ok(Forecast { expiring, fall })
+}
+
+/// A change of tier as a fall, if it is one.
+fn fall_of(programme: &Programme, change: &TierChange) -> Option<TierFall> {
+    let (from, to) = (programme.tier_position(&change.from), programme.tier_position(&change.to));
+    let missing = match change.cause {
+        TierCause::Placement | TierCause::PlacementEnd | TierCause::Merge => 0,
+        TierCause::Purchase | TierCause::Review => (programme.tier(from).threshold - change.measure).max(0),
+    };
+    (to < from).then(|| TierFall { at: change.at, from: change.from.clone(), to: change.to.clone(), missing })
 }
 
 /// Where a member stands now and where another programme would put him.

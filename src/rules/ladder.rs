@@ -4,6 +4,8 @@
 //! A member placed by staff has two tiers: the one that counts, and his own, which purchases and the
 //! clock go on moving. When the placement ends, his own counts again.
 
+use std::ops::Bound;
+
 use chrono::Duration;
 
 use crate::command::PlaceTier;
@@ -245,7 +247,11 @@ impl Draft<'_> {
             return Ok(());
         }
         let mut totals = standing.window;
-        for (day, sums) in &self.member.days {
+        let days = &self.member.days;
+        // Between the two beginnings, and between the two ends.
+        let begins = days.range(old.from.min(new.from)..old.from.max(new.from));
+        let ends = days.range((Bound::Excluded(old.to.min(new.to)), Bound::Included(old.to.max(new.to))));
+        for (day, sums) in begins.chain(ends) {
             match (old.contains(*day), new.contains(*day)) {
                 (true, false) => totals = totals.plus(sums.negated())?,
                 (false, true) => totals = totals.plus(*sums)?,
@@ -253,7 +259,7 @@ impl Draft<'_> {
             }
         }
         // Days that stay in the window are not loaded, but for the first of them.
-        let oldest = self.member.days.keys().copied().find(|day| new.contains(*day));
+        let oldest = days.range(new.from..=new.to).next().map(|(day, _)| *day);
         let oldest = [oldest, standing.window_oldest.filter(|day| new.contains(*day))].into_iter().flatten().min();
         self.patch(StandingPatch {
             window: Some(WindowPatch { from: new.from, to: new.to, totals, oldest }),

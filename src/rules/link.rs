@@ -15,7 +15,7 @@ use crate::draft::{Draft, LotLife, Note};
 use crate::expiry::Activity;
 use crate::id::MemberId;
 use crate::ledger::{Account, EntryKind};
-use crate::lot::{Bite, Lot, LotKey};
+use crate::lot::{Bite, Lapse, Lot, LotKey};
 use crate::member::{Standing, State};
 use crate::programme::Programme;
 use crate::refusal::Refusal;
@@ -324,8 +324,10 @@ impl<'a> Draft<'a> {
                 }
                 // A lot whose expiry is another by now is not reopened.
                 home => {
+                    // What lapses by inactivity and was given for good counts from the day it came.
+                    let idle = from.is_none() && matches!(lot.lapse, Lapse::Idle { .. });
                     let life = LotLife {
-                        occurred_at: lot.occurred_at,
+                        occurred_at: if idle { self.at } else { lot.occurred_at },
                         available_from: lot.available_from,
                         expires_at: lot.expires_at,
                         lapse: lot.lapse,

@@ -110,6 +110,14 @@ impl Lot {
         if self.pending { Some(self.available_from) } else { self.expires_at }
     }
 
+    /// Books a movement. Errors when a sum leaves its range.
+    pub(crate) fn book(&mut self, movement: &LotMovement) -> Result<(), OutOfRange> {
+        self.remaining = self.remaining.plus(movement.points)?;
+        self.held = self.held.plus(movement.held)?;
+        self.lapsed = self.lapsed.plus(movement.lapsed)?;
+        Ok(())
+    }
+
     /// Whether the lot can no longer be spent.
     pub fn expired(&self, at: Instant) -> bool {
         self.expires_at.is_some_and(|expires| expires <= at)

@@ -8,7 +8,7 @@ use crate::entitlement::EntitlementUse;
 use crate::id::{MemberId, PurchaseId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
 use crate::link::{Link, Sent};
-use crate::lot::{Lapse, Lot, LotMovement};
+use crate::lot::{Lapse, Lot};
 use crate::notice::Notice;
 use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
@@ -129,7 +129,7 @@ pub struct Standing {
     pub active_at: Instant,
     /// The fewest months of inactivity after which an open lot lapses; absent: none does.
     pub idle_months: Option<u32>,
-    /// When that is, unless the member is active before.
+    /// When the first of them may lapse, unless the member is active before: never later than it does.
     pub idle_due_at: Option<Instant>,
     /// The end of the own tier's validity, where it has one; past it the tier is in its grace.
     pub tier_until: Option<Instant>,
@@ -282,7 +282,7 @@ impl MemberState {
         match effect {
             Effect::Entry(entry) => self.standing.book(entry)?,
             Effect::OpenLot(lot) => self.open_lot(lot),
-            Effect::MoveLot(movement) => self.move_lot(movement)?,
+            Effect::MoveLot(movement) => self.change_lot(movement.lot, |lot| lot.book(movement))?,
             Effect::Day { day, totals } => {
                 let sum = self.days.get(day).copied().unwrap_or_default().plus(*totals)?;
                 self.days.insert(*day, sum);
@@ -293,17 +293,18 @@ impl MemberState {
                 self.standing.tier_changes = change.number;
                 self.tier_changes.push(change.clone());
             }
-            Effect::RedateLot { lot, expires_at, lapse } => {
-                if let Some(lot) = self.lots.get_mut(lot) {
-                    (lot.expires_at, lot.lapse) = (*expires_at, *lapse);
-                }
-                self.lots_due();
-            }
+            Effect::RedateLot { lot, expires_at, lapse } => self.change_lot(*lot, |lot| {
+                (lot.expires_at, lot.lapse) = (*expires_at, *lapse);
+                Ok(())
+            })?,
             Effect::Grant(grant) => self.grants.push(grant.clone()),
             Effect::UseEntitlement(used) => self.entitlement_uses.push(used.clone()),
             Effect::Notice(notice) => self.notices.push(notice.clone()),
             Effect::Standing(patch) => patch.apply(&mut self.standing)?,
-            Effect::Activate { lot, .. } => self.activate(*lot),
+            Effect::Activate { lot, .. } => self.change_lot(*lot, |lot| {
+                lot.pending = false;
+                Ok(())
+            })?,
             Effect::Redemption(record) => self.redemption(record.id, record.redemption.clone()),
             Effect::Return(record) => {
                 if let Some(sold) = self.sales.get_mut(&record.purchase) {
@@ -330,26 +331,22 @@ impl MemberState {
         self.lots.insert(lot.number, *lot);
     }
 
-    fn move_lot(&mut self, movement: &LotMovement) -> Result<(), OutOfRange> {
-        if let Some(lot) = self.lots.get_mut(&movement.lot) {
-            lot.remaining = lot.remaining.plus(movement.points)?;
-            lot.held = lot.held.plus(movement.held)?;
-            lot.lapsed = lot.lapsed.plus(movement.lapsed)?;
+    /// Changes a lot, and where that may move the first instant at which the clock changes one, tells
+    /// it anew from all of them.
+    fn change_lot(
+        &mut self,
+        number: i64,
+        change: impl FnOnce(&mut Lot) -> Result<(), OutOfRange>,
+    ) -> Result<(), OutOfRange> {
+        let Some(lot) = self.lots.get_mut(&number) else { return Ok(()) };
+        let due = |lot: &Lot| lot.remaining.is_positive().then(|| (lot.due_at(), idle_months(lot)));
+        let before = due(lot);
+        change(lot)?;
+        if due(lot) != before {
+            self.standing.lots_due_at = self.open_lots().filter_map(Lot::due_at).chain(self.unloaded_due_at).min();
+            self.standing.idle_months = self.open_lots().filter_map(idle_months).chain(self.unloaded_idle_months).min();
         }
-        self.lots_due();
         Ok(())
-    }
-
-    fn activate(&mut self, number: i64) {
-        if let Some(lot) = self.lots.get_mut(&number) {
-            lot.pending = false;
-        }
-        self.lots_due();
-    }
-
-    fn lots_due(&mut self) {
-        self.standing.lots_due_at = self.open_lots().filter_map(Lot::due_at).chain(self.unloaded_due_at).min();
-        self.standing.idle_months = self.open_lots().filter_map(idle_months).chain(self.unloaded_idle_months).min();
     }
 
     fn redemption(&mut self, id: RedemptionId, redemption: Redemption) {
@@ -363,8 +360,15 @@ impl MemberState {
         }
     }
 
-    fn open_lots(&self) -> impl Iterator<Item = &Lot> {
+    /// Loaded lots with something left.
+    pub(crate) fn open_lots(&self) -> impl Iterator<Item = &Lot> {
         self.lots.values().filter(|lot| lot.remaining.is_positive())
+    }
+
+    /// Whether there are open lots that lapse by inactivity and were not loaded.
+    pub(crate) fn has_unloaded_idle_lots(&self) -> bool {
+        let idle = self.standing.idle_months;
+        self.unloaded_idle_months.is_some() || idle.is_some() && !self.open_lots().any(|lot| idle_months(lot) == idle)
     }
 }
 

@@ -8,11 +8,11 @@ use crate::command::Context;
 use crate::decision::{Effect, Outcome};
 use crate::draft::Draft;
 use crate::expiry::Expiring;
-use crate::forecast::{TierFall, forecast};
+use crate::forecast::{Forecast, TierFall, forecast};
 use crate::member::MemberState;
 use crate::programme::{Problems, Programme};
 use crate::refusal::Refusal;
-use crate::time::{Instant, add_days};
+use crate::time::{Day, Instant, Zone, add_days};
 
 /// How many days ahead members are warned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,58 +125,69 @@ pub fn foresee(programme: &Programme, member: &MemberState, context: &Context) -
         return Ok(foreseen);
     }
     let notices = &programme.notices;
+    let look = Look { zone: programme.time_zone, at: draft.at, today: draft.today(), told: &member.notices };
     // What lies further off is looked at again in time: its longest lead begins later than this day.
-    let (zone, again) = (programme.time_zone, add_days(draft.today(), LOOK_AHEAD));
-    let by = zone.midnight(add_days(again, i64::from(notices.furthest())));
-    let ahead = forecast(programme, &draft.member, context, by)?;
-    foreseen.next_at = Some(zone.midnight(again));
-    for Expiring { points, expires_at } in ahead.expiring {
-        draft.look(&mut foreseen, Matter::Expiry { points }, expires_at, &notices.expiry_days);
-    }
-    if let Some(TierFall { at, from, to, missing }) = ahead.fall {
-        draft.look(&mut foreseen, Matter::Tier { from, to, missing }, at, &notices.tier_days);
+    let again = add_days(look.today, LOOK_AHEAD);
+    let ahead = draft.run_ahead(look.zone.midnight(add_days(again, i64::from(notices.furthest()))))?;
+    foreseen.next_at = Some(look.zone.midnight(again));
+    for (matter, due_at, leads) in matters(ahead, notices) {
+        foreseen.next_at = foreseen.next_at.into_iter().chain(look.next_lead(due_at, leads)).min();
+        foreseen.due |= look.due_notice(matter, due_at, leads).is_some();
     }
     Ok(foreseen)
 }
 
-impl Draft<'_> {
-    fn look(&self, foreseen: &mut Foreseen, matter: Matter, due_at: Instant, leads: &[u32]) {
-        let zone = self.zone();
-        let begins = |lead: &u32| zone.midnight(add_days(zone.day_of(due_at), -i64::from(*lead)));
-        let to_come = leads.iter().map(begins).filter(|begin| *begin > self.at).min();
-        foreseen.next_at = [foreseen.next_at, to_come].into_iter().flatten().min();
-        foreseen.due |= self.due_notice(matter, due_at, leads).is_some();
-    }
+/// What is coming to a member, each with its instant and how many days ahead it is told.
+fn matters(ahead: Forecast, notices: &Notices) -> impl Iterator<Item = (Matter, Instant, &[u32])> {
+    let lapse = |lot: Expiring| (Matter::Expiry { points: lot.points }, lot.expires_at, notices.expiry_days.as_slice());
+    let fall = |fall: TierFall| {
+        let TierFall { at, from, to, missing } = fall;
+        (Matter::Tier { from, to, missing }, at, notices.tier_days.as_slice())
+    };
+    ahead.expiring.into_iter().map(lapse).chain(ahead.fall.map(fall))
+}
 
+impl Draft<'_> {
     /// Gives every notice that is due and was not given yet.
     pub(crate) fn notify(&mut self) -> Result<Outcome, Refusal> {
         self.settle()?;
         let notices = &self.programme.notices;
-        let by = self.zone().midnight(add_days(self.today(), i64::from(notices.furthest()) + 1));
+        let look = Look { zone: self.zone(), at: self.at, today: self.today(), told: &self.member.notices };
+        let by = look.zone.midnight(add_days(look.today, i64::from(notices.furthest()) + 1));
         let ahead = forecast(self.programme, &self.member, self.context, by)?;
-        let mut given = Vec::new();
-        for expiring in ahead.expiring {
-            let matter = Matter::Expiry { points: expiring.points };
-            given.extend(self.due_notice(matter, expiring.expires_at, &notices.expiry_days));
-        }
-        if let Some(fall) = ahead.fall {
-            let matter = Matter::Tier { from: fall.from, to: fall.to, missing: fall.missing };
-            given.extend(self.due_notice(matter, fall.at, &notices.tier_days));
-        }
+        let due = |(matter, due_at, leads)| look.due_notice(matter, due_at, leads);
+        let given: Vec<Notice> = matters(ahead, notices).filter_map(due).collect();
         for notice in &given {
             self.record(Effect::Notice(notice.clone()))?;
         }
         Ok(Outcome::Notices(given))
     }
+}
+
+/// A look at what is coming, from an instant of a day, by what was told before.
+struct Look<'n> {
+    zone: Zone,
+    at: Instant,
+    today: Day,
+    told: &'n [Notice],
+}
+
+impl Look<'_> {
+    /// When the next lead begins.
+    fn next_lead(&self, due_at: Instant, leads: &[u32]) -> Option<Instant> {
+        let day = self.zone.day_of(due_at);
+        let begins = |lead: &u32| self.zone.midnight(add_days(day, -i64::from(*lead)));
+        leads.iter().map(begins).filter(|begin| *begin > self.at).min()
+    }
 
     /// The notice of the shortest lead that has begun. Longer ones are then told too late, and it is
     /// told once: a notice of that lead, or of a shorter one, is enough.
     fn due_notice(&self, matter: Matter, due_at: Instant, leads: &[u32]) -> Option<Notice> {
-        let day = self.zone().day_of(due_at);
-        let begun = |lead: &u32| add_days(day, -i64::from(*lead)) <= self.today();
+        let day = self.zone.day_of(due_at);
+        let begun = |lead: &u32| add_days(day, -i64::from(*lead)) <= self.today;
         let lead_days = leads.iter().copied().filter(begun).min()?;
         let same = |old: &Notice| old.matter.as_str() == matter.as_str() && old.due_at == due_at;
-        let told = self.member.notices.iter().any(|old| same(old) && old.lead_days <= lead_days);
+        let told = self.told.iter().any(|old| same(old) && old.lead_days <= lead_days);
         (!told).then_some(Notice { matter, due_at, lead_days, noticed_at: self.at })
     }
 }

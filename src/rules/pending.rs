@@ -5,16 +5,9 @@ use crate::draft::{Draft, Note};
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Bite;
 use crate::refusal::Refusal;
-use crate::settle::Due;
 use crate::time::Instant;
 
 impl Draft<'_> {
-    /// The pending lot that becomes spendable first.
-    pub(crate) fn next_activation(&self) -> Option<(Instant, Due)> {
-        let pending = self.member.lots.values().filter(|lot| lot.pending && lot.remaining.is_positive());
-        pending.map(|lot| (lot.available_from, Due::Activation { lot: lot.number })).min()
-    }
-
     /// Makes a lot's points spendable at the instant they were due; debt is paid out of them.
     pub(crate) fn activate(&mut self, number: i64, due: Instant) -> Result<(), Refusal> {
         let lot = self.member.lots[&number];

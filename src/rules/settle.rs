@@ -4,7 +4,9 @@
 
 use crate::decision::StandingPatch;
 use crate::draft::Draft;
+use crate::expiry::idle_until;
 use crate::id::RedemptionId;
+use crate::lot::Lot;
 use crate::refusal::Refusal;
 use crate::time::Instant;
 
@@ -49,9 +51,29 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The earliest event that is due by now, over all sources.
+    /// What the clock does first to one of the lots: an activation or an expiry.
+    fn next_of_lots(&self) -> Option<(Instant, Due)> {
+        let (zone, active_at) = (self.zone(), self.member.standing.active_at);
+        let due = |lot: &Lot| {
+            let activation = lot.pending.then_some((lot.available_from, Due::Activation { lot: lot.number }));
+            let expiry = lot.lapses_at(zone, active_at).map(|at| (at, Due::Expiry { lot: lot.number }));
+            activation.into_iter().chain(expiry).min()
+        };
+        self.member.open_lots().filter_map(due).min()
+    }
+
+    /// The earliest event that is due by now, over all sources. The standing knows the first instant at
+    /// which one of the lots or holds may be due: before it none of them is looked at.
     fn next_due(&self) -> Option<(Instant, Due)> {
-        let sources = [self.next_activation(), self.next_time_out(), self.next_expiry(), self.next_tier()];
+        let standing = &self.member.standing;
+        let by_now = |due: Option<Instant>| due.is_some_and(|at| at <= self.at);
+        let idle = || standing.idle_months.map(|months| idle_until(self.zone(), standing.active_at, months));
+        let lots = by_now(standing.lots_due_at) || by_now(idle());
+        let sources = [
+            lots.then(|| self.next_of_lots()).flatten(),
+            by_now(standing.holds_due_at).then(|| self.next_time_out()).flatten(),
+            self.next_tier(),
+        ];
         sources.into_iter().flatten().min().filter(|(at, _)| *at <= self.at)
     }
 }

@@ -12,6 +12,7 @@ use diesel::sql_types::{Array, BigInt, Date, Jsonb, Nullable, Text, Timestamptz,
 use uuid::Uuid;
 
 use super::db::Error;
+use super::notice;
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
@@ -32,6 +33,8 @@ pub struct Load {
     pub risers: Vec<Uuid>,
     /// Those whose notices and every day from the window's start are needed.
     pub notices: Vec<Uuid>,
+    /// The earliest time at which one of them is to be told something.
+    pub notices_at: DateTime<Utc>,
     /// Those whose every qualifying day is needed.
     pub whole: Vec<Uuid>,
     /// Redemptions that are named, with the lots they took from.
@@ -331,6 +334,12 @@ impl Load {
     /// As [`Error`].
     pub fn run(mut self, conn: &mut PgConnection) -> Result<Loaded, Error> {
         self.perks.append(&mut self.risers);
+        // The call knows one time, the latest. Notices of what comes before it are still to come for who
+        // is told of it earlier in the batch.
+        let mut earlier = Vec::new();
+        if !self.notices.is_empty() && self.notices_at < self.at {
+            earlier = notice::of_between(conn, &self.notices, self.notices_at, self.at)?;
+        }
         let row: LoadedRow = self.get_result(conn)?;
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
@@ -363,7 +372,7 @@ impl Load {
             returned: row.returned.unwrap_or_default(),
             returns: row.returns.unwrap_or_default(),
             uses: row.uses.unwrap_or_default(),
-            notices: row.notices.unwrap_or_default(),
+            notices: row.notices.into_iter().flatten().chain(earlier).collect(),
         })
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::ledger::EntryView;
-use super::schema::{entry, lot, lot_movement, programme_version, purchase_return};
+use super::schema::{entry, lot, lot_movement, programme_version, purchase, purchase_return};
 
 /// A member's entry by its number.
 ///
@@ -80,13 +80,15 @@ pub struct ReturnRecorded {
     pub given_back: i64,
 }
 
-/// A return by its id.
+/// A return by its id, and when its goods were sold.
 ///
 /// # Errors
 /// As [`Error`].
-pub fn goods(conn: &mut Connection, id: Uuid) -> Result<Option<ReturnRecorded>, Error> {
+pub fn goods(conn: &mut Connection, id: Uuid) -> Result<Option<(ReturnRecorded, Instant)>, Error> {
     let row = purchase_return::table.find(id).select(ReturnRecorded::as_select());
-    Ok(row.first(conn).optional()?)
+    let Some(row) = row.first(conn).optional()? else { return Ok(None) };
+    let sold_at = purchase::table.find(row.purchase_id).select(purchase::occurred_at).first(conn)?;
+    Ok(Some((row, sold_at)))
 }
 
 /// A version of the programme, as it was applied.

@@ -211,6 +211,16 @@ pub fn ids(conn: &mut Connection, after: Option<Uuid>, limit: i64) -> Result<Vec
     Ok(rest.order(standing::member_id).limit(limit).select(standing::member_id).load(conn)?)
 }
 
+/// Members after `after` by id whose tier may fall: above the lowest, or placed by staff.
+///
+/// # Errors
+/// As [`Error`].
+pub fn above(conn: &mut Connection, lowest: &str, after: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, Error> {
+    let above = standing::tier.ne_all(["", lowest]).or(standing::placement.is_not_null());
+    let rest = standing::table.filter(standing::member_id.gt(after.unwrap_or(Uuid::nil())).and(above));
+    Ok(rest.order(standing::member_id).limit(limit).select(standing::member_id).load(conn)?)
+}
+
 /// The qualifying days of some members from a day on.
 ///
 /// # Errors

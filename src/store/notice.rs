@@ -7,7 +7,8 @@ use tessera_rules::time::Instant;
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
-use super::schema::{notice_watch, standing};
+use super::rows::NoticeRow;
+use super::schema::{notice as given, notice_watch, standing};
 
 /// A member with nothing to be told now. It holds as long as the standing and the programme have the
 /// versions it was found under.
@@ -50,6 +51,29 @@ pub fn to_ask(
         .limit(limit)
         .select(standing::member_id)
         .load(conn)?)
+}
+
+/// Notices that members were given of what happens after `after` and not after `until`.
+///
+/// # Errors
+/// As [`Error`].
+pub fn of_between(
+    conn: &mut PgConnection,
+    members: &[Uuid],
+    after: Instant,
+    until: Instant,
+) -> Result<Vec<NoticeRow>, Error> {
+    let theirs = given::table.filter(given::member_id.eq_any(members));
+    let rows = theirs.filter(given::due_at.gt(after)).filter(given::due_at.le(until)).load(conn)?;
+    let row = |(member_id, kind, due_at, lead_days, noticed_at, content)| NoticeRow {
+        member_id,
+        kind,
+        due_at,
+        lead_days,
+        noticed_at,
+        content,
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// Notes for members that there is nothing to tell them.

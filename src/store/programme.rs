@@ -26,6 +26,15 @@ pub fn latest(conn: &mut Connection) -> Result<Option<(i64, Value)>, Error> {
     Ok(newest.select((programme_version::version, programme_version::document)).first(conn).optional()?)
 }
 
+/// The document of a version, and since when it is in force.
+///
+/// # Errors
+/// As [`Error`].
+pub fn version(conn: &mut Connection, version: i64) -> Result<Option<(Value, Instant)>, Error> {
+    let found = programme_version::table.find(version);
+    Ok(found.select((programme_version::document, programme_version::created_at)).first(conn).optional()?)
+}
+
 /// The lock under which the programme changes: `tessera` and a number.
 const CHANGE_LOCK: i64 = 0x7465_7373_6572_6102;
 

@@ -186,3 +186,46 @@ fn a_plan_tells_who_would_rise_and_fall() {
     assert!(plan(&[]).contains("2 of 4 members would move"));
     assert_eq!(app.db.number("select count(*) as value from standing where tier = 'silver'"), 2, "nobody was moved");
 }
+
+#[test]
+fn who_does_nothing_is_looked_at_under_the_new_rules_too() {
+    let app = App::start();
+    let till = app.cashier();
+    let [idle, safe, basic] = [1_500, 2_500, 100].map(|points| {
+        let member = make::member(&till);
+        earn(&till, &member, points);
+        member
+    });
+    let tier = |member: &Member| {
+        let id: tessera_rules::id::MemberId = member.id.parse().unwrap();
+        app.db.texts(&format!("select tier as value from standing where member_id = '{}'", id.uuid())).remove(0)
+    };
+    let versions = || app.db.texts("select member_id || ' ' || version as value from standing order by 1");
+    // Nothing about tiers: nobody is touched.
+    let before = versions();
+    app.reconfigure(|programme| programme["perks"][0]["grant"]["points"] = json!(300));
+    app.advance("P1D");
+    assert_eq!((versions(), tier(&idle)), (before, "silver".to_owned()));
+
+    let harder = |programme: &mut Value| programme["tiers"]["levels"][1]["threshold"] = json!(2_000);
+    app.reconfigure(harder);
+    assert_eq!(tier(&idle), "silver", "not before the midnight");
+    app.advance("P1D");
+    assert_eq!([&idle, &safe, &basic].map(tier), ["basic", "silver", ""]);
+    let changes = "select to_tier || ' ' || cause || ' ' || programme_version::text as value from tier_change
+        where cause <> 'purchase'";
+    assert_eq!(app.db.texts(changes), ["basic review 3"]);
+    // Once: a version is taken up, and so is one with the same tiers after it.
+    let taken_up = |version: i64| {
+        let done =
+            format!("select count(*) as value from job_run where job = 'take_up {version}' and done_at is not null");
+        app.db.number(&done) == 1
+    };
+    app.reconfigure(|programme| {
+        harder(programme);
+        programme["perks"][0]["grant"]["points"] = json!(400);
+    });
+    let before = versions();
+    app.advance("P1D");
+    assert_eq!((versions(), [2, 3, 4].map(taken_up)), (before, [true; 3]));
+}

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tessera::clock::{Clock, new_uuid};
 use tessera::engine::{Answer, Engine, NewMember, Submission, Time, enrol};
 use tessera::jobs;
+use tessera::store::batch::{Load, WindowBounds};
 use tessera::store::db::Connection;
 use tessera::store::notice::to_ask;
 use tessera::store::{Pool, shop};
@@ -226,4 +227,43 @@ fn nobody_is_told_later_for_not_being_asked_every_day() {
         assert_eq!((differing, told.len()), (None, every_day.len()), "seed {seed}");
         assert!(asked * 2 < asked_every_day, "seed {seed}: {asked} asked about instead of {asked_every_day}");
     }
+}
+
+#[test]
+fn who_is_asked_beside_somebody_of_a_later_day_is_told_once() {
+    let mut run = Run::start("2031-03-05".parse().unwrap());
+    let at = |day: &str| run.zone.midnight(day.parse().unwrap());
+    let [bought, told, later] = ["2031-03-10", "2031-05-26", "2031-08-01"].map(at);
+    run.buy(0, 100, bought, bought);
+    run.submit(0, Command::Notify, told);
+    run.engine.drain();
+    let given = "select lead_days::text as value from notice order by due_at";
+    assert_eq!(run.db.texts(given), ["7"], "they lapse on 1 June");
+    // The batch knows one time, the latest. By then the points are gone; two days earlier they are not.
+    let member = run.members[0].uuid();
+    let load = |at: Instant, notices_at: Instant| Load {
+        members: vec![member],
+        debit: vec![member],
+        late: Vec::new(),
+        perks: Vec::new(),
+        risers: Vec::new(),
+        notices: vec![member],
+        notices_at,
+        whole: Vec::new(),
+        redemptions: Vec::new(),
+        sales: Vec::new(),
+        at,
+        since: notices_at,
+        window: WindowBounds::default(),
+        today: run.zone.day_of(at),
+        days: (Vec::new(), Vec::new()),
+        rewards: Vec::new(),
+        keys: (Vec::new(), Vec::new()),
+        receipts: (Vec::new(), Vec::new()),
+        returns: (Vec::new(), Vec::new()),
+    };
+    let mut conn = tessera::store::batch::connect(&run.db.owner_url).expect("a writer's connection");
+    let mut known = |load: Load| load.run(&mut conn).expect("loaded").notices.len();
+    assert_eq!(known(load(later, told)), 1);
+    assert_eq!((known(load(later, later)), known(load(told, told))), (0, 1));
 }

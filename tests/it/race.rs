@@ -214,6 +214,39 @@ fn goods_come_back_once() {
 }
 
 #[test]
+fn a_thousand_lines_come_back_in_splinters_at_once() {
+    let app = App::start();
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let member = make::member(&callers[0]);
+    let lines: Vec<_> = (0..1_000).map(|i| json!({"quantity": "1.616", "amount": 100 + i})).collect();
+    let sale = callers[0].post("/v1/till/purchases", &receipt(&member, &lines)).expect(201);
+    assert_eq!(sale["points"]["given"], 5_995);
+    let path = format!("/v1/till/purchases/{}/returns", sale["id"].as_str().unwrap());
+    let piece = || {
+        let lines: Vec<_> = (1..=1_000).map(|line| json!({"line": line, "quantity": "0.101"})).collect();
+        json!({"external_id": key(), "lines": lines, "reason": "damaged"})
+    };
+    // Who is told to come again comes again, under the same key.
+    let replies = all_at_once(16, &callers, |till, _| {
+        let (one, body) = (key(), piece());
+        eventually("it is taken back", || {
+            let reply = till.post_under(&one, &path, &body);
+            (reply.status != 503).then_some(reply)
+        })
+    });
+    assert_eq!(count(&replies, 201), 16, "{:?}", replies.iter().map(|reply| reply.status).collect::<Vec<_>>());
+    callers[0].post(&path, &piece()).problem(422, "more_than_left");
+    let sum = |of: &str| replies.iter().map(|reply| reply.json().pointer(of).unwrap().as_i64().unwrap()).sum::<i64>();
+    assert_eq!((sum("/amount/amount"), sum("/points/clawed")), (599_500, 5_995), "sixteen splinters are the sale");
+    assert_eq!(app.db.number("select available + debt as value from standing"), 0);
+    let wrong = "select count(*) as value from (select l.line, sum(l.amount) as amount
+        from purchase_return r, jsonb_to_recordset(r.lines::jsonb) as l(line int, amount bigint) group by l.line) s
+        where amount <> 99 + line";
+    assert_eq!(app.db.number(wrong), 0, "and of every line");
+}
+
+#[test]
 fn a_hold_is_captured_once() {
     let app = App::start();
     let elsewhere = App::beside(&app);

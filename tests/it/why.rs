@@ -231,6 +231,7 @@ fn every_kind_of_entry_is_explained() {
         told("return"),
         [
             "Goods came back on 8 March 2031 (reason: damaged). Earned by them, spent already and owed now: 350 points.",
+            "They were sold on 5 March 2031 for 380.00 CNY: what they had earned goes by the rate of that day.",
             "The return took back 380 points in all; of these owed: 350 points; not asked for: 0 points.",
         ]
     );

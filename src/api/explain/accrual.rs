@@ -49,7 +49,7 @@ pub(super) fn tell(entry: &EntryView, bought: &Bought, programme: &Programme, zo
         let worth = money(*worth, programme.currency);
         told.push(say!(
             "{count} paid {worth} of it.",
-            "其中 {worth} 由 {count} 抵扣。",
+            "其中 {worth} 由 {count}抵扣。",
             count = points(*count),
             worth = worth,
         ));

@@ -13,6 +13,7 @@ use tessera_rules::command::Role;
 use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId};
 use tessera_rules::ledger::EntryKind;
 use tessera_rules::text::Text;
+use tessera_rules::time::Instant;
 use uuid::Uuid;
 
 use self::accrual::Bought;
@@ -47,8 +48,8 @@ enum Matter {
     Purchase(Box<(Bought, Option<Programme>)>),
     /// Points that were spent or set aside.
     Redemption(Box<RedemptionState>),
-    /// Goods that came back.
-    Return(Box<ReturnRecorded>),
+    /// Goods that came back, and when they were sold.
+    Return(Box<(ReturnRecorded, Instant)>),
     /// Points given or taken by hand.
     Adjustment(Box<AdjustmentRow>),
     /// Nothing, or nothing that tells more.

@@ -30,7 +30,7 @@ pub(super) fn tell(story: &Story, programme: &Programme, reader: For) -> Vec<Tex
         Some(EntryKind::DebtPayment) => {
             vec![say!("{count} paid points that were owed.", "{count} 用于抵还欠分。", count = count)]
         }
-        Some(EntryKind::Return) => returned(story, count, on),
+        Some(EntryKind::Return) => returned(story, programme, count, on),
         Some(EntryKind::GiveBack) => vec![given_back(story, count, on)],
         Some(EntryKind::Transfer) => vec![transferred(story, count, on)],
         // A purchase whose answer cannot be read any more, or a kind of a later version.
@@ -246,7 +246,7 @@ fn behind(row: &AdjustmentRow, zone: Zone) -> Vec<Text> {
     told
 }
 
-fn returned(story: &Story, count: Text, on: Text) -> Vec<Text> {
+fn returned(story: &Story, programme: &Programme, count: Text, on: Text) -> Vec<Text> {
     let reason = story.entry.reason.clone().unwrap_or_default();
     let mut told = vec![match story.entry.from_account == Account::Debt.as_str() {
         true => say!(
@@ -264,9 +264,16 @@ fn returned(story: &Story, count: Text, on: Text) -> Vec<Text> {
             count = count,
         ),
     }];
-    if let Matter::Return(row) = &story.matter
-        && row.clawed != story.entry.points
-    {
+    let Matter::Return(goods) = &story.matter else { return told };
+    let (row, sold_at) = goods.as_ref();
+    let (sold, amount) = (day(programme.time_zone, *sold_at), money(row.amount, programme.currency));
+    told.push(say!(
+        "They were sold on {sold} for {amount}: what they had earned goes by the rate of that day.",
+        "商品于{sold}售出，金额 {amount}：所得积分按当日比例计算。",
+        sold = sold,
+        amount = amount,
+    ));
+    if row.clawed != story.entry.points {
         let (all, owed, forgiven) = (points(row.clawed), points(row.owed), points(row.forgiven));
         told.push(say!(
             "The return took back {all} in all; of these owed: {owed}; not asked for: {forgiven}.",
@@ -281,11 +288,11 @@ fn returned(story: &Story, count: Text, on: Text) -> Vec<Text> {
 
 fn given_back(story: &Story, count: Text, on: Text) -> Text {
     match &story.matter {
-        Matter::Return(row) => say!(
+        Matter::Return(goods) => say!(
             "Goods came back on {on} (reason: {reason}). Paid for them and given back: {count}.",
             "{on}退货（原因：{reason}）。退还用于支付的 {count}。",
             on = on,
-            reason = row.reason.as_str(),
+            reason = goods.0.reason.as_str(),
             count = count,
         ),
         _ => say!(

@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 /// The first line of every such file.
 const TITLE: &str = "tessera anchor 1";
+/// The last line begins so, and counts the members: a file that was cut off would let those whose lines
+/// are missing be rewritten.
+const END: &str = "end ";
 
 /// How a member's chain stood: how many entries, and the hash of the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +35,24 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Marks> {
         bail!("{name} is not an anchor: its first line must be {TITLE:?}");
     }
     let mut marks = Marks::new();
+    let mut ended = false;
     for (line, number) in lines.zip(2..) {
         let line = line.with_context(|| format!("{name} cannot be read"))?;
+        if ended {
+            bail!("{name}, line {number}, comes after the end");
+        }
+        if let Some(count) = line.strip_prefix(END) {
+            ended = count.parse() == Ok(marks.len());
+            if !ended {
+                bail!("{name} is not whole: it has {} members, and its last line says {count}", marks.len());
+            }
+            continue;
+        }
         let (member, mark) = parse(&line).with_context(|| format!("{name}, line {number}, is not a member's head"))?;
         marks.insert(member, mark);
+    }
+    if !ended {
+        bail!("{name} is not whole: its last line must begin with {END:?}");
     }
     Ok(marks)
 }
@@ -59,6 +76,7 @@ fn parse(line: &str) -> Option<(Uuid, Mark)> {
 /// A file in the making. It takes its name when the books have turned out right, and not before.
 pub(super) struct Writer {
     out: BufWriter<File>,
+    members: usize,
     path: PathBuf,
     draft: PathBuf,
 }
@@ -72,19 +90,21 @@ impl Writer {
         let file = File::create(&draft).with_context(|| format!("{} cannot be written", draft.display()))?;
         let mut out = BufWriter::new(file);
         writeln!(out, "{TITLE}")?;
-        Ok(Self { out, path: path.to_owned(), draft })
+        Ok(Self { out, members: 0, path: path.to_owned(), draft })
     }
 
     /// Adds a member.
     pub(super) fn add(&mut self, member: Uuid, entries: i64, head: &[u8]) -> std::io::Result<()> {
         write!(self.out, "{} {entries} ", MemberId::new(member))?;
         head.iter().try_for_each(|byte| write!(self.out, "{byte:02x}"))?;
+        self.members += 1;
         writeln!(self.out)
     }
 
     /// Ends the file: gives it its name where the books are right, removes it where they are not.
     pub(super) fn finish(self, right: bool) -> anyhow::Result<()> {
-        let Self { out, path, draft } = self;
+        let Self { mut out, members, path, draft } = self;
+        writeln!(out, "{END}{members}")?;
         let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         if !right {
             return Ok(fs::remove_file(&draft)?);

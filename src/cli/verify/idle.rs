@@ -1,7 +1,9 @@
 //! Inactivity: from when it is counted, and what it ends (PROGRAMME.md §5).
 
+use tessera_rules::Programme;
 use tessera_rules::expiry::{Activity, idle_until};
 use tessera_rules::ledger::{Entry, EntryKind};
+use tessera_rules::lot::{Lapse, Lot};
 use tessera_rules::time::Instant;
 
 use super::books::{Bad, Books, Member};
@@ -55,10 +57,12 @@ impl Active {
         self.since[activities.clamp(1, self.since.len()) - 1].1
     }
 
-    /// Whether points that lapse after so many months without activity lapsed when an entry says.
-    pub(super) fn lapsed(&self, books: &Books, months: u32, entry: &Entry) -> bool {
+    /// Whether points of an instant that lapse after so many months without activity lapsed when an entry
+    /// says.
+    pub(super) fn lapsed(&self, books: &Books, months: u32, occurred_at: Instant, entry: &Entry) -> bool {
         let lapses = |active_at: Instant| {
-            books.any(|programme| idle_until(programme.time_zone, active_at, months) == entry.effective_at)
+            let from = active_at.max(occurred_at);
+            books.any(|programme| idle_until(programme.time_zone, from, months) == entry.effective_at)
         };
         let before = self.since.partition_point(|(recorded_at, _)| *recorded_at < entry.recorded_at);
         let with = self.since.partition_point(|(recorded_at, _)| *recorded_at <= entry.recorded_at);
@@ -68,17 +72,27 @@ impl Active {
             || self.perhaps.iter().any(|at| *at > before && *at < entry.effective_at && lapses(*at))
     }
 
-    /// Compares the standing with the member's activities, and with the open lots: the fewest months
-    /// after which one of them lapses.
-    pub(super) fn check(&self, member: &Member<'_>, books: &Books, months: Option<u32>) -> Result<(), Bad> {
+    /// Compares the standing with the member's activities, and with the open lots that lapse by
+    /// inactivity: the fewest months after which one of them does, and when the first may.
+    pub(super) fn check(&self, member: &Member<'_>, books: &Books, lots: &[Lot]) -> Result<(), Bad> {
         let clock = &member.standing.clock;
         let active_at = self.after(self.since.len());
         if !self.perhaps.iter().any(|at| *at > active_at && *at == clock.active_at) {
             member.same("active_at", clock.active_at, active_at)?;
         }
+        let months = lots.iter().filter_map(|lot| match lot.lapse {
+            Lapse::Idle { months } => Some(months),
+            Lapse::Dated | Lapse::Fixed => None,
+        });
+        let months = months.min();
         member.same("idle_months", clock.idle_months, months.map(u32::cast_signed))?;
-        let due = |programme: &tessera_rules::Programme| {
-            clock.idle_due_at == months.map(|months| idle_until(programme.time_zone, clock.active_at, months))
+        // It may be said too early where lots that were credited since the last activity were not looked
+        // at: never before the rest would lapse, never after the first does.
+        let due = |programme: &Programme| {
+            let (zone, active_at) = (programme.time_zone, clock.active_at);
+            let earliest = months.map(|months| idle_until(zone, active_at, months));
+            let first = lots.iter().filter_map(|lot| lot.lapses_at(zone, active_at)).min();
+            (earliest..=first).contains(&clock.idle_due_at)
         };
         if books.any(due) {
             Ok(())

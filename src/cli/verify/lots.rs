@@ -30,15 +30,15 @@ struct Replay<'v, 'p> {
     own: HashMap<Uuid, Vec<i64>>,
 }
 
-/// Replays the lots of a member along the entries. Returns the fewest months of inactivity after which
-/// points lapse that are left.
+/// Replays the lots of a member along the entries. Returns those with points left that lapse by
+/// inactivity.
 pub(super) fn check(
     member: &Member<'_>,
     books: &Books,
     entries: &[Entry],
     sales: &Sales<'_>,
     active: &Active,
-) -> Result<Option<u32>, Bad> {
+) -> Result<Vec<Lot>, Bad> {
     let own = |purchase| sales::opened(member, entries, purchase);
     let own = member.returns.iter().map(|(_, row)| (row.id, own(row.purchase_id))).collect();
     let (lots, pending) = (BTreeMap::new(), BTreeSet::new());
@@ -172,7 +172,7 @@ impl Replay<'_, '_> {
         let Some((lot, bite)) = bites.iter().next().filter(|_| bites.len() == 1) else { return false };
         let lot = &self.lots[lot];
         let in_time = match lot.lapse {
-            Lapse::Idle { months } => self.active.lapsed(self.books, months, entry),
+            Lapse::Idle { months } => self.active.lapsed(self.books, months, lot.occurred_at, entry),
             Lapse::Dated | Lapse::Fixed => lot.expires_at == Some(entry.effective_at),
         };
         let from = if lot.pending { Account::Pending } else { Account::Available };
@@ -263,7 +263,7 @@ impl Replay<'_, '_> {
     }
 
     /// Compares what is left of the lots, and what follows from that.
-    fn remainders(&self) -> Result<Option<u32>, Bad> {
+    fn remainders(&self) -> Result<Vec<Lot>, Bad> {
         let member = self.member;
         for (_, row) in member.lots {
             let Some(lot) = self.lots.get(&row.number) else { continue };
@@ -291,10 +291,6 @@ impl Replay<'_, '_> {
         member.same("lots", standing.lots, member.lots.len() as i64)?;
         let open = || self.lots.values().filter(|lot| lot.remaining.is_positive());
         member.same("lots_due_at", standing.clock.lots_due_at, open().filter_map(Lot::due_at).min())?;
-        let months = open().filter_map(|lot| match lot.lapse {
-            Lapse::Idle { months } => Some(months),
-            Lapse::Dated | Lapse::Fixed => None,
-        });
-        Ok(months.min())
+        Ok(open().filter(|lot| matches!(lot.lapse, Lapse::Idle { .. })).copied().collect())
     }
 }

@@ -317,8 +317,8 @@ fn member(totals: &mut Totals, books: &Books, member: &Member<'_>) -> Result<(),
     let told = sales::read(member)?;
     moved::documents(member, &entries, &told)?;
     let active = idle::Active::of(member, books);
-    let months = lots::check(member, books, &entries, &told, &active)?;
+    let idle = lots::check(member, books, &entries, &told, &active)?;
     history::check(member, books, &entries, &told)?;
-    active.check(member, books, months)?;
+    active.check(member, books, &idle)?;
     history::due(member)
 }

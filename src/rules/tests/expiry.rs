@@ -5,6 +5,7 @@ use tessera_rules::Programme;
 use tessera_rules::amount::{Multiplier, Rate};
 use tessera_rules::expiry::{Activity, Expiry};
 use tessera_rules::forecast::{forecast, horizon};
+use tessera_rules::ledger::{Entry, EntryKind};
 use tessera_rules::programme::{MoneyOff, Tiers};
 use tessera_rules::promotion::PromotionEffect;
 use tessera_rules::tier::{LotsOnChange, Measure, Window};
@@ -58,9 +59,29 @@ fn what_counts_as_activity_is_a_setting() {
     assert_eq!(foretold(&desk), ["2025-07-11 90"]);
     desk.programme.activities = vec![Activity::Redeeming];
     desk.at("2025-04-10T10:00:00Z").buy(1_000);
-    assert_eq!(foretold(&desk), ["2025-07-11 100"]);
+    assert_eq!(foretold(&desk), ["2025-07-11 90", "2025-10-11 10"], "a purchase keeps no old points now");
     desk.spend(10).expect("spent");
     assert_eq!(foretold(&desk), ["2025-10-11 90"]);
+}
+
+#[test]
+fn points_given_to_somebody_long_away_live_from_the_day_they_came() {
+    let mut desk = Desk::new(Programme { expiry: idle(6), ..money_off(programme()) });
+    desk.at("2025-01-10T10:00:00Z").buy(10_000);
+    desk.at("2025-06-10T10:00:00Z").adjust(50).expect("adjusted");
+    // Goodwill is no activity: what was there lapses as before, the gift lives six months of its own.
+    assert_eq!(foretold(&desk), ["2025-07-11 100", "2025-12-11 50"]);
+    assert_eq!(desk.standing().due_at(), Some(at("2025-07-11T00:00:00Z")));
+    desk.at("2025-07-11T00:00:00Z").settle();
+    assert_eq!((desk.standing().available, desk.standing().due_at()), (points(50), Some(at("2025-12-11T00:00:00Z"))));
+    desk.at("2026-06-10T10:00:00Z").adjust(20).expect("adjusted");
+    assert_eq!((foretold(&desk), desk.standing().available), (vec!["2026-12-11 20".to_owned()], points(20)));
+    let lapsed = |entry: &&Entry| entry.kind == EntryKind::Expiry;
+    let lapses: Vec<_> = desk.entries().into_iter().filter(lapsed).map(|entry| entry.effective_at).collect();
+    assert_eq!(lapses, [at("2025-07-11T00:00:00Z"), at("2025-12-11T00:00:00Z")]);
+    // A purchase is one, and keeps what was given.
+    desk.at("2026-07-10T10:00:00Z").buy(1_000);
+    assert_eq!(foretold(&desk), ["2027-01-11 30"]);
 }
 
 /// Base points lapse by inactivity, silver's never, gold's after two years.

@@ -220,10 +220,7 @@ impl<'p> Lived<'p> {
     fn act(&mut self, at: DateTime<Utc>, command: &Command) {
         let by_the_clock = matches!(command, Command::Settle | Command::GrantPerks | Command::Notify);
         let actor = if by_the_clock { Actor::SYSTEM } else { Actor::IMPORT };
-        let rare = matches!(command, Command::Return(_) | Command::Capture(_) | Command::Void(_));
-        if rare {
-            self.unshelve();
-        }
+        self.unshelve(command);
         let context = Context { actor, ..self.context(at) };
         if let Ok(decision) = tessera_rules::decide(self.programme, &self.state, self.id, command, &context) {
             self.watch = None;
@@ -246,13 +243,24 @@ impl<'p> Lived<'p> {
         }
     }
 
-    fn unshelve(&mut self) {
-        let (lots, redemptions) = (std::mem::take(&mut self.lots), std::mem::take(&mut self.redemptions));
-        let sales = std::mem::take(&mut self.sales);
-        let member = self.member();
-        member.lots.extend(lots);
-        member.redemptions.extend(redemptions);
-        member.sales.extend(sales);
+    /// Brings what the engine would load for a command: the sale and the redemption that it is about, and
+    /// the lots of both.
+    fn unshelve(&mut self, command: &Command) {
+        let member = self.state.members.get_mut(&self.id).expect("the member");
+        let (sale, mut redemption) = match command {
+            Command::Return(goods) => (self.sales.remove_entry(&goods.purchase), None),
+            Command::Capture(Capture { redemption, .. }) | Command::Void(redemption) => (None, Some(*redemption)),
+            _ => return,
+        };
+        if let Some((id, sold)) = sale {
+            move_where(&mut self.lots, &mut member.lots, |lot| sold.lots.contains(&lot.origin.unwrap_or(lot.number)));
+            redemption = sold.redemption;
+            member.sales.insert(id, sold);
+        }
+        if let Some((id, made)) = redemption.and_then(|id| self.redemptions.remove_entry(&id)) {
+            move_where(&mut self.lots, &mut member.lots, |lot| made.bites.iter().any(|bite| bite.lot == lot.number));
+            member.redemptions.insert(id, made);
+        }
     }
 
     fn shelve(&mut self, at: DateTime<Utc>) {
@@ -261,15 +269,9 @@ impl<'p> Lived<'p> {
         member.days.retain(|day, _| *day >= from);
         member.notices.retain(|notice| notice.due_at > at);
         self.sales.append(&mut member.sales);
-        let lots = std::mem::take(&mut member.lots).into_iter();
-        let (spent, open): (Vec<_>, Vec<_>) = lots.partition(|(_, lot)| lot.remaining.is_zero() && lot.held.is_zero());
-        self.lots.extend(spent);
-        member.lots.extend(open);
-        let redemptions = std::mem::take(&mut member.redemptions).into_iter();
-        let held = |redemption: &Redemption| redemption.status == RedemptionStatus::Held;
-        let (held, over): (Vec<_>, Vec<_>) = redemptions.partition(|(_, redemption)| held(redemption));
-        self.redemptions.extend(over);
-        member.redemptions.extend(held);
+        move_where(&mut member.lots, &mut self.lots, |lot| lot.remaining.is_zero() && lot.held.is_zero());
+        let over = |redemption: &Redemption| redemption.status != RedemptionStatus::Held;
+        move_where(&mut member.redemptions, &mut self.redemptions, over);
     }
 
     /// The jobs of a midnight, in their order.
@@ -303,6 +305,12 @@ impl<'p> Lived<'p> {
         }
         self.act(zone.midnight(add_days(first_day(), DAYS)), &Command::Settle);
     }
+}
+
+/// Moves what fits from one map to the other.
+fn move_where<K: Copy + Ord, V>(from: &mut BTreeMap<K, V>, to: &mut BTreeMap<K, V>, fits: impl Fn(&V) -> bool) {
+    let keys: Vec<K> = from.iter().filter(|(_, value)| fits(value)).map(|(key, _)| *key).collect();
+    to.extend(keys.iter().filter_map(|key| from.remove_entry(key)));
 }
 
 /// Whether a day lies near a birthday, this year's or the next one's.

@@ -58,7 +58,7 @@ fn a_chain_computed_anew_is_found_by_an_earlier_head() {
     app.verified = false;
 
     let stranger = "mem_00000000000000000000000001 0 0000000000000000000000000000000000000000000000000000000000000000";
-    std::fs::write(&newer, format!("tessera anchor 1\n{stranger}\n")).expect("a file");
+    std::fs::write(&newer, format!("tessera anchor 1\n{stranger}\nend 1\n")).expect("a file");
     let (code, _, err) = run(&["--anchor", &newer]);
     assert_eq!(code, 1);
     assert!(err.contains("anchor of member mem_00000000000000000000000001: there is no such member"), "{err}");
@@ -66,4 +66,32 @@ fn a_chain_computed_anew_is_found_by_an_earlier_head() {
     let (code, _, err) = run(&["--anchor", &newer]);
     assert_eq!(code, 1);
     assert!(err.contains("line 2, is not a member's head"), "{err}");
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_no_anchor() {
+    let (app, _) = furnished();
+    let dir = crate::support::db::scratch("cut");
+    let kept = dir.join("heads");
+    let run = |args: [&str; 2]| finish(tessera(&dir).env("DATABASE_URL", &app.db.url).arg("verify").args(args));
+    let path = kept.to_str().expect("a path in UTF-8");
+    assert_eq!(run(["--write-anchor", path]).0, 0);
+    let whole = std::fs::read_to_string(&kept).expect("the anchor");
+    assert_eq!(run(["--anchor", path]).0, 0);
+    // Inside the last head, between two lines, before the count, inside it, and down to nothing.
+    let end = whole.rfind("end ").expect("an end");
+    let second = whole.match_indices('\n').nth(1).expect("a member").0 + 1;
+    for length in [end - 3, second, end, end + 4, 17, 5, 0] {
+        std::fs::write(&kept, &whole[..length]).expect("a file");
+        let (code, out, err) = run(["--anchor", path]);
+        assert_eq!((code, out.as_str()), (1, ""), "{length} bytes");
+        assert!(err.contains("heads"), "{err}");
+    }
+    let twice = format!("{whole}{}", &whole[17..]);
+    let other = whole.replacen("end ", "end 1", 1);
+    for (text, said) in [(twice, "comes after the end"), (other, "is not whole")] {
+        std::fs::write(&kept, text).expect("a file");
+        let (code, _, err) = run(["--anchor", path]);
+        assert!(code == 1 && err.contains(said), "{code} {err}");
+    }
 }

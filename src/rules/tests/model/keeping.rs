@@ -78,7 +78,11 @@ impl Member {
     /// another life by now, or else in a new one. Without `from` they are given for good.
     pub(crate) fn arrive(&mut self, points: &[Point], from: Option<usize>) {
         for lot in points.chunk_by(|one, next| one.lot == next.lot) {
-            let Point { sale, occurred, from: since, life, fixed, .. } = lot[0];
+            let Point { sale, mut occurred, from: since, life, fixed, .. } = lot[0];
+            // Nobody was idle towards points that were not his yet.
+            if from.is_none() && matches!(life, Life::Idle(_)) {
+                occurred = self.now;
+            }
             let mut trail = lot[0].trail.clone();
             let home = trail.pop_if(|(who, _)| *who == self.me).map(|(_, lot)| lot).filter(|_| from.is_some());
             match from {

@@ -168,32 +168,34 @@ impl Member {
         }
     }
 
-    /// The instant from which points of a life can no longer be spent, if the member does nothing.
-    pub(crate) fn over_at(&self, life: Life) -> Option<Instant> {
+    /// The instant from which points of a life, earned at an instant, can no longer be spent, if the
+    /// member does nothing. Nobody is idle towards points that were not there yet.
+    pub(crate) fn over_at(&self, life: Life, occurred: Instant) -> Option<Instant> {
         match life {
             Life::Ever => None,
             Life::Until(at) => Some(at),
             Life::Idle(months) => {
                 let zone = self.book.zone;
-                Some(end_of(zone, months_on(day_of(zone, self.active), months)))
+                Some(end_of(zone, months_on(day_of(zone, self.active.max(occurred)), months)))
             }
         }
     }
 
     fn is_over(&self, point: usize, at: Instant) -> bool {
-        self.over_at(self.points[point].life).is_some_and(|over| over <= at)
+        let point = &self.points[point];
+        self.over_at(point.life, point.occurred).is_some_and(|over| over <= at)
     }
 
-    /// The lives of the points that are free.
-    pub(crate) fn lives(&self) -> BTreeSet<Life> {
-        self.points.iter().filter(|point| point.free()).map(|point| point.life).collect()
+    /// The lives of the points that are free, and when they were earned.
+    pub(crate) fn lives(&self) -> BTreeSet<(Life, Instant)> {
+        self.points.iter().filter(|point| point.free()).map(|point| (point.life, point.occurred)).collect()
     }
 
     /// Expiry takes what is free of whatever is over by an instant.
     pub(crate) fn expire(&mut self, at: Instant) {
-        for life in self.lives() {
-            if self.over_at(life).is_some_and(|over| over <= at) {
-                let gone = self.in_turn(|point| point.free() && point.life == life);
+        for (life, occurred) in self.lives() {
+            if self.over_at(life, occurred).is_some_and(|over| over <= at) {
+                let gone = self.in_turn(|point| point.free() && (point.life, point.occurred) == (life, occurred));
                 self.meet(&gone, Fate::Expired);
             }
         }

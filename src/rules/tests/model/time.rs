@@ -24,7 +24,7 @@ impl Member {
     /// The next instant at which the clock does something to a point.
     fn next_for_points(&self) -> Option<Instant> {
         let active = self.points.iter().filter(|point| point.fate == Fate::Pending).map(|point| point.from);
-        let over = self.lives().into_iter().filter_map(|life| self.over_at(life));
+        let over = self.lives().into_iter().filter_map(|(life, occurred)| self.over_at(life, occurred));
         active.chain(over).chain(self.next_time_out()).min()
     }
 
