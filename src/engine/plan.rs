@@ -172,17 +172,19 @@ impl Time {
     }
 }
 
+/// The members of whom more is needed than the standing.
+pub(super) fn beside(load: &Load) -> HashSet<Uuid> {
+    let lists = [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0];
+    lists.into_iter().flatten().copied().collect()
+}
+
 /// Leaves out the members whose remembered standing is all that their commands need, and names them.
 pub(super) fn leave_out<'m>(
     load: &mut Load,
     programme: &Programme,
     remembered: impl Fn(MemberId) -> Option<&'m Standing>,
 ) -> Vec<MemberId> {
-    let beside: HashSet<Uuid> = [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0]
-        .into_iter()
-        .flatten()
-        .copied()
-        .collect();
+    let beside = beside(load);
     let (left_out, members): (Vec<Uuid>, _) = std::mem::take(&mut load.members).into_iter().partition(|&member| {
         !beside.contains(&member)
             && remembered(MemberId::new(member)).is_some_and(|standing| suffices(load, programme, standing))
