@@ -13,9 +13,7 @@ use uuid::Uuid;
 
 use crate::clock::{new_uuid, random_bytes};
 use crate::store::batch::{Loaded, Writes};
-use crate::store::rows::{
-    AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow, StandingRow,
-};
+use crate::store::rows::{AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow};
 
 use super::convert::{self, broken};
 use super::state::state;
@@ -81,44 +79,62 @@ pub(super) struct Deciding {
 }
 
 impl Deciding {
-    pub(super) fn new(programme: Arc<Versioned>, mut loaded: Loaded, now: Instant) -> Result<Self, Failure> {
-        let version = |row: &StandingRow| (MemberId::new(row.member_id), row.version);
-        let versions = loaded.standings.iter().map(version).collect();
-        let state = state(&mut loaded)?;
-        let mut used = HashMap::new();
-        for row in loaded.keys {
-            let body = row.body.ok_or_else(|| broken("answer"))?;
-            let answer = Answer { status: row.status.unsigned_abs(), body };
-            used.insert((row.caller, row.key), Used { fingerprint: row.fingerprint, answer });
-        }
-        let receipts = loaded.receipts.into_iter().map(|row| {
-            let named_at = row.occurred_named.then_some(row.occurred_at);
-            let receipt = Receipt { id: row.id, content: row.content, named_at, answer: row.answer };
-            ((row.source, row.external_id), receipt)
-        });
-        let returns = loaded.returns.into_iter().map(|row| {
-            let receipt = Receipt { id: row.id, content: row.content, named_at: None, answer: row.answer };
-            ((row.source, row.external_id), receipt)
-        });
-        Ok(Self {
+    pub(super) fn new(programme: Arc<Versioned>) -> Self {
+        Self {
             programme,
-            now,
-            counted: BTreeMap::new(),
-            redemptions: BTreeMap::new(),
-            state,
-            used,
-            receipts: receipts.collect(),
-            returns: returns.collect(),
-            sold_in: loaded.sales.iter().map(|row| (row.id, row.store_id)).collect(),
-            versions,
+            now: Instant::UNIX_EPOCH,
+            state: State::default(),
+            used: HashMap::new(),
+            receipts: HashMap::new(),
+            returns: HashMap::new(),
+            sold_in: HashMap::new(),
+            versions: HashMap::new(),
             remembered: BTreeSet::new(),
             doubtful: false,
             changed: BTreeSet::new(),
+            counted: BTreeMap::new(),
+            redemptions: BTreeMap::new(),
             new_lots: BTreeSet::new(),
             moved_lots: BTreeSet::new(),
             days: BTreeMap::new(),
             writes: Writes::default(),
-        })
+        }
+    }
+
+    /// Takes note of what was loaded for the commands to come, of which nothing is known yet, and of the
+    /// time it is.
+    pub(super) fn learn(&mut self, mut loaded: Loaded, now: Instant) -> Result<(), Failure> {
+        self.now = now;
+        self.versions.extend(loaded.standings.iter().map(|row| (MemberId::new(row.member_id), row.version)));
+        let State { members, shared } = state(&mut loaded)?;
+        self.state.members.extend(members);
+        self.state.shared.rewards_used.extend(shared.rewards_used);
+        for row in loaded.keys {
+            let body = row.body.ok_or_else(|| broken("answer"))?;
+            let answer = Answer { status: row.status.unsigned_abs(), body };
+            self.used.insert((row.caller, row.key), Used { fingerprint: row.fingerprint, answer });
+        }
+        self.receipts.extend(loaded.receipts.into_iter().map(|row| {
+            let named_at = row.occurred_named.then_some(row.occurred_at);
+            let receipt = Receipt { id: row.id, content: row.content, named_at, answer: row.answer };
+            ((row.source, row.external_id), receipt)
+        }));
+        self.returns.extend(loaded.returns.into_iter().map(|row| {
+            let receipt = Receipt { id: row.id, content: row.content, named_at: None, answer: row.answer };
+            ((row.source, row.external_id), receipt)
+        }));
+        self.sold_in.extend(loaded.sales.iter().map(|row| (row.id, row.store_id)));
+        Ok(())
+    }
+
+    /// The programme version it decides under.
+    pub(super) fn version(&self) -> i64 {
+        self.programme.version
+    }
+
+    /// How a member stands after what was decided so far.
+    pub(super) fn standing(&self, member: MemberId) -> Option<&Standing> {
+        self.state.members.get(&member).map(|member| &member.standing)
     }
 
     /// Adds a member as remembered, with nothing loaded beside the standing.

@@ -27,6 +27,7 @@ mod enrol;
 mod foresee;
 mod guard;
 mod memory;
+mod open;
 mod plan;
 mod programmes;
 mod read;
@@ -37,10 +38,11 @@ mod writer;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
+use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
 use tessera_rules::id::{MemberId, StoreId};
 use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Command, Outcome, Refusal};
@@ -190,7 +192,7 @@ struct Job {
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    queue: RwLock<Option<SyncSender<Job>>>,
+    queue: RwLock<Option<Sender<Job>>>,
     waiting: Arc<AtomicUsize>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     pool: Pool,
@@ -206,8 +208,8 @@ impl Engine {
     /// # Errors
     /// A thread cannot be started.
     pub fn start(url: &str, pool: Pool, clock: Clock, settings: &config::EngineSettings) -> std::io::Result<Self> {
-        let (sender, queue) = sync_channel(settings.queue_limit);
-        let (to_writer, landed) = channel();
+        let (sender, queue) = bounded(settings.queue_limit);
+        let (to_writer, landed) = unbounded();
         let programmes = Programmes::new();
         let waiting = Arc::new(AtomicUsize::new(0));
         let (mut threads, mut lanes) = (Vec::new(), Vec::new());

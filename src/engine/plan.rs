@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use chrono::TimeDelta;
 use tessera_rules::command::{Capture, Redeemed};
 use tessera_rules::condition::Condition;
 use tessera_rules::id::MemberId;
-use tessera_rules::tier::Window;
+use tessera_rules::tier::{Span, Window};
 use tessera_rules::time::{Day, Instant};
 use tessera_rules::{Command, Programme, Standing};
 use uuid::Uuid;
@@ -184,17 +185,19 @@ impl Time {
     }
 }
 
+/// The members of whom more is needed than the standing.
+pub(super) fn beside(load: &Load) -> HashSet<Uuid> {
+    let lists = [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0];
+    lists.into_iter().flatten().copied().collect()
+}
+
 /// Leaves out the members whose remembered standing is all that their commands need, and names them.
 pub(super) fn leave_out<'m>(
     load: &mut Load,
     programme: &Programme,
     remembered: impl Fn(MemberId) -> Option<&'m Standing>,
 ) -> Vec<MemberId> {
-    let beside: HashSet<Uuid> = [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0]
-        .into_iter()
-        .flatten()
-        .copied()
-        .collect();
+    let beside = beside(load);
     let (left_out, members): (Vec<Uuid>, _) = std::mem::take(&mut load.members).into_iter().partition(|&member| {
         !beside.contains(&member)
             && remembered(MemberId::new(member)).is_some_and(|standing| suffices(load, programme, standing))
@@ -216,15 +219,25 @@ fn suffices(load: &Load, programme: &Programme, standing: &Standing) -> bool {
     }
     let stands = match load.window {
         WindowBounds { from_min: Some(from_min), from_max: Some(from_max), to_min: Some(to_min) } => {
-            (standing.window_from, standing.window_from, standing.window_to) == (from_min, from_max, to_min)
+            from_min == from_max && stays_whole(standing, Span { from: from_max, to: to_min })
         }
         _ => {
             let enrolled = programme.time_zone.day_of(standing.enrolled_at);
-            let span = programme.tiers.window.span(load.today, enrolled);
-            (standing.window_from, standing.window_to) == (span.from, span.to)
+            stays_whole(standing, programme.tiers.window.span(load.today, enrolled))
         }
     };
     stands
         && standing.due_at().is_none_or(|due| due > load.at)
         && standing.boost_until.is_none_or(|until| until <= load.since)
+}
+
+/// Whether a member's window may move to `new` without a look at the days: none of them leaves it, and none
+/// lies ahead of it that it would take in.
+fn stays_whole(standing: &Standing, new: Span) -> bool {
+    // Where on Earth it was latest: a programme's time zone may have changed since.
+    let last = standing.purchased_at.map(|at| (at + TimeDelta::hours(14)).date_naive());
+    (standing.window_from, standing.window_to) == (new.from, new.to)
+        || new.from >= standing.window_from
+            && standing.window_oldest.is_none_or(|oldest| new.contains(oldest))
+            && last.is_none_or(|last| last <= standing.window_to.min(new.to))
 }

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 
+use crossbeam_channel::Sender;
 use tessera_rules::id::MemberId;
 
 use crate::clock::Clock;
@@ -197,7 +198,8 @@ fn attempt(
         if loaded.programme != Some(versioned.version) {
             return Ok(None);
         }
-        let mut deciding = Deciding::new(versioned.clone(), loaded, now)?;
+        let mut deciding = Deciding::new(versioned.clone());
+        deciding.learn(loaded, now)?;
         let answers = batch.iter().map(|job| deciding.take(&job.submission)).collect();
         let writes = deciding.finish()?.writes;
         if !writes.is_empty() {

@@ -1,24 +1,46 @@
-//! The writer: takes what is waiting, decides it on what it remembers and loads, and hands it to a
-//! storer. While one batch is stored, the next is decided as if it were.
+//! The writer: decides what comes in on what it remembers and loads, and hands it to a storer. While the
+//! storers are busy the next batch grows, decided as if theirs were stored.
 
-use std::sync::mpsc::{Receiver, SendError, SyncSender};
+use std::sync::mpsc::{SendError, SyncSender};
 
+use crossbeam_channel::{Receiver, select};
 use tessera_rules::id::MemberId;
+use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::store::batch::{self, Load, Loaded};
+use crate::store::batch::{self, Load, Loaded, Standings};
 use crate::store::db::Connection;
 
-use super::deciding::Deciding;
+use super::convert;
+use super::deciding::Known;
 use super::guard::guarded;
 use super::memory::Memory;
-use super::plan::{leave_out, plan};
+use super::open::OpenBatch;
+use super::plan::{beside, leave_out, plan};
 use super::storer::{Draft, Handed, Landed};
 use super::{Failure, Job, Programmes, Versioned};
 
 /// For so many batches after a repetition the next is expected: retries and imports done again come
 /// in rows.
 const WARY: u32 = 64;
+
+/// What came of commands that were to be decided with the open batch.
+enum Drafted {
+    /// They are.
+    Decided,
+    /// They need to see what it changes stored.
+    Apart,
+}
+
+/// What the writer knows of members.
+enum Found {
+    /// What was loaded, and who is remembered.
+    All(Loaded, Vec<MemberId>),
+    /// The open batch changes one of them.
+    Apart,
+    /// The programme has moved on.
+    Outdated,
+}
 
 /// A storer as the writer sees it.
 struct Lane {
@@ -66,27 +88,98 @@ impl Writer {
 
     /// Runs until every sender is gone and the queue is empty.
     pub(super) fn run(mut self, queue: &Receiver<Job>) {
-        while let Ok(first) = queue.recv() {
-            let mut batch = vec![first];
-            batch.extend(queue.try_iter().take(self.batch_limit - 1));
-            metrics::histogram!("tessera_batch_size").record(batch.len() as f64);
-            let named = |job: &Job| [Some(job.submission.member), job.submission.command.other()];
-            let mut members = self.with_keepers(batch.iter().flat_map(named).flatten().collect());
-            // What goes wrong here goes wrong under locks too, and is answered there.
-            let draft = match guarded("writer", || self.draft(&batch)) {
-                Ok(drafted) => drafted.unwrap_or(None),
-                Err(_) => {
-                    // Nobody knows how far it came.
-                    self.memory = Memory::new();
-                    None
-                }
-            };
-            match &draft {
-                None => self.memory.forget(&members),
-                Some(draft) => also(&mut members, draft.members()),
+        let mut open = OpenBatch::default();
+        while let Some(jobs) = self.wait(queue, &open) {
+            if !jobs.is_empty() {
+                open = self.add(open, jobs);
             }
-            self.hand_over(Handed { batch, draft }, members);
+            // While every storer is busy the batch stays open, and what comes in is decided with it.
+            if !open.is_empty() && (open.is_spoilt() || self.has_room()) {
+                self.close(std::mem::take(&mut open));
+            }
         }
+        if !open.is_empty() {
+            self.close(open);
+        }
+    }
+
+    /// Waits for commands or for a storer: what is waiting, up to the limit of a batch, or nothing where only
+    /// a storer has become free. `None` when no command can come any more.
+    fn wait(&mut self, queue: &Receiver<Job>, open: &OpenBatch) -> Option<Vec<Job>> {
+        while let Ok(landed) = self.landed.try_recv() {
+            self.land(landed);
+        }
+        let room = self.batch_limit.saturating_sub(open.len());
+        if !open.is_empty() && self.has_room() {
+            return Some(Vec::new());
+        }
+        let first = if room == 0 {
+            let landed = self.landed.recv().ok()?;
+            self.land(landed);
+            return Some(Vec::new());
+        } else if self.flies() {
+            select! {
+                recv(queue) -> job => job.ok()?,
+                recv(self.landed) -> landed => {
+                    self.land(landed.ok()?);
+                    return Some(Vec::new());
+                }
+            }
+        } else {
+            queue.recv().ok()?
+        };
+        let mut jobs = vec![first];
+        jobs.extend(queue.try_iter().take(room - 1));
+        Some(jobs)
+    }
+
+    /// Decides commands with the open batch, or with a new one where they need to see what that one changes
+    /// stored.
+    fn add(&mut self, mut open: OpenBatch, jobs: Vec<Job>) -> OpenBatch {
+        // What goes wrong here goes wrong under locks too, and is answered there.
+        let drafted = guarded("writer", || self.draft(&mut open, &jobs));
+        match drafted {
+            Ok(Ok(Drafted::Decided)) => {}
+            Ok(Ok(Drafted::Apart)) => {
+                self.close(std::mem::take(&mut open));
+                return self.add(open, jobs);
+            }
+            Ok(Err(_)) => open.spoil(),
+            Err(_) => {
+                // Nobody knows how far it came.
+                self.memory = Memory::new();
+                open.spoil();
+            }
+        }
+        open.jobs.extend(jobs);
+        open
+    }
+
+    /// Hands the batch to a storer.
+    fn close(&mut self, mut open: OpenBatch) {
+        metrics::histogram!("tessera_batch_size").record(open.len() as f64);
+        let named = |job: &Job| [Some(job.submission.member), job.submission.command.other()];
+        let mut members = self.with_keepers(open.jobs.iter().flat_map(named).flatten().collect());
+        let batch = std::mem::take(&mut open.jobs);
+        let closed = guarded("writer", || open.finish()).unwrap_or(None);
+        let draft = closed.and_then(|closed| {
+            if closed.repeated {
+                self.wary = WARY;
+            }
+            if closed.repeated || closed.decided.doubtful {
+                return None;
+            }
+            for known in closed.decided.changed {
+                self.memory.keep(known);
+            }
+            let writes = Some(closed.decided.writes).filter(|writes| !writes.is_empty());
+            Some(Draft { answers: closed.answers, writes })
+        });
+        match &draft {
+            None => self.memory.forget(&members),
+            Some(draft) => also(&mut members, draft.members()),
+        }
+        self.hand_over(Handed { batch, draft }, members);
     }
 
     /// Members and, as far as is remembered, who keeps their points; sorted.
@@ -100,30 +193,38 @@ impl Writer {
         members
     }
 
-    /// Decides a batch on what is remembered and loaded, without locks; `None` where it takes them.
-    fn draft(&mut self, batch: &[Job]) -> Result<Option<Draft>, Failure> {
-        while let Ok(landed) = self.landed.try_recv() {
-            self.land(landed);
-        }
+    /// Decides commands on what is remembered and loaded, without locks, after those of the open batch.
+    fn draft(&mut self, open: &mut OpenBatch, jobs: &[Job]) -> Result<Drafted, Failure> {
         let now = self.clock.now();
         let mut connection = self.connection.take().map_or_else(|| batch::connect(&self.url), Ok)?;
         let versioned = self.programmes.any(&mut connection)?;
-        let mut load = plan(&versioned.programme, now, batch.iter().map(|job| &job.submission));
-        let expected = [load.keys.0.len(), load.receipts.0.len(), load.returns.0.len()];
+        let mut load = plan(&versioned.programme, now, jobs.iter().map(|job| &job.submission));
+        let named = [load.keys.0.len(), load.receipts.0.len(), load.returns.0.len()];
         self.wary = self.wary.saturating_sub(1);
         let look = self.wary > 0;
         if !look {
             (load.keys, load.receipts, load.returns) = Default::default();
         }
         // Rewards are counted under their lock.
-        let mut loaded = None;
-        if load.rewards.is_empty() {
-            loaded = self.load(load, &mut connection, &versioned)?;
+        if !load.rewards.is_empty() {
+            self.connection = Some(connection);
+            if open.is_empty() {
+                open.spoil();
+                return Ok(Drafted::Decided);
+            }
+            return Ok(Drafted::Apart);
         }
+        let loaded = self.load(open, load, &mut connection, &versioned)?;
         self.connection = Some(connection);
-        let Some((loaded, remembered)) = loaded else { return Ok(None) };
-
-        let mut deciding = Deciding::new(versioned, loaded, now)?;
+        let (loaded, remembered) = match loaded {
+            Found::All(loaded, remembered) => (loaded, remembered),
+            Found::Apart => return Ok(Drafted::Apart),
+            Found::Outdated => {
+                open.spoil();
+                return Ok(Drafted::Decided);
+            }
+        };
+        let deciding = open.deciding(versioned, loaded, now)?;
         for member in remembered {
             if !deciding.knows(member)
                 && let Some(known) = self.memory.recall(member)
@@ -131,54 +232,83 @@ impl Writer {
                 deciding.recall(known.clone());
             }
         }
-        let answers = batch.iter().map(|job| deciding.take(&job.submission)).collect();
-        let decided = deciding.finish()?;
-        // A key or a receipt that left nothing to store has no unique index to speak up for it.
-        let stored = [decided.writes.keys.len(), decided.writes.purchases.len(), decided.writes.returns.len()];
-        let unproved = !look && stored != expected;
-        if unproved {
-            self.wary = WARY;
-        }
-        if unproved || decided.doubtful {
-            return Ok(None);
-        }
-        for known in decided.changed {
-            self.memory.keep(known);
-        }
-        let writes = Some(decided.writes).filter(|writes| !writes.is_empty());
-        Ok(Some(Draft { answers, writes }))
+        open.decide(jobs, named, look);
+        Ok(Drafted::Decided)
     }
 
-    /// Loads what is not remembered and names the members that are; `None` where the programme has
-    /// moved on.
+    /// Loads what is not remembered and names the members that are.
     fn load(
         &mut self,
+        open: &OpenBatch,
         mut load: Load,
         connection: &mut Connection,
         in_force: &Versioned,
-    ) -> Result<Option<(Loaded, Vec<MemberId>)>, Failure> {
-        let standing = |member| self.memory.recall(member).map(|known| &known.standing);
-        let mut remembered = leave_out(&mut load, &in_force.programme, standing);
+    ) -> Result<Found, Failure> {
+        if open.version().is_some_and(|version| version != in_force.version) {
+            return Ok(Found::Apart);
+        }
+        let mut remembered = self.leave_out(open, &mut load, in_force);
         if !load.members.is_empty() {
             let wanted = self.with_keepers(load.members.iter().copied().map(MemberId::new).collect());
-            // What a storer is about to write is not there yet.
-            if self.wait_for(&wanted) {
+            // What the open batch changes is not stored yet.
+            if wanted.iter().any(|&member| open.standing(member).is_some()) {
+                return Ok(Found::Apart);
+            }
+            // Nor is what a storer is about to write.
+            let waited = self.wait_for(&wanted);
+            // Most need no more than their standing.
+            let Some(found) = self.find(&load, connection, in_force)? else { return Ok(Found::Outdated) };
+            if waited || found {
                 load.members.extend(remembered.into_iter().map(MemberId::uuid));
-                let standing = |member| self.memory.recall(member).map(|known| &known.standing);
-                remembered = leave_out(&mut load, &in_force.programme, standing);
+                remembered = self.leave_out(open, &mut load, in_force);
             }
         }
         if load.members.is_empty()
             && [&load.keys.1, &load.receipts.1, &load.returns.1].iter().all(|list| list.is_empty())
         {
-            return Ok(Some((Loaded::default(), remembered)));
+            return Ok(Found::All(Loaded::default(), remembered));
         }
         let loaded = load.run(connection)?;
-        if loaded.programme == Some(in_force.version) {
-            return Ok(Some((loaded, remembered)));
+        if loaded.programme != Some(in_force.version) {
+            self.programmes.reload(connection)?;
+            return Ok(Found::Outdated);
         }
-        self.programmes.reload(connection)?;
-        Ok(None)
+        // Who keeps a member's points came along, and the open batch changes him.
+        if loaded.standings.iter().any(|row| open.standing(MemberId::new(row.member_id)).is_some()) {
+            return Ok(Found::Apart);
+        }
+        Ok(Found::All(loaded, remembered))
+    }
+
+    fn leave_out(&self, open: &OpenBatch, load: &mut Load, in_force: &Versioned) -> Vec<MemberId> {
+        let remembered = |member| self.memory.recall(member).map(|known| &known.standing);
+        leave_out(load, &in_force.programme, |member| open.standing(member).or_else(|| remembered(member)))
+    }
+
+    /// Remembers the standings of those to load of whom that may be all that is needed; says whether there
+    /// were any. `None` where the programme has moved on.
+    fn find(
+        &mut self,
+        load: &Load,
+        connection: &mut Connection,
+        in_force: &Versioned,
+    ) -> Result<Option<bool>, Failure> {
+        let beside = beside(load);
+        let alone = |member: &Uuid| !beside.contains(member) && self.memory.recall(MemberId::new(*member)).is_none();
+        let alone: Vec<Uuid> = load.members.iter().copied().filter(alone).collect();
+        if alone.is_empty() {
+            return Ok(Some(false));
+        }
+        let (programme, standings) = Standings(alone).run(connection)?;
+        if programme != Some(in_force.version) {
+            self.programmes.reload(connection)?;
+            return Ok(None);
+        }
+        for row in standings {
+            let version = row.version;
+            self.memory.keep(Known { standing: convert::standing(row)?, version });
+        }
+        Ok(Some(true))
     }
 
     /// Gives the batch to a storer that is free, after every batch that shares a member with it. Where
@@ -205,6 +335,16 @@ impl Writer {
             let Ok(landed) = self.landed.recv() else { return };
             self.land(landed);
         }
+    }
+
+    /// Whether a storer is free, or every one is gone.
+    fn has_room(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.gone && lane.flying.is_none()) || !self.flies()
+    }
+
+    /// Whether a batch is on its way.
+    fn flies(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.gone && lane.flying.is_some())
     }
 
     /// Waits until no batch is on its way that has one of the members; says whether it had to.

@@ -318,6 +318,40 @@ impl QueryId for Writes {
 
 impl RunQueryDsl<PgConnection> for Writes {}
 
+/// The standings of members and no more, beside the programme version in force. One statement without a
+/// function around it: most batches need nothing else.
+pub struct Standings(pub Vec<Uuid>);
+
+impl QueryFragment<Pg> for Standings {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        call!(out, "select (select max(version) from programme_version), array_agg(s) from standing s where s.member_id = any(",
+            Array<UuidType> => &self.0,
+        )
+    }
+}
+
+impl QueryId for Standings {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for Standings {
+    type SqlType = (Nullable<BigInt>, Nullable<Array<StandingType>>);
+}
+
+impl RunQueryDsl<PgConnection> for Standings {}
+
+impl Standings {
+    /// The programme version and the standings of those that exist, as of one moment.
+    ///
+    /// # Errors
+    /// As [`Error`].
+    pub fn run(self, conn: &mut PgConnection) -> Result<(Option<i64>, Vec<StandingRow>), Error> {
+        let (programme, standings): (_, Option<Vec<StandingRow>>) = self.get_result(conn)?;
+        Ok((programme, standings.unwrap_or_default()))
+    }
+}
+
 impl Load {
     /// Locks the members and the rewards in their order, then loads.
     ///
