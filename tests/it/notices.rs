@@ -256,6 +256,7 @@ fn who_is_asked_beside_somebody_of_a_later_day_is_told_once() {
         since: notices_at,
         window: WindowBounds::default(),
         today: run.zone.day_of(at),
+        uses_from: run.zone.day_of(notices_at),
         days: (Vec::new(), Vec::new()),
         rewards: Vec::new(),
         keys: (Vec::new(), Vec::new()),
