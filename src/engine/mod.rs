@@ -6,8 +6,9 @@
 //! ```
 //!
 //! A writer takes what is waiting, up to a limit, and goes at once: an idle system answers one
-//! command without added wait, a busy one shares a commit among hundreds. It decides on the
-//! standings it remembers; what is not remembered, or not enough, `load_batch` loads without a lock.
+//! command without added wait. While every storer is busy the batch stays open, and what comes in is
+//! decided with it: a busy system shares a commit among hundreds. The writer decides on the standings it
+//! remembers or looks up; where a command needs more, `load_batch` loads it without a lock.
 //! [`tessera_rules::decide`] decides command by command, each seeing the effects of those before. A
 //! storer hands the result to `store_batch`: one call, one transaction, that writes everything, the
 //! idempotent answers and the events included, **if** the programme and every member are still as
