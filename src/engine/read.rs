@@ -64,7 +64,7 @@ impl Engine {
             }
         };
         let asked = receipt.clone();
-        let ask = move |versioned: Arc<Versioned>, state: State, context: &Context| {
+        let ask = move |versioned: Arc<Versioned>, state: State, _: &Command, context: &Context| {
             let enquiry = Enquiry { receipt: &asked, points: wish, optimise };
             let promise = promise(&versioned.programme, &state, member, &enquiry, context)?;
             Ok((versioned, promise))
@@ -121,8 +121,9 @@ impl Engine {
         actor: Actor,
         widen: fn(&mut Load),
     ) -> Result<Result<(Arc<Versioned>, MemberState, State, Decision), Refusal>, Failure> {
-        let decided = command.clone();
-        let ask = move |versioned, state, context: &Context| enacted(versioned, state, member, &decided, context);
+        let ask = move |versioned, state, command: &Command, context: &Context| {
+            enacted(versioned, state, member, command, context)
+        };
         self.ask(member, command, actor, widen, ask).await
     }
 
@@ -133,7 +134,7 @@ impl Engine {
         command: Command,
         actor: Actor,
         widen: impl Fn(&mut Load) + Send + 'static,
-        ask: impl FnOnce(Arc<Versioned>, State, &Context) -> Result<T, Refusal> + Send + 'static,
+        ask: impl FnOnce(Arc<Versioned>, State, &Command, &Context) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<Result<T, Refusal>, Failure> {
         let (now, programmes) = (self.clock().now(), self.0.programmes.clone());
         let answered = self.pool().run(move |conn| {
@@ -148,7 +149,7 @@ impl Engine {
             Ok(current.and_then(|(versioned, mut loaded)| {
                 let state = state(&mut loaded)?;
                 let context = Context { now, actor, programme_version: versioned.version, historic: false };
-                Ok(ask(versioned, state, &context))
+                Ok(ask(versioned, state, &submission.command, &context))
             }))
         });
         answered.await.map_err(Failure::from)?
