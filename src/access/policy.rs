@@ -128,6 +128,8 @@ pub enum Action {
     ReadMemberBalance,
     /// Ask what a purchase would earn.
     PreviewPurchase,
+    /// Ask what a basket costs a member.
+    QuoteBasket,
     /// Record a purchase.
     RecordPurchase,
     /// Read a purchase, with what it earned.
@@ -171,7 +173,7 @@ pub enum Action {
     ReadReports,
     /// Read the audit log.
     ReadAudit,
-    /// Read the programme: tiers, earning rules, promotions, rewards, perks.
+    /// Read the programme: tiers, earning rules, promotions, rewards, perks, coupons, prices.
     ReadProgramme,
     /// Change the programme.
     WriteProgramme,
@@ -185,6 +187,10 @@ pub enum Action {
     WriteRewards,
     /// Change perks.
     WritePerks,
+    /// Change the kinds of coupons.
+    WriteCoupons,
+    /// Change member prices, and what is for some tiers first.
+    WritePrices,
     /// Read stores.
     ReadStores,
     /// Change stores.
@@ -265,6 +271,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadMemberBalance
         | Action::UseEntitlement
         | Action::PreviewPurchase
+        | Action::QuoteBasket
         | Action::RecordPurchase
         | Action::ReadPurchase
         | Action::RedeemForMember
@@ -298,6 +305,8 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::WritePromotions
         | Action::WriteRewards
         | Action::WritePerks
+        | Action::WriteCoupons
+        | Action::WritePrices
         | Action::WriteStores
         | Action::ReadStaff
         | Action::WriteStaff

@@ -316,6 +316,12 @@ impl Problem {
         self.code.status()
     }
 
+    /// What it says to a reader: its detail, or else the title of its code.
+    pub fn said(&self, language: Language) -> &str {
+        let detail = self.more().and_then(|more| more.detail.as_ref());
+        detail.map_or(self.code.title(language), |detail| language.of(detail))
+    }
+
     /// Seconds for the `Retry-After` header.
     pub fn retry_after(&self) -> Option<u32> {
         self.more().and_then(|more| more.retry_after).or(self.code.retry_after())

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tessera_rules::command::Purchase;
 use tessera_rules::decision::Effect;
 use tessera_rules::history::{Movement, Shown, shown_at};
 use tessera_rules::id::MemberId;
+use tessera_rules::promise::{Enquiry, Promise, promise};
+use tessera_rules::quote::PointsWish;
 use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Command, Context, Decision, MemberState, Outcome, Programme, Refusal, State, decide};
 
@@ -39,6 +42,34 @@ impl Engine {
     ) -> Result<Result<Outcome, Refusal>, Failure> {
         let decided = self.on_current_state(member, command, actor, |_| {}).await?;
         Ok(decided.map(|(_, _, _, decision)| decision.outcome))
+    }
+
+    /// What a receipt at list prices costs a member and earns him, with the programme that says so. Nothing
+    /// is written.
+    ///
+    /// # Errors
+    /// The outer: the database; the inner: the rules.
+    pub async fn promise(
+        &self,
+        member: MemberId,
+        receipt: Purchase,
+        wish: Option<PointsWish>,
+        optimise: bool,
+        actor: Actor,
+    ) -> Result<Result<(Arc<Versioned>, Promise), Refusal>, Failure> {
+        // Points can only pay out of lots that are known.
+        let widen = move |load: &mut Load| {
+            if wish.is_some() {
+                load.debit.clone_from(&load.members);
+            }
+        };
+        let asked = receipt.clone();
+        let ask = move |versioned: Arc<Versioned>, state: State, _: &Command, context: &Context| {
+            let enquiry = Enquiry { receipt: &asked, points: wish, optimise };
+            let promise = promise(&versioned.programme, &state, member, &enquiry, context)?;
+            Ok((versioned, promise))
+        };
+        self.ask(member, Command::Purchase(receipt), actor, widen, ask).await
     }
 
     /// A member, settled to now, with his open lots.
@@ -90,8 +121,23 @@ impl Engine {
         actor: Actor,
         widen: fn(&mut Load),
     ) -> Result<Result<(Arc<Versioned>, MemberState, State, Decision), Refusal>, Failure> {
+        let ask = move |versioned, state, command: &Command, context: &Context| {
+            enacted(versioned, state, member, command, context)
+        };
+        self.ask(member, command, actor, widen, ask).await
+    }
+
+    /// Asks something of the state as of now, loaded as for a command and as wide as is wanted.
+    async fn ask<T: Send + 'static>(
+        &self,
+        member: MemberId,
+        command: Command,
+        actor: Actor,
+        widen: impl Fn(&mut Load) + Send + 'static,
+        ask: impl FnOnce(Arc<Versioned>, State, &Command, &Context) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<Result<T, Refusal>, Failure> {
         let (now, programmes) = (self.clock().now(), self.0.programmes.clone());
-        let decided = self.pool().run(move |conn| {
+        let answered = self.pool().run(move |conn| {
             let render = Box::new(|_: &_| Answer { status: 200, body: String::new() });
             let submission = Submission { member, command, actor, time: Time::Live, claim: None, audit: None, render };
             let wanted = |programme: &Programme| {
@@ -103,10 +149,10 @@ impl Engine {
             Ok(current.and_then(|(versioned, mut loaded)| {
                 let state = state(&mut loaded)?;
                 let context = Context { now, actor, programme_version: versioned.version, historic: false };
-                Ok(enacted(versioned, state, member, &submission.command, &context))
+                Ok(ask(versioned, state, &submission.command, &context))
             }))
         });
-        decided.await.map_err(Failure::from)?
+        answered.await.map_err(Failure::from)?
     }
 }
 

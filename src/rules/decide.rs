@@ -154,7 +154,7 @@ impl Draft<'_> {
         }
     }
 
-    fn refuse_merged(&self) -> Result<(), Refusal> {
+    pub(crate) fn refuse_merged(&self) -> Result<(), Refusal> {
         if self.is_merged() { Err(Refusal::MemberMerged) } else { Ok(()) }
     }
 }

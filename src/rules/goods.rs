@@ -38,12 +38,7 @@ impl Goods {
     /// may ask. Goods that come to nothing, as when one is bought and brought back on the same receipt,
     /// are none.
     pub(crate) fn miss(&self, amounts: &[i64], facts: Option<&Facts>) -> Option<Miss> {
-        let spend: i128 = match &self.lines {
-            None => amounts.iter().map(|&amount| i128::from(amount)).sum(),
-            Some(lines) => {
-                lines.iter().filter_map(|&line| amounts.get(line as usize - 1)).map(|&a| i128::from(a)).sum()
-            }
-        };
+        let spend = self.spend(amounts);
         if self.lines.is_some() && spend <= 0 {
             Some(Miss::Lines)
         } else if self.minimum_spend.is_some_and(|least| spend < i128::from(least.get())) {
@@ -53,6 +48,22 @@ impl Goods {
         } else {
             None
         }
+    }
+
+    /// What the lines it is for come to, in minor units.
+    fn spend(&self, amounts: &[i64]) -> i128 {
+        match &self.lines {
+            None => amounts.iter().map(|&amount| i128::from(amount)).sum(),
+            Some(lines) => {
+                lines.iter().filter_map(|&line| amounts.get(line as usize - 1)).map(|&a| i128::from(a)).sum()
+            }
+        }
+    }
+
+    /// What these lines lack of the minimum spend, in minor units; absent: nothing.
+    pub(crate) fn missing(&self, amounts: &[i64]) -> Option<Minor> {
+        let missing = i128::from(self.minimum_spend?.get()) - self.spend(amounts);
+        (missing > 0).then(|| Minor::from_wide(missing).unwrap_or(Minor::MAX))
     }
 
     /// What of it must be asked again when goods come back; absent: nothing.

@@ -16,7 +16,8 @@
 //!    hands over to [`earning`], [`redemption`] with [`hold`], [`returns`], [`adjustment`], [`perk`],
 //!    [`entitlement`] or [`notice`]. What moves by the clock: [`expiry`], and [`tier`] with [`ladder`].
 //! 6. [`discount`], [`price`] and [`coupon`] – what goods cost a member: [`basket`] takes discounts off,
-//!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price.
+//!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price, and [`mod@promise`] what the
+//!    purchase made of it earns.
 //! 7. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
 //!    [`history`] – what was shown at an instant of the past.
 
@@ -56,6 +57,7 @@ pub mod perk;
 pub mod pool;
 pub mod price;
 pub mod programme;
+pub mod promise;
 pub mod promotion;
 mod purchase;
 pub mod quote;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::amount::Points;
+use crate::amount::{OutOfRange, Points};
 use crate::command::{JoinPool, Role};
 use crate::decision::{Beside, LinkOutcome, Outcome, StandingPatch};
 use crate::draft::Draft;
@@ -118,6 +118,15 @@ impl Draft<'_> {
     fn household(&mut self, by: i32) -> Result<(), Refusal> {
         let Some(head) = &mut self.root else { return Ok(()) };
         head.patch(StandingPatch { household: by, ..StandingPatch::default() })
+    }
+
+    /// The points the member may spend now: those within reach, as far as he may take them from the pool.
+    pub(crate) fn spendable(&self) -> Result<Points, OutOfRange> {
+        let (own, reach) = (self.member.standing.available, self.reach()?);
+        let Ok(Link { kind: LinkKind::Pool { may_spend }, .. }) = self.pool_link() else { return Ok(reach) };
+        let limit = self.programme.pools.filter(|_| may_spend).map_or(Points::ZERO, |pools| pools.daily_limit);
+        let room = limit.minus(self.sent_today())?.minus(self.member.standing.debt)?.max(Points::ZERO);
+        own.plus(reach.minus(own)?.min(room))
     }
 
     /// How many of so many points the member takes from the pool, if he may.

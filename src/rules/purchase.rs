@@ -79,7 +79,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn timely(&self, purchase: &Purchase) -> Result<(), Refusal> {
+    /// Refuses a purchase before anything of the member is changed.
+    pub(crate) fn timely(&self, purchase: &Purchase) -> Result<(), Refusal> {
         self.admit(purchase)?;
         let occurred_at = purchase.occurred_at.unwrap_or(self.at);
         if !self.context.historic && occurred_at < self.at - LATE_LIMIT {
@@ -132,7 +133,7 @@ impl Draft<'_> {
     }
 
     /// The position of the tier held at an instant: now, or in the dated history.
-    fn tier_at(&self, at: Instant) -> usize {
+    pub(crate) fn tier_at(&self, at: Instant) -> usize {
         let standing = &self.member.standing;
         if at >= standing.tier_since {
             return self.tier();

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::amount::{Minor, OutOfRange, Points};
 use crate::basket::Basket;
 use crate::combination::{Candidate, best, by_priority};
@@ -24,9 +26,19 @@ pub struct Ask<'a> {
     /// Whether those of them shall count that make the price lowest, not those of lower priority.
     pub optimise: bool,
     /// Points that shall pay.
-    pub points: Option<Points>,
+    pub points: Option<PointsWish>,
     /// Money of the wallet that shall pay, in minor units; as much of it as can is used.
     pub wallet: Option<Minor>,
+}
+
+/// How many points shall pay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PointsWish {
+    /// So many, or none at all.
+    Points(Points),
+    /// As many as can; where none can, none do.
+    Most,
 }
 
 /// The answer.
@@ -169,7 +181,11 @@ fn lines(lines: &[Line], priced: Vec<Priced>, coupons: &[Applied]) -> Result<Vec
     lines.iter().zip(priced).enumerate().map(quoted).collect()
 }
 
-fn points(circumstances: &Circumstances<'_>, wish: Option<Points>, total: Minor) -> Result<PointsQuote, OutOfRange> {
+fn points(
+    circumstances: &Circumstances<'_>,
+    wish: Option<PointsWish>,
+    total: Minor,
+) -> Result<PointsQuote, OutOfRange> {
     let offer = circumstances.programme.redemption.as_ref();
     let available = circumstances.buyer.map_or(Points::ZERO, |buyer| buyer.available);
     let most = offer.map_or(Ok(Worth::NOTHING), |offer| offer.most(available, total))?;
@@ -184,5 +200,9 @@ fn points(circumstances: &Circumstances<'_>, wish: Option<Points>, total: Minor)
         }
         Ok(Worth { points, worth })
     };
-    Ok(PointsQuote { most, wish: wish.map(judged) })
+    let wish = wish.map(|wish| match wish {
+        PointsWish::Points(points) => judged(points),
+        PointsWish::Most => Ok(most),
+    });
+    Ok(PointsQuote { most, wish })
 }

@@ -436,6 +436,8 @@ fn every_role_has_its_limit() {
     let of_an_admin = [
         Action::WriteProgramme,
         Action::WritePromotions,
+        Action::WriteCoupons,
+        Action::WritePrices,
         Action::WriteStaff,
         Action::WriteStores,
         Action::ReadAudit,

@@ -99,6 +99,17 @@ fn parts_of_the_programme_are_made_changed_and_taken_away() {
                    "windows": [{"after_days": 1}]}),
             json!({"needs_purchase": true}),
         ),
+        (
+            "coupons",
+            json!({"code": "tea", "name": "Tea", "discount": {"off": {"kind": "percent", "percent": "10"}}}),
+            json!({"uses": 2, "stacking": {"group": "drinks"}}),
+        ),
+        ("prices", json!({"code": "tea", "sku": "TEA", "price": 900}), json!({"price": 800, "most": "2"})),
+        (
+            "early-access",
+            json!({"code": "tea", "skus": ["TEA"], "minimum_tier": "gold", "until": "2031-04-30"}),
+            json!({"minimum_tier": "silver"}),
+        ),
     ] {
         let list = format!("/v1/admin/{path}");
         let own = format!("{list}/tea");
@@ -113,6 +124,7 @@ fn parts_of_the_programme_are_made_changed_and_taken_away() {
             body[field] = value.clone();
         }
         put(&admin, &own, "\"1\"", &body).problem(412, "version_conflict");
+        put(&app.manager(), &own, &etag, &body).problem(403, "forbidden");
         let changed = put(&admin, &own, &etag, &body);
         let shown = changed.expect(200);
         for (field, value) in change.as_object().unwrap() {
@@ -123,6 +135,13 @@ fn parts_of_the_programme_are_made_changed_and_taken_away() {
         gone.expect(204);
         assert_eq!(admin.get(&list).expect(200), before, "{path}");
     }
+    for (object, action) in [("coupon:tea", "coupon.delete"), ("price:tea", "price.delete")] {
+        assert_eq!(audited(&app, object)[0]["action"], action);
+    }
+    let wrong = json!({"code": "tea", "sku": "TEA", "price": -1, "minimum_tier": "iron"});
+    let problem = admin.post("/v1/admin/prices", &wrong).problem(422, "programme_invalid");
+    let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(pointers, ["/price", "/minimum_tier"]);
     // A tier that is named elsewhere cannot go.
     let etag = admin.get("/v1/admin/tiers/gold").header("etag").unwrap().to_owned();
     let gone = admin.request("DELETE", "/v1/admin/tiers/gold").header("If-Match", &etag).send();

@@ -31,6 +31,7 @@ mod outage;
 mod panic;
 mod perks;
 mod purchases;
+mod quotes;
 mod race;
 mod redemptions;
 mod returns;

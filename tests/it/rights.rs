@@ -91,6 +91,10 @@ fn writing_is_refused_to_the_wrong_role() {
     let body = receipt(&member, &[line(100)]);
     own.post("/v1/till/purchases", &body).problem(403, "forbidden");
     own.post("/v1/till/purchases/preview", &body).problem(403, "forbidden");
+    let basket = json!({"member_id": member.id, "currency": "CNY", "lines": [line(100)]});
+    for caller in [&own, &app.admin()] {
+        caller.post("/v1/till/quote", &basket).problem(403, "forbidden");
+    }
     own.post("/v1/till/members", &json!({"name": "Lin"})).problem(403, "forbidden");
     let redemption = json!({"member_id": member.id, "points": 100, "authorisation": {"otp": "000000"}});
     own.post("/v1/till/redemptions", &redemption).problem(403, "forbidden");

@@ -2,14 +2,17 @@
 //!
 //! Every change leaves a line in the audit log, in the transaction of the change, without secrets
 //! and without personal data. The parts of the programme (tiers, earning rules, promotions, rewards,
-//! perks) are one versioned document: they share its version as their entity tag.
+//! perks, coupons, prices) are one versioned document: they share its version as their entity tag.
 
 mod adjustments;
 mod audit;
+mod coupons;
+mod early_access;
 mod earning_rules;
 mod members;
 mod part;
 mod perks;
+mod prices;
 mod programme;
 mod promotions;
 mod rewards;
@@ -31,6 +34,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(promotions::routes)
         .configure(rewards::routes)
         .configure(perks::routes)
+        .configure(coupons::routes)
+        .configure(prices::routes)
+        .configure(early_access::routes)
         .configure(stores::routes)
         .configure(staff::routes)
         .configure(members::routes)

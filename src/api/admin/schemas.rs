@@ -15,7 +15,9 @@ pub(super) use adjustments::Adjustments;
 pub(super) use ladder::{TierLevel, TierLevelView, Tiers};
 pub(in crate::api) use perk::PerkGift;
 pub(super) use perk::{Perk, PerkView};
-pub(super) use prices::{CouponType, Prices};
+pub(super) use prices::{
+    CouponType, CouponTypeView, EarlyAccess, EarlyAccessView, MemberPrice, MemberPriceView, Prices,
+};
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]

@@ -169,7 +169,8 @@ fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
     }
 }
 
-fn reason(missed: Miss) -> Text {
+/// Why a promotion does not apply, as a part of a sentence.
+pub(super) fn reason(missed: Miss) -> Text {
     match missed {
         Miss::Schedule => both("not on that day", "不在活动时间内"),
         Miss::Hours => both("not at that time of day", "不在活动时段内"),

@@ -6,6 +6,7 @@
 
 mod accrual;
 mod other;
+pub(super) mod quoted;
 mod words;
 
 use tessera_rules::Programme;

@@ -3,14 +3,18 @@
 use tessera_rules::Programme;
 use tessera_rules::amount::{Currency, format_decimal};
 use tessera_rules::text::Text;
-use tessera_rules::time::{Instant, Zone};
+use tessera_rules::time::{Day, Instant, Zone};
 
 use crate::api::error::both;
 use crate::store::explain::Touched;
 
 /// The local day of an instant.
 pub(super) fn day(zone: Zone, at: Instant) -> Text {
-    let day = zone.day_of(at);
+    date(zone.day_of(at))
+}
+
+/// A local day.
+pub(super) fn date(day: Day) -> Text {
     both(day.format("%-d %B %Y").to_string(), day.format("%Y年%-m月%-d日").to_string())
 }
 

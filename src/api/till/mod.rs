@@ -3,10 +3,12 @@
 
 pub mod adjustments;
 mod authorisation;
+mod basket;
 mod entitlements;
 pub mod members;
 pub mod moving;
 pub mod purchases;
+mod quote;
 pub mod redemptions;
 pub mod returns;
 pub(crate) mod schemas;
@@ -23,6 +25,7 @@ use crate::access::Caller;
 /// Registers them.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config
+        .service(quote::ask)
         .service(purchases::preview)
         .service(purchases::create)
         .service(purchases::find)

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tessera_rules::amount::{Currency, MAX_MAGNITUDE, Minor, Points};
+use tessera_rules::amount::{Currency, Minor, Points};
 use tessera_rules::command::{Line, PayWithPoints, Purchase, Tender};
 use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::explain::Explanation;
@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{self, Authorisation};
 use super::schemas::{ExplanationSchema, LineSchema, TenderSchema};
-use super::{till_store, within};
+use super::{basket, till_store};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::contact;
@@ -74,45 +74,11 @@ struct PayRequest {
     authorisation: Option<Authorisation>,
 }
 
-/// Lines a receipt may have.
-const LINES_MAX: usize = 1_000;
-/// Tenders a receipt may have.
-const TENDERS_MAX: usize = 20;
-/// Categories a line may have.
-const CATEGORIES_MAX: usize = 8;
-/// Characters of an SKU, a category or a tender type.
-const NAME_MAX: usize = 64;
-
 impl PurchaseRequest {
     /// Checks what types alone do not say.
     fn check(&self) -> Result<(), Problem> {
         contact::text("/external_id", &self.external_id, 64)?;
-        within("/lines", self.lines.len(), 1, LINES_MAX)?;
-        within("/tenders", self.tenders.len(), 0, TENDERS_MAX)?;
-        for (i, line) in self.lines.iter().enumerate() {
-            if line.quantity.units() <= 0 {
-                let detail = both("The quantity must be above 0.", "数量必须大于 0。");
-                return Err(Problem::field(Code::InvalidField, format!("/lines/{i}/quantity"), "too_small", detail));
-            }
-            if line.quantity.units() > MAX_MAGNITUDE {
-                let detail = both("The quantity is too large.", "数量过大。");
-                return Err(Problem::field(Code::InvalidField, format!("/lines/{i}/quantity"), "too_large", detail));
-            }
-            within(format_args!("/lines/{i}/categories"), line.categories.len(), 0, CATEGORIES_MAX)?;
-            for (j, category) in line.categories.iter().enumerate() {
-                contact::text(format_args!("/lines/{i}/categories/{j}"), category, NAME_MAX)?;
-            }
-            if let Some(sku) = &line.sku {
-                contact::text(format_args!("/lines/{i}/sku"), sku, NAME_MAX)?;
-            }
-        }
-        for (i, tender) in self.tenders.iter().enumerate() {
-            contact::text(format_args!("/tenders/{i}/type"), &tender.kind, NAME_MAX)?;
-            if tender.amount.get() < 0 {
-                let detail = both("A tender is not negative.", "支付金额不能为负数。");
-                return Err(Problem::field(Code::InvalidField, format!("/tenders/{i}/amount"), "too_small", detail));
-            }
-        }
+        basket::check(&self.lines, &self.tenders)?;
         if self.redeem.as_ref().is_some_and(|pay| !pay.points.is_positive()) {
             let detail = both("Must be at least 1.", "必须至少为 1。");
             return Err(Problem::field(Code::InvalidField, "/redeem/points", "too_small", detail));

@@ -46,6 +46,17 @@ pub(crate) struct TenderSchema {
     amount: i64,
 }
 
+/// Points that shall pay: `{"points": 500}`, or `"most"`.
+#[derive(ToSchema)]
+#[schema(as = PointsWish, example = json!("most"))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PointsWishSchema {
+    /// As many as can.
+    Most,
+    /// So many, at least 1.
+    Points(i64),
+}
+
 /// What came back of a line of a receipt.
 #[derive(ToSchema)]
 #[schema(as = LineReturned)]

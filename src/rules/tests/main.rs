@@ -21,6 +21,7 @@ mod occasions;
 mod pending;
 mod perks;
 mod prices;
+mod promises;
 mod promotions;
 mod properties;
 mod quantities;

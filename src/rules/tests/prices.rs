@@ -7,7 +7,7 @@ use tessera_rules::coupon::{Buyer, Circumstances};
 use tessera_rules::id::MemberId;
 use tessera_rules::price::{Prices, Withheld};
 use tessera_rules::programme::MoneyOff;
-use tessera_rules::quote::{Ask, Quote, quote};
+use tessera_rules::quote::{Ask, PointsWish, Quote, quote};
 use tessera_rules::redemption::Worth;
 use tessera_rules::refusal::Refusal;
 use uuid::Uuid;
@@ -139,7 +139,7 @@ fn some_tiers_come_first() {
 fn quoted(programme: &Programme, buyer: Option<&Buyer>, text: &str, pay: (Option<i64>, Option<&str>)) -> Quote {
     let circumstances = Circumstances { programme, buyer, at: at("2026-04-10T04:00:00Z") };
     let lines = basket(text);
-    let (points, wallet) = (pay.0.map(points), pay.1.map(money));
+    let (points, wallet) = (pay.0.map(|wanted| PointsWish::Points(points(wanted))), pay.1.map(money));
     let ask = Ask { lines: &lines, coupons: &[], optimise: false, points, wallet };
     quote(&circumstances, &ask).expect("in range")
 }

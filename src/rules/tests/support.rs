@@ -14,7 +14,9 @@ use tessera_rules::ledger::{Account, Entry};
 use tessera_rules::lot::{Lot, LotKey};
 use tessera_rules::notice::Notices;
 use tessera_rules::programme::{Earning, Returns, Tiers};
+use tessera_rules::promise::{Enquiry, Promise, promise};
 use tessera_rules::promotion::{Combine, Promotion, PromotionEffect, Schedule};
+use tessera_rules::quote::PointsWish;
 use tessera_rules::redemption::{Redemption, RedemptionStatus};
 use tessera_rules::returns::Sold;
 use tessera_rules::tier::{LotsOnChange, TierChange, TierLevel};
@@ -258,6 +260,12 @@ impl Desk {
         );
         self.member().sales.insert(outcome.id, sold);
         Ok(outcome)
+    }
+
+    /// What a receipt at list prices is promised.
+    pub(crate) fn promise(&self, receipt: &Purchase, points: Option<PointsWish>) -> Result<Promise, Refusal> {
+        let enquiry = Enquiry { receipt, points, optimise: false };
+        promise(&self.programme, &self.state, self.member, &enquiry, &self.context())
     }
 
     /// Goods of a purchase come back.

@@ -4,7 +4,7 @@ use tessera_rules::Programme;
 use tessera_rules::amount::Minor;
 use tessera_rules::coupon::{Buyer, Circumstances, Coupon, NotApplied};
 use tessera_rules::id::MemberId;
-use tessera_rules::quote::{Ask, Quote, quote};
+use tessera_rules::quote::{Ask, PointsWish, Quote, quote};
 use uuid::Uuid;
 
 use crate::shop::{basket, from_toml, minor, money, shown};
@@ -44,7 +44,7 @@ fn quoted(programme: &Programme, optimise: bool) -> Quote {
     let issue = |of: &tessera_rules::coupon::CouponType| of.issue(&of.code, Some(id), now, programme.time_zone);
     let coupons: Vec<Coupon> = programme.coupons.iter().map(issue).collect();
     let circumstances = Circumstances { programme, buyer: Some(&buyer), at: now };
-    let (points, wallet) = (Some(points(3_000)), Some(money("20.00")));
+    let (points, wallet) = (Some(PointsWish::Points(points(3_000))), Some(money("20.00")));
     quote(&circumstances, &Ask { lines: &basket(BASKET), coupons: &coupons, optimise, points, wallet })
         .expect("in range")
 }

@@ -8,7 +8,6 @@ use crate::api::till::schemas::QuantitySchema;
 
 /// A kind of coupon.
 #[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(in crate::api::admin) struct CouponType {
     /// Names the kind for ever; issued coupons point to it.
     #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "first-200-30")]
@@ -42,6 +41,15 @@ pub(in crate::api::admin) struct CouponType {
     /// Whether a use is given back when everything it was used for came back.
     #[schema(required = false, default = false)]
     give_back_on_return: bool,
+}
+
+/// A kind of coupon as it is shown.
+#[derive(ToSchema)]
+pub(in crate::api::admin) struct CouponTypeView {
+    /// The code.
+    id: String,
+    #[serde(flatten)]
+    coupon: CouponType,
 }
 
 /// Who may use a coupon.
@@ -190,7 +198,6 @@ pub(in crate::api::admin) struct Prices {
 
 /// A price of an article for members.
 #[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(in crate::api::admin) struct MemberPrice {
     /// Names the price.
     #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "latte-gold")]
@@ -211,9 +218,17 @@ pub(in crate::api::admin) struct MemberPrice {
     most: Option<QuantitySchema>,
 }
 
+/// A member price as it is shown.
+#[derive(ToSchema)]
+pub(in crate::api::admin) struct MemberPriceView {
+    /// The code.
+    id: String,
+    #[serde(flatten)]
+    price: MemberPrice,
+}
+
 /// Goods that until a day only some tiers may buy.
 #[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(in crate::api::admin) struct EarlyAccess {
     /// Names the window.
     #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "sneaker-drop")]
@@ -225,4 +240,13 @@ pub(in crate::api::admin) struct EarlyAccess {
     minimum_tier: String,
     /// The last day on which others may not, inclusive.
     until: NaiveDate,
+}
+
+/// A window of early access as it is shown.
+#[derive(ToSchema)]
+pub(in crate::api::admin) struct EarlyAccessView {
+    /// The code.
+    id: String,
+    #[serde(flatten)]
+    window: EarlyAccess,
 }

@@ -2,6 +2,7 @@
 //! calculators that lay out every unit.
 
 mod naive;
+mod promises;
 mod scene;
 
 use proptest::prelude::*;
@@ -12,7 +13,7 @@ use tessera_rules::command::Line;
 use tessera_rules::coupon::{Applied, Buyer, Circumstances, Coupon, Stacking};
 use tessera_rules::discount::{Discount, Goods, Off, Step};
 use tessera_rules::programme::MoneyOff;
-use tessera_rules::quote::{Ask, Quote, quote};
+use tessera_rules::quote::{Ask, PointsWish, Quote, quote};
 
 use self::naive::by_units;
 use self::scene::{Scene, discount, lines, scene, small_lines};
@@ -40,7 +41,7 @@ fn matching(goods: &Goods, lines: &[Line]) -> i128 {
 }
 
 fn ask<'a>(scene: &'a Scene, coupons: &'a [Coupon], optimise: bool) -> Ask<'a> {
-    Ask { lines: &scene.lines, coupons, optimise, points: scene.points, wallet: scene.wallet }
+    Ask { lines: &scene.lines, coupons, optimise, points: scene.points.map(PointsWish::Points), wallet: scene.wallet }
 }
 
 fn quoted(scene: &Scene, coupons: &[Coupon], optimise: bool) -> Quote {

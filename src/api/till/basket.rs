@@ -1,0 +1,48 @@
+//! What is bought and how it is paid: the checks that types alone do not make.
+
+use tessera_rules::amount::MAX_MAGNITUDE;
+use tessera_rules::command::{Line, Tender};
+
+use super::within;
+use crate::api::contact;
+use crate::api::error::{Code, Problem, both};
+
+/// Lines a receipt may have.
+const LINES_MAX: usize = 1_000;
+/// Tenders a receipt may have.
+const TENDERS_MAX: usize = 20;
+/// Categories a line may have.
+const CATEGORIES_MAX: usize = 8;
+/// Characters of an SKU, a category or a tender type.
+const NAME_MAX: usize = 64;
+
+/// Checks lines and tenders, which stand in the body under these names.
+pub(super) fn check(lines: &[Line], tenders: &[Tender]) -> Result<(), Problem> {
+    within("/lines", lines.len(), 1, LINES_MAX)?;
+    within("/tenders", tenders.len(), 0, TENDERS_MAX)?;
+    for (i, line) in lines.iter().enumerate() {
+        if line.quantity.units() <= 0 {
+            let detail = both("The quantity must be above 0.", "数量必须大于 0。");
+            return Err(Problem::field(Code::InvalidField, format!("/lines/{i}/quantity"), "too_small", detail));
+        }
+        if line.quantity.units() > MAX_MAGNITUDE {
+            let detail = both("The quantity is too large.", "数量过大。");
+            return Err(Problem::field(Code::InvalidField, format!("/lines/{i}/quantity"), "too_large", detail));
+        }
+        within(format_args!("/lines/{i}/categories"), line.categories.len(), 0, CATEGORIES_MAX)?;
+        for (j, category) in line.categories.iter().enumerate() {
+            contact::text(format_args!("/lines/{i}/categories/{j}"), category, NAME_MAX)?;
+        }
+        if let Some(sku) = &line.sku {
+            contact::text(format_args!("/lines/{i}/sku"), sku, NAME_MAX)?;
+        }
+    }
+    for (i, tender) in tenders.iter().enumerate() {
+        contact::text(format_args!("/tenders/{i}/type"), &tender.kind, NAME_MAX)?;
+        if tender.amount.get() < 0 {
+            let detail = both("A tender is not negative.", "支付金额不能为负数。");
+            return Err(Problem::field(Code::InvalidField, format!("/tenders/{i}/amount"), "too_small", detail));
+        }
+    }
+    Ok(())
+}
