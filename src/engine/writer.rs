@@ -35,7 +35,7 @@ enum Drafted {
 /// What the writer knows of members.
 enum Found {
     /// What was loaded, and who is remembered.
-    All(Loaded, Vec<MemberId>),
+    All(Box<Loaded>, Vec<MemberId>),
     /// The open batch changes one of them.
     Apart,
     /// The programme has moved on.
@@ -224,7 +224,7 @@ impl Writer {
                 return Ok(Drafted::Decided);
             }
         };
-        let deciding = open.deciding(versioned, loaded, now)?;
+        let deciding = open.deciding(versioned, *loaded, now)?;
         for member in remembered {
             if !deciding.knows(member)
                 && let Some(known) = self.memory.recall(member)
@@ -266,7 +266,7 @@ impl Writer {
         if load.members.is_empty()
             && [&load.keys.1, &load.receipts.1, &load.returns.1].iter().all(|list| list.is_empty())
         {
-            return Ok(Found::All(Loaded::default(), remembered));
+            return Ok(Found::All(Box::default(), remembered));
         }
         let loaded = load.run(connection)?;
         if loaded.programme != Some(in_force.version) {
@@ -277,7 +277,7 @@ impl Writer {
         if loaded.standings.iter().any(|row| open.standing(MemberId::new(row.member_id)).is_some()) {
             return Ok(Found::Apart);
         }
-        Ok(Found::All(loaded, remembered))
+        Ok(Found::All(Box::new(loaded), remembered))
     }
 
     fn leave_out(&self, open: &OpenBatch, load: &mut Load, in_force: &Versioned) -> Vec<MemberId> {
