@@ -68,6 +68,15 @@ begin
            array_agg(s.member_id) filter (where (s.clock).holds_due_at is not null
                and (s.member_id = any(p_debit) or (s.clock).holds_due_at <= p_at))
     into v_due, v_moved, v_granted, v_held from unnest(standings) s;
+    -- What the clock frees goes back to the lots it came from, with who keeps it.
+    if v_linked and v_due is not null then
+        with recursive due as (
+            select unnest(v_due) as member_id
+            union
+            select (s.ties).root from due join unnest(standings) s using (member_id) where (s.ties).root is not null
+        )
+        select array_agg(member_id) into v_due from due;
+    end if;
 
     -- Sales, redemptions and the lots they moved: few members name any.
     if cardinality(p_sales) > 0 then

@@ -290,3 +290,19 @@ fn a_till_spends_from_the_pool_and_holds_go_back_to_it() {
     assert_eq!(returned["points"], json!({"clawed": 100, "owed": 0, "forgiven": 0, "given_back": 100}));
     assert_eq!((own(&app, &anna), own(&app, &ben)), ([200, 0, 0, 0], [0; 4]));
 }
+
+#[test]
+fn what_a_hold_frees_in_time_goes_back_to_the_lots_it_came_from() {
+    let app = start();
+    let (anna, ben) = household(&app, 300, 0);
+    let hold = json!({
+        "member_id": ben.id, "points": 250, "mode": "hold", "authorisation": {"otp": app.otp(&ben)},
+    });
+    app.cashier().post("/v1/till/redemptions", &hold).expect(201);
+    assert_eq!(lots(&app, &anna).len(), 1);
+    // Its time-out is found by the clock, which names nobody but him whose hold it was.
+    app.advance("P1D");
+    assert_eq!((own(&app, &anna), own(&app, &ben)), ([300, 0, 0, 0], [0; 4]));
+    let left: Vec<(i64, i64)> = lots(&app, &anna).into_iter().map(|(number, left, _)| (number, left)).collect();
+    assert_eq!(left, [(1, 300)]);
+}
