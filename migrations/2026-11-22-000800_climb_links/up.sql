@@ -174,13 +174,14 @@ begin
         select array_agg(u) into uses from entitlement_use u
         where u.member_id = any(v_granted) and u.year >= extract(year from p_uses_from);
         -- What a merged member was granted and has used, counts for the one who stays.
-        -- A reward that was his voucher is not one here.
+        -- A reward that was his voucher is not one here, and numbers are each account's own.
         select grants || array_agg(jsonb_populate_record(g, jsonb_build_object('member_id', (m.ties).root)
             || case when g.gift ->> 'kind' = 'reward' then jsonb_build_object('window_until', g.window_from) else '{}' end))
         into grants
         from standing m join perk_grant g on g.member_id = m.member_id
         where (m.ties).root = any(v_granted) and (m.ties).kind = 'merged';
-        select uses || array_agg(jsonb_populate_record(u, jsonb_build_object('member_id', (m.ties).root))) into uses
+        select uses || array_agg(jsonb_populate_record(u, jsonb_build_object('member_id', (m.ties).root, 'number', 0)))
+        into uses
         from standing m join entitlement_use u on u.member_id = m.member_id
         where (m.ties).root = any(v_granted) and (m.ties).kind = 'merged' and u.year >= extract(year from p_uses_from);
     end if;

@@ -45,7 +45,7 @@ impl EntitlementView {
     fn of(entitlement: &Entitlement, settled: &Settled) -> Self {
         let year = settled.programme.programme.time_zone.day_of(settled.member.standing.recorded_at).year();
         let uses = || settled.member.entitlement_uses.iter().filter(|one| one.code == entitlement.code);
-        let used = uses().filter(|one| one.year == year).map(|one| one.number).max().unwrap_or(0);
+        let used = settled.member.used_in(&entitlement.code, year);
         let mut days: Vec<NaiveDate> =
             uses().filter(|one| one.year >= year).filter_map(|one| Some(one.day?.0)).collect();
         days.sort_unstable();

@@ -8,6 +8,7 @@ use crate::amount::Multiplier;
 use crate::command::UseEntitlement;
 use crate::decision::{Effect, EntitlementOutcome, Outcome, StandingPatch};
 use crate::draft::Draft;
+use crate::member::MemberState;
 use crate::programme::Problems;
 use crate::refusal::Refusal;
 use crate::text::Text;
@@ -43,14 +44,14 @@ pub enum EntitlementKind {
     },
 }
 
-/// One use, for ever unique by member, code, year and number.
+/// One use, for ever unique by the member who used it, code, year and number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntitlementUse {
     /// Code of the entitlement.
     pub code: String,
     /// The calendar year it counts in: of the day it was used, or of the day chosen.
     pub year: i32,
-    /// 1, 2, 3 … within the year.
+    /// 1, 2, 3 … within the year; 0 where an account used it that was merged into the member's.
     pub number: u32,
     /// When it was used.
     pub used_at: Instant,
@@ -65,6 +66,17 @@ impl Entitlement {
         if let EntitlementKind::MultiplierDay { multiplier } = self.kind {
             found.multiplier(&format!("{at}/kind/multiplier"), multiplier, Multiplier::UNIT);
         }
+    }
+}
+
+impl MemberState {
+    /// How often an entitlement was used in a calendar year, by the member and by accounts merged into his.
+    pub fn used_in(&self, code: &str, year: i32) -> u32 {
+        u32::try_from(self.uses(code, year).count()).unwrap_or(u32::MAX)
+    }
+
+    fn uses(&self, code: &str, year: i32) -> impl Iterator<Item = &EntitlementUse> {
+        self.entitlement_uses.iter().filter(move |one| one.code == code && one.year == year)
     }
 }
 
@@ -84,12 +96,12 @@ impl Draft<'_> {
             EntitlementKind::MultiplierDay { multiplier } => Some((self.chosen_day(asked)?, multiplier)),
         };
         let year = day.map_or(self.today(), |(day, _)| day).year();
-        let uses = self.member.entitlement_uses.iter();
-        let used = uses.filter(|one| one.code == asked.code && one.year == year).map(|one| one.number).max();
-        let number = used.unwrap_or(0) + 1;
-        if number > entitlement.per_year {
+        let used = self.member.used_in(&asked.code, year);
+        if used >= entitlement.per_year {
             return Err(Refusal::EntitlementUsedUp);
         }
+        let own = self.member.uses(&asked.code, year).map(|one| one.number).max();
+        let number = own.unwrap_or(0) + 1;
         let (code, used_at) = (asked.code.clone(), self.at);
         self.record(Effect::UseEntitlement(EntitlementUse { code, year, number, used_at, day }))?;
         if let Some((day, _)) = day {
@@ -99,8 +111,8 @@ impl Draft<'_> {
         Ok(Outcome::Entitlement(EntitlementOutcome {
             code: asked.code.clone(),
             year,
-            used: number,
-            left: entitlement.per_year - number,
+            used: used + 1,
+            left: entitlement.per_year - used - 1,
             day: day.map(|(day, _)| day),
         }))
     }

@@ -123,6 +123,29 @@ fn the_debt_goes_along_and_is_paid() {
 }
 
 #[test]
+fn what_both_had_used_of_an_entitlement_is_used() {
+    let app = start();
+    app.reconfigure(|programme| {
+        programme["tiers"]["levels"][0]["entitlements"] = json!([
+            { "code": "delivery", "name": "Free delivery", "per_year": 4 },
+        ]);
+    });
+    let (old, new) = twins(&app);
+    let till = app.cashier();
+    let deliver =
+        |member: &Member| till.post(&format!("/v1/till/members/{}/entitlements/delivery/uses", member.id), &json!({}));
+    let left = |member: &Member| deliver(member).expect(201)["left"].as_i64().unwrap();
+    assert_eq!([left(&old), left(&old), left(&new)], [3, 2, 3]);
+    merge(&app, &old, &new);
+    let shown = app.member(&new).get("/v1/member/tier").expect(200)["entitlements"][0].take();
+    assert_eq!((&shown["used"], &shown["left"]), (&json!(3), &json!(1)));
+    assert_eq!(left(&new), 0);
+    deliver(&new).problem(422, "entitlement_used_up");
+    unmerge(&app, &old).expect(200);
+    assert_eq!([left(&old), left(&new)], [1, 1]);
+}
+
+#[test]
 fn undoing_gives_back_what_is_left_and_no_more() {
     let app = start();
     let (old, new) = twins(&app);

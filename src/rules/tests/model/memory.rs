@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tessera_rules::command::{Actor, Context, Role};
 use tessera_rules::decision::{Effect, PurchaseOutcome};
+use tessera_rules::entitlement::EntitlementUse;
 use tessera_rules::id::{MemberId, PurchaseId, StoreId};
 use tessera_rules::ledger::Account;
 use tessera_rules::link::{Link, LinkKind};
@@ -49,7 +50,8 @@ impl Memory {
         for other in self.state.members.values() {
             let Some(Link { root, kind: LinkKind::Merged }) = other.standing.link else { continue };
             let member = state.members.get_mut(&root).expect("a member");
-            member.entitlement_uses.extend(other.entitlement_uses.clone());
+            let used = other.entitlement_uses.iter().cloned();
+            member.entitlement_uses.extend(used.map(|used| EntitlementUse { number: 0, ..used }));
             member.grants.extend(other.grants.iter().cloned().map(|mut grant| {
                 if matches!(grant.gift, PerkGift::Reward { .. }) {
                     grant.until = grant.from;
