@@ -65,7 +65,8 @@ impl Member {
                 let from_last =
                     if gift.occasion == Occasion::Birthday { Duration::days(330) } else { Duration::zero() };
                 let free = |old: &Granted| old.number != number && old.at + from_last <= self.now;
-                if !self.granted().filter(|old| old.occasion == gift.occasion).all(free) {
+                // A perk keeps its name when it is granted after so many days instead of so many.
+                if !self.granted().filter(|old| old.word() == gift.occasion.word()).all(free) {
                     return false;
                 }
                 let (from, until) = (midnight(zone, first), end_of(zone, last));
