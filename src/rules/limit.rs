@@ -118,7 +118,7 @@ impl Limits {
     /// Where the usage may lie for an explanation to be right, told as of `change` earlier: after so much
     /// was used, or given back, the promotion is decided on.
     pub fn range(&self, told: &PromotionExplained, change: PromotionUsage) -> UsageRange {
-        let mut range = UsageRange { uses: (i64::MIN, i64::MAX), points: (i64::MIN, i64::MAX) };
+        let mut range = UsageRange::default();
         let before = |figure: i64, changed: i64| figure.saturating_sub(changed);
         let total = self.total.map(i64::from).map(|total| before(total, change.uses));
         let budget = self.budget_points.map(|budget| before(budget.get(), change.points));
@@ -152,6 +152,13 @@ impl Limits {
         }
         let nothing = self.budget_points.is_some_and(|budget| !budget.is_positive());
         found.refuse(nothing, &format!("{at}/budget_points"), "too_small", "must be at least 1");
+    }
+}
+
+impl Default for UsageRange {
+    /// All figures.
+    fn default() -> Self {
+        Self { uses: (i64::MIN, i64::MAX), points: (i64::MIN, i64::MAX) }
     }
 }
 
