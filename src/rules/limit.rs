@@ -56,6 +56,15 @@ pub struct Counted {
     pub day: Option<Day>,
 }
 
+/// What is left of a promotion; absent: that is not limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Uses by the member.
+    pub uses: Option<i64>,
+    /// Points of the budget.
+    pub points: Option<i64>,
+}
+
 /// A change of what was used of a promotion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromotionUse {
@@ -108,6 +117,15 @@ impl Limits {
         } else {
             None
         }
+    }
+
+    /// What they leave to a member whose uses these are.
+    pub(crate) fn leave(&self, usage: PromotionUsage, own: Option<&BTreeMap<Day, i64>>, day: Day) -> Left {
+        let rest = |limit: Option<u32>, used: i64| limit.map(|limit| i64::from(limit) - used);
+        let ever = rest(self.per_member, own.map_or(0, |days| days.values().sum()));
+        let today = rest(self.per_member_per_day, own.and_then(|days| days.get(&day)).copied().unwrap_or(0));
+        let in_all = rest(self.total, usage.uses);
+        Left { uses: [ever, today, in_all].into_iter().flatten().min(), points: self.left(usage) }
     }
 
     /// Points left of the budget.
