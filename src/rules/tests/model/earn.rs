@@ -163,10 +163,11 @@ impl Member {
         self.sales.iter().filter(|sale| !sale.empty()).flat_map(|sale| sale.used.clone())
     }
 
-    /// Points left of a promotion's budget.
+    /// Points left of a promotion's budget, which another book may have made smaller than what was given.
     fn left(&self, promo: usize) -> i64 {
         let used = self.used().chain(self.used_elsewhere.iter().copied()).filter(|(of, _)| *of == promo);
-        self.book.promos[promo].budget.map_or(i64::MAX, |budget| budget - used.map(|(_, points)| points).sum::<i64>())
+        let left = |budget: i64| (budget - used.map(|(_, points)| points).sum::<i64>()).max(0);
+        self.book.promos[promo].budget.map_or(i64::MAX, left)
     }
 
     /// Everything that multiplies or adds, in order of priority.
