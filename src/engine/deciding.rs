@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tessera_rules::decision::{Beside, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
+use tessera_rules::explain::Explanation;
 use tessera_rules::id::{MemberId, RedemptionId};
+use tessera_rules::limit::PromotionUsage;
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
 use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Refusal, Standing, State, decide};
@@ -16,6 +18,7 @@ use crate::store::batch::{Loaded, Writes};
 use crate::store::rows::{AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow};
 
 use super::convert::{self, broken};
+use super::counting::Counting;
 use super::state::state;
 use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents};
 
@@ -32,6 +35,8 @@ pub(super) struct Decided {
     pub(super) writes: Writes,
     /// The members that were changed, as they stand when that is written.
     pub(super) changed: Vec<Known>,
+    /// What all members have used of the promotions that it looked at, when that is written.
+    pub(super) promotions_used: Vec<(String, PromotionUsage)>,
     /// Whether a refusal rests on a remembered standing, which may have moved on.
     pub(super) doubtful: bool,
 }
@@ -71,6 +76,7 @@ pub(super) struct Deciding {
     /// Members that were changed, and by how much the counts of rewards were.
     changed: BTreeSet<MemberId>,
     counted: BTreeMap<String, i64>,
+    promotions: Counting,
     redemptions: BTreeMap<Uuid, RedemptionRow>,
     new_lots: BTreeSet<(MemberId, i64)>,
     moved_lots: BTreeSet<(MemberId, i64)>,
@@ -93,6 +99,7 @@ impl Deciding {
             doubtful: false,
             changed: BTreeSet::new(),
             counted: BTreeMap::new(),
+            promotions: Counting::default(),
             redemptions: BTreeMap::new(),
             new_lots: BTreeSet::new(),
             moved_lots: BTreeSet::new(),
@@ -109,6 +116,13 @@ impl Deciding {
         let State { members, shared } = state(&mut loaded)?;
         self.state.members.extend(members);
         self.state.shared.rewards_used.extend(shared.rewards_used);
+        for (promotion, usage) in shared.promotions_used {
+            if self.promotions.learn(&promotion) {
+                // What commands before have given back is noted already.
+                let used = self.state.shared.promotions_used.entry(promotion).or_default();
+                *used = used.plus(usage);
+            }
+        }
         for row in loaded.keys {
             let body = row.body.ok_or_else(|| broken("answer"))?;
             let answer = Answer { status: row.status.unsigned_abs(), body };
@@ -143,6 +157,11 @@ impl Deciding {
         self.versions.insert(member, version);
         self.remembered.insert(member);
         self.state.members.insert(member, MemberState::new(standing));
+    }
+
+    /// Whether it was told how much of a promotion was used.
+    pub(super) fn knows_promotion(&self, promotion: &str) -> bool {
+        self.promotions.knows(promotion)
     }
 
     /// Whether a member was loaded.
@@ -260,6 +279,9 @@ impl Deciding {
                 {
                     moved += entry.points.get();
                 }
+                if let (Effect::Purchase(_), Some(why)) = (&effect, explanation(outcome)) {
+                    self.promotions.decided(&self.programme.programme, why);
+                }
                 self.gather(submission, member, effect, answer)?;
             }
         }
@@ -300,6 +322,7 @@ impl Deciding {
             Effect::Notice(notice) => self.writes.notices.push(documents::notice_row(member_id, notice)?),
             Effect::UseReward { code } => *self.counted.entry(code).or_default() += 1,
             Effect::PutBackReward { code } => *self.counted.entry(code).or_default() -= 1,
+            Effect::UsePromotion(used) => self.promotions.count(member, used),
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
             Effect::Redemption(record) => self.redemption(submission, member, record, answer),
             Effect::Return(record) => self.goods(submission, member, record, answer)?,
@@ -455,6 +478,9 @@ impl Deciding {
         let counted = self.counted.into_iter().filter(|(_, by)| *by != 0);
         self.writes.usages = counted.map(|(reward, used)| RewardUsageRow { reward, used }).collect();
         self.writes.redemptions = self.redemptions.into_values().collect();
+        let used = |code: &String| Some((code.clone(), *self.state.shared.promotions_used.get(code)?));
+        let promotions_used = self.promotions.known().filter_map(used).collect();
+        self.writes.promotions = self.promotions.finish();
         let mut changed = Vec::with_capacity(self.changed.len());
         for member in &self.changed {
             let state = self.state.members.remove(member).ok_or_else(|| broken("member"))?;
@@ -464,7 +490,16 @@ impl Deciding {
         }
         // Processes that insert the same keys wait for each other in one order.
         self.writes.keys.sort_by(|a, b| (a.caller, &a.key).cmp(&(b.caller, &b.key)));
-        Ok(Decided { writes: self.writes, changed, doubtful: self.doubtful })
+        Ok(Decided { writes: self.writes, changed, promotions_used, doubtful: self.doubtful })
+    }
+}
+
+/// Why a purchase came to what it did.
+fn explanation(outcome: &Outcome) -> Option<&Explanation> {
+    match outcome {
+        Outcome::Purchase(purchase) => Some(&purchase.explanation),
+        Outcome::Move(moved) => Some(&moved.purchase.explanation),
+        _ => None,
     }
 }
 

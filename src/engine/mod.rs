@@ -22,6 +22,7 @@
 
 pub mod configure;
 mod convert;
+mod counting;
 mod deciding;
 mod documents;
 mod enrol;

@@ -59,6 +59,11 @@ impl OpenBatch {
         self.deciding.as_ref()?.standing(member)
     }
 
+    /// Whether it knows how much of a promotion was used.
+    pub(super) fn knows_promotion(&self, promotion: &str) -> bool {
+        self.deciding.as_ref().is_some_and(|deciding| deciding.knows_promotion(promotion))
+    }
+
     /// What decides it, knowing what was loaded.
     pub(super) fn deciding(
         &mut self,

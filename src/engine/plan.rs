@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::TimeDelta;
-use tessera_rules::command::{Capture, Redeemed};
+use tessera_rules::command::{Capture, Purchase, Redeemed};
 use tessera_rules::condition::Condition;
 use tessera_rules::id::MemberId;
+use tessera_rules::promotion::Promotion;
 use tessera_rules::tier::{Span, Window};
 use tessera_rules::time::{Day, Instant};
 use tessera_rules::{Command, Programme, Standing};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use super::{Submission, Time};
 use crate::store::batch::{Load, WindowBounds};
+use crate::store::promotion;
 
 /// What a batch needs to know, if nothing is remembered.
 pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator<Item = &'a Submission>) -> Load {
@@ -24,6 +26,20 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     let mut returns = (Vec::new(), Vec::new());
     let (mut whole, mut risers) = (Vec::new(), Vec::new());
     let tier_perks = programme.has_tier_perks();
+    let limited: Vec<&Promotion> = programme.promotions.iter().filter(|one| !one.limits.is_none()).collect();
+    let (mut promotions, mut promotion_uses) = (BTreeSet::new(), promotion::Asked::default());
+    let mut counts = |purchase: &Purchase, member: Uuid, day: Day| {
+        for promotion in limited.iter().filter(|promotion| may_be_for(promotion, purchase, day)) {
+            if promotion.limits.is_shared() {
+                promotions.insert(promotion.code.clone());
+            }
+            if promotion.limits.is_personal() {
+                promotion_uses.0.push(member);
+                promotion_uses.1.push(promotion.code.clone());
+                promotion_uses.2.push(if promotion.limits.per_member.is_some() { Day::default() } else { day });
+            }
+        }
+    };
     let birthdays = programme.conditions().any(Condition::reads_birthday);
     let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
     let mut notices_at = None::<Instant>;
@@ -63,6 +79,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 if birthdays {
                     perks.push(member);
                 }
+                counts(purchase, member, programme.time_zone.day_of(occurred_at));
                 receipts.0.push(purchase.source.clone());
                 receipts.1.push(purchase.external_id.clone());
             }
@@ -118,6 +135,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 }
                 days.0.push(to);
                 days.1.push(programme.time_zone.day_of(occurred_at));
+                counts(&moving.again, to, programme.time_zone.day_of(occurred_at));
                 sales.push(moving.purchase.uuid());
             }
             Command::Transfer(_)
@@ -160,10 +178,19 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
         uses_from,
         days,
         rewards: rewards.into_iter().collect(),
+        promotions: promotions.into_iter().collect(),
+        promotion_uses,
         keys,
         receipts,
         returns,
     }
+}
+
+/// Whether a limited promotion may be for a purchase of that day or, where the member's last command lies
+/// ahead of the clock, of a later one.
+fn may_be_for(promotion: &Promotion, purchase: &Purchase, day: Day) -> bool {
+    promotion.schedule.to.is_none_or(|to| day <= to)
+        && (promotion.stores.is_empty() || promotion.stores.contains(&purchase.store_code))
 }
 
 /// The bounds of a window that does not depend on the member.
@@ -187,7 +214,8 @@ impl Time {
 
 /// The members of whom more is needed than the standing.
 pub(super) fn beside(load: &Load) -> HashSet<Uuid> {
-    let lists = [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0];
+    let lists =
+        [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0, &load.promotion_uses.0];
     lists.into_iter().flatten().copied().collect()
 }
 

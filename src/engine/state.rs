@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tessera_rules::id::{MemberId, PurchaseId};
+use tessera_rules::limit::PromotionUsage;
 use tessera_rules::time::BirthDate;
 use tessera_rules::{MemberState, Programme, State};
 use uuid::Uuid;
@@ -79,6 +80,13 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     }
     for row in loaded.usages.drain(..) {
         state.shared.rewards_used.insert(row.reward, row.used);
+    }
+    for (promotion, uses, points) in loaded.promotions_used.drain(..) {
+        state.shared.promotions_used.insert(promotion, PromotionUsage { uses, points });
+    }
+    for row in loaded.promotion_uses.drain(..) {
+        let own = &mut member(&mut state, row.member_id)?.promotion_uses;
+        own.entry(row.promotion).or_default().insert(row.day, row.uses);
     }
     Ok(state)
 }

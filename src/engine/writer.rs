@@ -1,15 +1,18 @@
 //! The writer: decides what comes in on what it remembers and loads, and hands it to a storer. While the
 //! storers are busy the next batch grows, decided as if theirs were stored.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{SendError, SyncSender};
 
 use crossbeam_channel::{Receiver, select};
 use tessera_rules::id::MemberId;
+use tessera_rules::limit::PromotionUsage;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::store::batch::{self, Load, Loaded, Standings};
 use crate::store::db::Connection;
+use crate::store::promotion;
 
 use super::convert;
 use super::deciding::Known;
@@ -58,6 +61,9 @@ pub(super) struct Writer {
     programmes: Programmes,
     batch_limit: usize,
     memory: Memory,
+    /// What was used of limited promotions when all that was handed over is stored. Other processes may
+    /// have used more: that what was decided on it is right is proved by storing.
+    promotions_used: BTreeMap<String, PromotionUsage>,
     lanes: Vec<Lane>,
     landed: Receiver<Landed>,
     /// Batches to go in which earlier uses of keys and receipts are looked for.
@@ -80,6 +86,7 @@ impl Writer {
             programmes,
             batch_limit,
             memory: Memory::new(),
+            promotions_used: BTreeMap::new(),
             lanes: storers.into_iter().map(|storer| Lane { storer, flying: None, gone: false }).collect(),
             landed,
             wary: 0,
@@ -148,6 +155,7 @@ impl Writer {
             Err(_) => {
                 // Nobody knows how far it came.
                 self.memory = Memory::new();
+                self.promotions_used.clear();
                 open.spoil();
             }
         }
@@ -172,11 +180,15 @@ impl Writer {
             for known in closed.decided.changed {
                 self.memory.keep(known);
             }
+            self.promotions_used.extend(closed.decided.promotions_used);
             let writes = Some(closed.decided.writes).filter(|writes| !writes.is_empty());
             Some(Draft { answers: closed.answers, writes })
         });
         match &draft {
-            None => self.memory.forget(&members),
+            None => {
+                self.memory.forget(&members);
+                self.promotions_used.clear();
+            }
             Some(draft) => also(&mut members, draft.members()),
         }
         self.hand_over(Handed { batch, draft }, members);
@@ -214,7 +226,11 @@ impl Writer {
             }
             return Ok(Drafted::Apart);
         }
-        let loaded = self.load(open, load, &mut connection, &versioned)?;
+        let promotions = std::mem::take(&mut load.promotions);
+        let mut loaded = self.load(open, load, &mut connection, &versioned)?;
+        if let Found::All(loaded, _) = &mut loaded {
+            loaded.promotions_used = self.used(open, promotions, &mut connection)?;
+        }
         self.connection = Some(connection);
         let (loaded, remembered) = match loaded {
             Found::All(loaded, remembered) => (loaded, remembered),
@@ -278,6 +294,30 @@ impl Writer {
             return Ok(Found::Apart);
         }
         Ok(Found::All(Box::new(loaded), remembered))
+    }
+
+    /// What was used of promotions that the open batch knows nothing of: as remembered, or looked up.
+    fn used(
+        &mut self,
+        open: &OpenBatch,
+        mut promotions: Vec<String>,
+        connection: &mut Connection,
+    ) -> Result<Vec<promotion::Used>, Failure> {
+        promotions.retain(|promotion| !open.knows_promotion(promotion));
+        let unknown = |promotion: &&String| !self.promotions_used.contains_key(*promotion);
+        let unknown: Vec<String> = promotions.iter().filter(unknown).cloned().collect();
+        if !unknown.is_empty() {
+            let found = promotion::used(connection, &unknown)?;
+            // Nobody has used those that are not there.
+            self.promotions_used.extend(unknown.into_iter().map(|promotion| (promotion, PromotionUsage::default())));
+            let usage = |(promotion, uses, points)| (promotion, PromotionUsage { uses, points });
+            self.promotions_used.extend(found.into_iter().map(usage));
+        }
+        let used = |promotion: String| {
+            let PromotionUsage { uses, points } = self.promotions_used.get(&promotion).copied().unwrap_or_default();
+            (promotion, uses, points)
+        };
+        Ok(promotions.into_iter().map(used).collect())
     }
 
     fn leave_out(&self, open: &OpenBatch, load: &mut Load, in_force: &Versioned) -> Vec<MemberId> {
@@ -364,6 +404,7 @@ impl Writer {
         let members = self.lanes[landed.lane].flying.take().unwrap_or_default();
         if !landed.as_decided {
             self.memory.forget(&members);
+            self.promotions_used.clear();
         }
         if landed.taken {
             self.wary = WARY;

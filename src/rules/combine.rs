@@ -18,16 +18,22 @@ impl Offer<'_> {
     /// is for in particular.
     fn multiplies(&self, lines: usize) -> Vec<usize> {
         match (self.effect, self.lines) {
-            (PromotionEffect::Add { .. }, _) => Vec::new(),
+            (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. }, _) => Vec::new(),
             (PromotionEffect::Multiply { .. }, None) => (0..=lines).collect(),
             (PromotionEffect::Multiply { .. }, Some(own)) => own.iter().map(|&line| line as usize - 1).collect(),
         }
     }
 
+    /// What its lines come to, never below 0.
+    fn spend(&self, bases: &[i128]) -> i128 {
+        let own = |lines: &[u32]| lines.iter().filter_map(|&line| bases.get(line as usize - 1)).sum::<i128>();
+        self.lines.map_or_else(|| bases.iter().sum(), own).max(0)
+    }
+
     fn multiplier(&self) -> Option<Multiplier> {
         match self.effect {
             PromotionEffect::Multiply { by } => Some(by),
-            PromotionEffect::Add { .. } => None,
+            PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. } => None,
         }
     }
 }
@@ -55,8 +61,10 @@ pub(crate) fn shares(combine: Combine, offers: &[Offer<'_>], lines: usize) -> Ve
 }
 
 /// What offers add up to.
-pub(crate) struct Combined {
+pub(crate) struct Combined<'b> {
     combine: Combine,
+    /// What counts of each line, in minor units.
+    bases: &'b [i128],
     /// By line; the last stands for a line that no promotion is for in particular.
     products: Vec<Product>,
     /// The products cut to 4 places.
@@ -65,21 +73,27 @@ pub(crate) struct Combined {
     pub(crate) fixed: i64,
 }
 
-impl Combined {
+impl<'b> Combined<'b> {
     /// Nothing yet.
-    pub(crate) fn new(combine: Combine, lines: usize) -> Self {
+    pub(crate) fn new(combine: Combine, bases: &'b [i128]) -> Self {
+        let lines = bases.len();
         Self {
             combine,
+            bases,
             products: vec![Product::ONE; lines + 1],
             multipliers: vec![Multiplier::ONE; lines + 1],
             fixed: 0,
         }
     }
 
-    /// Takes an effect on these lines.
-    pub(crate) fn take(&mut self, effect: PromotionEffect, lines: &[usize]) -> Result<(), OutOfRange> {
-        match effect {
-            PromotionEffect::Add { points } => self.fixed = self.fixed.checked_add(points.get()).ok_or(OutOfRange)?,
+    /// Takes an offer; what multiplies, on these lines.
+    pub(crate) fn take(&mut self, offer: &Offer<'_>, lines: &[usize]) -> Result<(), OutOfRange> {
+        match offer.effect {
+            PromotionEffect::Add { points } => self.add(i128::from(points.get()))?,
+            PromotionEffect::PerAmount { points, per } => {
+                let times = offer.spend(self.bases).checked_div(i128::from(per.get())).unwrap_or(0);
+                self.add(times.checked_mul(i128::from(points.get())).ok_or(OutOfRange)?)?;
+            }
             PromotionEffect::Multiply { by } => {
                 for &line in lines {
                     let before = self.multipliers[line];
@@ -91,6 +105,12 @@ impl Combined {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn add(&mut self, points: i128) -> Result<(), OutOfRange> {
+        let points = i64::try_from(points).map_err(|_| OutOfRange)?;
+        self.fixed = self.fixed.checked_add(points).ok_or(OutOfRange)?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
 use crate::id::{MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
+use crate::limit::PromotionUse;
 use crate::link::{Link, Sent};
 use crate::lot::{Lapse, Lot, LotMovement};
 use crate::member::{DayTotals, Standing};
@@ -87,6 +88,8 @@ pub enum Effect {
         /// The reward's code.
         code: String,
     },
+    /// More or less of a limited promotion is used.
+    UsePromotion(PromotionUse),
     /// A purchase is on record.
     Purchase(PurchaseRecord),
     /// A redemption is on record, or stands otherwise than before: the row of that id is written

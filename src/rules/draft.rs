@@ -1,12 +1,15 @@
 //! A decision in the making: a copy of the member that every recorded effect changes at once, so
 //! that the next step of the same decision sees it.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use crate::amount::Points;
 use crate::command::{Actor, Context};
 use crate::decision::{Effect, StandingPatch};
 use crate::ledger::{Account, Entry, EntryKind};
+use crate::limit::PromotionUsage;
 use crate::lot::{Bite, Lapse, Lot, LotKey, LotMovement, consume};
 use crate::member::MemberState;
 use crate::programme::Programme;
@@ -20,6 +23,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) at: Instant,
     pub(crate) member: MemberState,
     pub(crate) effects: Vec<Effect>,
+    /// What all members have used of promotions before the command.
+    pub(crate) promotions_used: BTreeMap<String, PromotionUsage>,
     /// Who keeps the member's points, unless he himself does.
     pub(crate) root: Option<Box<Self>>,
     /// The document of the command, for what moves between members because of it.
@@ -62,7 +67,16 @@ pub(crate) struct Taken {
 impl<'a> Draft<'a> {
     pub(crate) fn new(programme: &'a Programme, context: &'a Context, member: &MemberState) -> Self {
         let at = context.now.max(member.standing.recorded_at);
-        Self { programme, context, at, member: member.clone(), effects: Vec::new(), root: None, document: None }
+        Self {
+            programme,
+            context,
+            at,
+            member: member.clone(),
+            effects: Vec::new(),
+            promotions_used: BTreeMap::new(),
+            root: None,
+            document: None,
+        }
     }
 
     pub(crate) fn zone(&self) -> Zone {

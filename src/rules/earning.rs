@@ -1,15 +1,16 @@
 //! Earning: what a purchase is worth in points, rounded once, and why (PROGRAMME.md §3).
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::amount::{Minor, Multiplier, OutOfRange, Points, Rate};
-use crate::combine::{Combined, Offer, shares};
+use crate::charge::Promotions;
+use crate::combine::Combined;
 use crate::command::{Line, Tender};
 use crate::condition::Facts;
-use crate::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained, PromotionExplained};
-use crate::goods::Goods;
+use crate::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained};
+use crate::limit::{MemberUses, PromotionUsage};
 use crate::programme::{Earning, Programme};
-use crate::promotion::{Miss, PromotionEffect};
 use crate::refusal::Refusal;
 use crate::share::{apportion, by_weight};
 use crate::tier::TierLevel;
@@ -41,6 +42,10 @@ pub struct Sale<'a> {
     pub purchases: i64,
     /// What conditions may ask; absent: the programme has none.
     pub facts: Option<&'a Facts>,
+    /// What all members have used of limited promotions, by code.
+    pub promotions_used: &'a BTreeMap<String, PromotionUsage>,
+    /// What the member has used of those limited by member.
+    pub own_uses: &'a MemberUses,
 }
 
 /// What a sale earns.
@@ -65,14 +70,15 @@ pub struct Earned {
 pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earned, Refusal> {
     let earning = &programme.earning;
     let mut lines = explain_lines(earning, sale)?;
-    let basis = lines.iter().map(|line| i128::from(line.basis.get())).sum::<i128>().max(0);
+    let bases: Vec<i128> = lines.iter().map(|line| i128::from(line.basis.get())).collect();
+    let basis = bases.iter().sum::<i128>().max(0);
     let weight = |line: &LineExplained| i128::from(line.basis.get()) * i128::from(line.multiplier.units());
     let weights = lines.iter().map(weight).collect();
     let formula = Formula { rate: earning.rate, tier: sale.tier.earn_multiplier, weights };
 
-    let promotions = Promotions::of(programme, sale, &formula)?;
-    let (multipliers, fixed) = (&promotions.sum.multipliers, promotions.sum.fixed);
-    let exact = formula.exact(multipliers, fixed)?;
+    let mut promotions = Promotions::of(programme, sale, &formula, &bases)?;
+    let fixed = promotions.sum.fixed;
+    let exact = formula.exact(&promotions.sum.multipliers, fixed)?;
     let uncapped = exact.whole()?;
 
     // A purchase on which a cap bites adds nothing to the carry and takes nothing from it.
@@ -82,10 +88,11 @@ pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earn
     let mut caps = Vec::new();
     let given = cap(earning, sale, uncapped - promotions.cut + carried, &mut caps);
     let carry_grows = carries && caps.is_empty();
+    promotions.count(given)?;
 
     let elsewhere = promotions.sum.elsewhere();
     let shares = share_lines(given, &lines, &formula, &promotions.sum)?;
-    for ((line, share), &multiplier) in lines.iter_mut().zip(shares).zip(multipliers) {
+    for ((line, share), &multiplier) in lines.iter_mut().zip(shares).zip(&promotions.sum.multipliers) {
         line.points = Points::new(share)?;
         line.promotion_multiplier = (multiplier != elsewhere).then_some(multiplier);
     }
@@ -258,117 +265,13 @@ impl Exact {
     }
 }
 
-/// What the promotions add up to.
-struct Promotions {
-    sum: Combined,
-    /// Points that caps of promotions cut off.
-    cut: i64,
-    /// Whether one of them is asked again when goods come back, and whether that is a condition.
-    asks_again: bool,
-    asks_facts: bool,
-    explained: Vec<PromotionExplained>,
-}
-
-/// A promotion, or a perk's multiplier standing in for one.
-struct Candidate {
-    priority: i32,
-    code: String,
-    effect: PromotionEffect,
-    cap: Option<Points>,
-    missed: Option<Miss>,
-    goods: Option<Goods>,
-}
-
-impl Candidate {
-    fn offer(&self) -> Offer<'_> {
-        Offer { effect: self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
-    }
-}
-
-impl Promotions {
-    /// Takes the promotions in priority order and charges each with what it adds to those before.
-    fn of(programme: &Programme, sale: &Sale<'_>, formula: &Formula) -> Result<Self, OutOfRange> {
-        let (combine, lines) = (programme.earning.combine, sale.lines.len());
-        let candidates = candidates(programme, sale);
-        let offers: Vec<Offer<'_>> =
-            candidates.iter().filter(|candidate| candidate.missed.is_none()).map(Candidate::offer).collect();
-        let mut shares = shares(combine, &offers, lines).into_iter();
-        let sum = Combined::new(combine, lines);
-        let mut all = Self { sum, cut: 0, asks_again: false, asks_facts: false, explained: Vec::new() };
-        let mut before = formula.exact(&all.sum.multipliers, all.sum.fixed)?.whole()?;
-        for mut candidate in candidates {
-            let mut charged = 0;
-            if candidate.missed.is_none() {
-                match shares.next().flatten() {
-                    None => candidate.missed = Some(Miss::NotBest),
-                    Some(share) => {
-                        all.sum.take(candidate.effect, &share)?;
-                        let after = formula.exact(&all.sum.multipliers, all.sum.fixed)?.whole()?;
-                        charged = after - before;
-                        before = after;
-                    }
-                }
-            }
-            all.explain(candidate, charged)?;
-        }
-        Ok(all)
-    }
-
-    /// Notes a promotion, and cuts what it was charged to its cap.
-    fn explain(&mut self, candidate: Candidate, charged: i64) -> Result<(), OutOfRange> {
-        let given = candidate.cap.map_or(charged, |cap| charged.min(cap.get()));
-        let in_play = matches!(candidate.missed, None | Some(Miss::NotBest));
-        let goods = candidate.goods.filter(|_| in_play).and_then(Goods::kept);
-        self.cut += charged - given;
-        self.asks_again |= goods.is_some();
-        self.asks_facts |= goods.as_ref().is_some_and(|goods| goods.when.is_some());
-        self.explained.push(PromotionExplained {
-            code: candidate.code,
-            effect: candidate.effect,
-            missed: candidate.missed,
-            goods,
-            charged: Points::new(given)?,
-            wanted: (given < charged).then_some(Points::new(charged)?),
-        });
-        Ok(())
-    }
-}
-
-/// Every promotion and granted multiplier in priority order, with why it misses this sale.
-fn candidates(programme: &Programme, sale: &Sale<'_>) -> Vec<Candidate> {
-    let amounts: Vec<i64> = sale.lines.iter().map(|line| line.amount.get()).collect();
-    let promotions = programme.promotions.iter().map(|promotion| {
-        let missed = promotion.miss(sale);
-        let goods = missed.is_none().then(|| Goods::of(promotion, sale.lines));
-        Candidate {
-            priority: promotion.priority,
-            code: promotion.code.clone(),
-            effect: promotion.effect,
-            cap: promotion.cap_per_purchase,
-            missed: missed.or_else(|| goods.as_ref().and_then(|goods| goods.miss(&amounts, sale.facts))),
-            goods,
-        }
-    });
-    let boosts = sale.boosts.iter().map(|(code, by)| Candidate {
-        priority: 0,
-        code: code.clone(),
-        effect: PromotionEffect::Multiply { by: *by },
-        cap: None,
-        missed: None,
-        goods: None,
-    });
-    let mut all: Vec<Candidate> = promotions.chain(boosts).collect();
-    all.sort_by(|a, b| (a.priority, &a.code).cmp(&(b.priority, &b.code)));
-    all
-}
-
 /// The lines' shares of the points given (PROGRAMME.md §1): exact shares, the fixed points among them
 /// by line amount, a cap scales them first, and they are rounded together once.
 fn share_lines(
     given: i64,
     lines: &[LineExplained],
     formula: &Formula,
-    promotions: &Combined,
+    promotions: &Combined<'_>,
 ) -> Result<Vec<i64>, OutOfRange> {
     let weighted = || formula.weighted(&promotions.multipliers);
     let clamped = total(weighted())? < 0;

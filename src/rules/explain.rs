@@ -7,6 +7,7 @@ use crate::amount::{Minor, Multiplier, Points, Quantity, Rate};
 use crate::combine::Offer;
 use crate::condition::Facts;
 use crate::goods::Goods;
+use crate::limit::Counted;
 use crate::promotion::{Combine, Miss, PromotionEffect};
 
 /// Why a purchase earned what it earned.
@@ -121,11 +122,17 @@ pub struct PromotionExplained {
     /// What it asked of the goods, and asks again when some come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goods: Option<Goods>,
-    /// Points charged to it, after its cap.
+    /// Points charged to it, after its cap and its budget.
     pub charged: Points,
-    /// Points it would have been charged without its cap.
+    /// Points it would have been charged without them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<Points>,
+    /// Points that were left of its budget, where that is what it was charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Points>,
+    /// What counts against its limits, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
 }
 
 impl PromotionExplained {

@@ -8,8 +8,8 @@
 //! Reading order:
 //!
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
-//! 2. [`programme`] – what an admin configures, with [`promotion`], its [`condition`] and [`goods`], [`reward`] and
-//!    [`perk`] with its [`occasion`]s.
+//! 2. [`programme`] – what an admin configures, with [`promotion`], its [`condition`], [`goods`] and [`limit`]s,
+//!    [`reward`] and [`perk`] with its [`occasion`]s.
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
 //! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
@@ -24,6 +24,7 @@
 pub mod adjustment;
 pub mod amount;
 pub mod basket;
+mod charge;
 pub mod code;
 pub mod combination;
 mod combine;
@@ -45,6 +46,7 @@ pub mod hold;
 pub mod id;
 pub mod ladder;
 pub mod ledger;
+pub mod limit;
 pub mod link;
 pub mod lot;
 pub mod member;

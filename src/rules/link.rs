@@ -98,6 +98,7 @@ impl<'a> Draft<'a> {
     ) -> Result<Self, Refusal> {
         let loaded = state.members.get(&member).ok_or(Refusal::MemberUnknown)?;
         let mut draft = Draft::new(programme, context, loaded);
+        draft.promotions_used.clone_from(&state.shared.promotions_used);
         if let Some(link) = loaded.standing.link {
             let left = links.checked_sub(1).ok_or(Refusal::LinkCircle)?;
             let root = Self::linked_within(left, programme, context, state, link.root)?;

@@ -7,6 +7,7 @@ use crate::decision::{Decision, Effect};
 use crate::entitlement::EntitlementUse;
 use crate::id::{MemberId, PurchaseId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
+use crate::limit::{MemberUses, PromotionUsage};
 use crate::link::{Link, Sent};
 use crate::lot::{Lapse, Lot};
 use crate::notice::Notice;
@@ -30,6 +31,9 @@ pub struct State {
 pub struct Shared {
     /// Rewards handed out so far, by code.
     pub rewards_used: BTreeMap<String, i64>,
+    /// What was used of promotions that are limited for all members together, by code; loaded for a
+    /// purchase.
+    pub promotions_used: BTreeMap<String, PromotionUsage>,
 }
 
 /// One member as loaded.
@@ -53,6 +57,8 @@ pub struct MemberState {
     /// Uses of entitlements in this calendar year and later ones; loaded for a use, and for a purchase
     /// inside a granted multiplier's window (`Standing::boost_until`).
     pub entitlement_uses: Vec<EntitlementUse>,
+    /// Uses of promotions that are limited by member; loaded for a purchase that one may be for.
+    pub promotion_uses: MemberUses,
     /// Notices of what is still to come (`due_at` after the command's time); loaded for
     /// [`crate::Command::Notify`] alone.
     pub notices: Vec<Notice>,
@@ -268,6 +274,7 @@ impl MemberState {
             tier_changes: Vec::new(),
             grants: Vec::new(),
             entitlement_uses: Vec::new(),
+            promotion_uses: MemberUses::new(),
             notices: Vec::new(),
             birth_date: None,
             redemptions: BTreeMap::new(),
@@ -309,6 +316,12 @@ impl MemberState {
             Effect::Return(record) => {
                 if let Some(sold) = self.sales.get_mut(&record.purchase) {
                     sold.record(record)?;
+                }
+            }
+            Effect::UsePromotion(used) => {
+                if let Some(day) = used.day {
+                    *self.promotion_uses.entry(used.code.clone()).or_default().entry(day).or_default() +=
+                        used.change.uses;
                 }
             }
             Effect::UseReward { .. } | Effect::PutBackReward { .. } | Effect::Purchase(_) | Effect::Transfer(_) => {}
@@ -400,6 +413,10 @@ impl State {
             match effect {
                 Effect::UseReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() += 1,
                 Effect::PutBackReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() -= 1,
+                Effect::UsePromotion(used) => {
+                    let usage = self.shared.promotions_used.entry(used.code.clone()).or_default();
+                    *usage = usage.plus(used.change);
+                }
                 _ => {}
             }
         }

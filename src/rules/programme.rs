@@ -368,12 +368,17 @@ impl Problems {
         self.refuse(wrong, pointer, "out_of_range", &detail);
     }
 
+    /// Checks that a code is well formed.
+    pub fn code(&mut self, pointer: &str, code: &str) {
+        self.refuse(!is_code(code), pointer, "code_invalid", "1 to 64 of a-z, 0-9, '-' and '_'");
+    }
+
     /// Checks that codes are well formed and used once.
     pub fn codes<'a>(&mut self, list: &str, codes: impl Iterator<Item = &'a str>) {
         let mut seen = std::collections::BTreeSet::new();
         for (i, code) in codes.enumerate() {
             let pointer = format!("{list}/{i}/code");
-            self.refuse(!is_code(code), &pointer, "code_invalid", "1 to 64 of a-z, 0-9, '-' and '_'");
+            self.code(&pointer, code);
             self.refuse(!seen.insert(code), &pointer, "code_taken", "is used twice");
         }
     }

@@ -9,8 +9,10 @@ use crate::coupon::{Buyer, Circumstances};
 use crate::decide::decide;
 use crate::decision::{Outcome, PurchaseOutcome};
 use crate::draft::Draft;
+use crate::explain::PromotionExplained;
 use crate::goods::Goods;
 use crate::id::{MemberId, RedemptionId};
+use crate::limit::Left;
 use crate::member::State;
 use crate::programme::Programme;
 use crate::promotion::Miss;
@@ -38,6 +40,8 @@ pub struct Promise {
     pub purchase: Option<Box<PurchaseOutcome>>,
     /// The promotions that do not apply to it, in priority order.
     pub missed: Vec<Missed>,
+    /// What was left, before it, of limited promotions that apply, by their codes.
+    pub limits: Vec<(String, Left)>,
 }
 
 /// A promotion that does not apply.
@@ -83,7 +87,7 @@ pub fn promise(
     }
     let sale = sold(receipt, &quote);
     if sale.lines.is_empty() {
-        return Ok(Promise { quote, purchase: None, missed: Vec::new() });
+        return Ok(Promise { quote, purchase: None, missed: Vec::new(), limits: Vec::new() });
     }
     let decided = decide(programme, state, member, &Command::Purchase(sale.clone()), context)?;
     let purchase = match decided.outcome {
@@ -91,7 +95,17 @@ pub fn promise(
         _ => None,
     };
     let missed = purchase.as_ref().map_or_else(Vec::new, |purchase| missed(programme, purchase, &sale.lines));
-    Ok(Promise { quote, purchase, missed })
+    let (used, own) = (&draft.promotions_used, &draft.member.promotion_uses);
+    let left = |told: &PromotionExplained| {
+        let promotion = programme.promotions.iter().find(|promotion| promotion.code == told.code)?;
+        let (limits, code) = (promotion.limits, &promotion.code);
+        let usage = used.get(code).copied().unwrap_or_default();
+        let left = limits.leave(usage, own.get(code), draft.zone().day_of(at));
+        (told.missed.is_none() && !limits.is_none()).then(|| (code.clone(), left))
+    };
+    let told = purchase.iter().flat_map(|purchase| &purchase.explanation.promotions);
+    let limits = told.filter_map(left).collect();
+    Ok(Promise { quote, purchase, missed, limits })
 }
 
 /// The receipt of what may be sold, at its net prices.

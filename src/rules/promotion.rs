@@ -6,6 +6,7 @@ use crate::amount::{Minor, Multiplier, Points};
 use crate::condition::Condition;
 use crate::earning::Sale;
 use crate::expiry::Expiry;
+use crate::limit::Limits;
 use crate::programme::{Problems, Programme};
 use crate::text::Text;
 use crate::time::{ClockTime, Day, LocalTime, Weekday};
@@ -39,6 +40,12 @@ pub struct Promotion {
     /// The most it may add to one purchase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_per_purchase: Option<Points>,
+    /// How often it may be used and how many points it may give.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+    /// Of the promotions with one word here only the first in priority that gives something counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusion_group: Option<String>,
     /// When the points it adds lapse, where that is not as for the rest of the purchase. Only fixed points
     /// can be told apart and open a lot of their own; what multiplies goes with the purchase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,6 +117,14 @@ pub enum PromotionEffect {
     Add {
         /// At least 1.
         points: Points,
+    },
+    /// Adds points after multiplication for what counts of the lines it is for: so many for every full
+    /// `per` of it.
+    PerAmount {
+        /// At least 1.
+        points: Points,
+        /// In minor units, at least 1.
+        per: Minor,
     },
 }
 
@@ -199,10 +214,19 @@ impl Promotion {
             PromotionEffect::Add { points } => {
                 found.refuse(!points.is_positive(), &format!("{at}/effect/points"), "too_small", "must be at least 1");
             }
+            PromotionEffect::PerAmount { points, per } => {
+                for (field, figure) in [("points", points.get()), ("per", per.get())] {
+                    found.refuse(figure <= 0, &format!("{at}/effect/{field}"), "too_small", "must be at least 1");
+                }
+            }
+        }
+        self.limits.check(&format!("{at}/limits"), found);
+        if let Some(group) = &self.exclusion_group {
+            found.code(&format!("{at}/exclusion_group"), group);
         }
         if let Some(expiry) = &self.expiry {
             expiry.check(&format!("{at}/expiry"), found);
-            let told_apart = matches!(self.effect, PromotionEffect::Add { .. });
+            let told_apart = !matches!(self.effect, PromotionEffect::Multiply { .. });
             let dated = !matches!(expiry, Expiry::Inactivity { .. });
             let detail = "only added points, by a date, may lapse on their own";
             found.refuse(!(told_apart && dated), &format!("{at}/expiry"), "not_told_apart", detail);
@@ -255,4 +279,14 @@ pub enum Miss {
     Condition,
     /// Another promotion gave more, and only the best counts.
     NotBest,
+    /// Another promotion of its exclusion group counts.
+    ExclusionGroup,
+    /// The member has used it as often as he may.
+    MemberLimit,
+    /// He has used it as often as he may on one day.
+    DayLimit,
+    /// All members together have used it as often as they may.
+    TotalLimit,
+    /// Nothing is left of its budget.
+    Budget,
 }

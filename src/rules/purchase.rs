@@ -116,6 +116,8 @@ impl Draft<'_> {
             given_today: self.member.days.get(&at.date()).map_or(0, |totals| totals.given),
             purchases: self.member.standing.purchases,
             facts,
+            promotions_used: &self.promotions_used,
+            own_uses: &self.member.promotion_uses,
         };
         earn(self.programme, self.context.programme_version, &sale)
     }
@@ -182,6 +184,7 @@ impl Draft<'_> {
             micropoints: earned.micropoints,
             redemption: purchase.redeem.map(|pay| pay.id),
         }))?;
+        self.use_promotions(&earned.explanation)?;
         let note = Note {
             kind: EntryKind::Accrual,
             actor: self.context.actor,

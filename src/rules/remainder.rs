@@ -9,7 +9,7 @@ use crate::condition::Facts;
 use crate::earning::Formula;
 use crate::explain::{LineExplained, PromotionExplained};
 use crate::member::DayTotals;
-use crate::promotion::Miss;
+use crate::promotion::{Miss, PromotionEffect};
 use crate::refusal::Refusal;
 use crate::returns::{LineReturned, Sold};
 
@@ -123,11 +123,12 @@ impl Sold {
         // A free article that is kept is no reason to keep the points of what it came with.
         let priced = why.lines.iter().any(|line| line.amount().get() != 0);
         let empty = lines.iter().all(|left| if priced { left.amount == 0 } else { left.gone() });
-        let basis = lines.iter().map(LineLeft::basis).sum::<i128>().max(0);
-        let weight = |left: &LineLeft<'_>| left.basis() * i128::from(left.line.multiplier.units());
-        let weights = lines.iter().map(weight).collect();
+        let bases: Vec<i128> = lines.iter().map(LineLeft::basis).collect();
+        let basis = bases.iter().sum::<i128>().max(0);
+        let weight = |(basis, left): (&i128, &LineLeft<'_>)| basis * i128::from(left.line.multiplier.units());
+        let weights = bases.iter().zip(&lines).map(weight).collect();
         let formula = Formula { rate: why.rate, tier: why.tier_multiplier, weights };
-        let (multipliers, fixed) = self.promoted(&lines)?;
+        let (multipliers, fixed) = self.promoted(&lines, &bases)?;
         let exact = formula.exact(&multipliers, fixed)?;
         let earns = |points: i64| if empty { 0 } else { points };
         Ok(Remainder {
@@ -145,8 +146,9 @@ impl Sold {
     }
 
     /// The promotion multipliers of the lines and the fixed points: as stored, unless what remains no
-    /// longer satisfies what a promotion asks of the goods. The others combine without it then.
-    fn promoted(&self, lines: &[LineLeft<'_>]) -> Result<(Vec<Multiplier>, i64), OutOfRange> {
+    /// longer satisfies what a promotion asks of the goods. The others combine without it then; and what adds
+    /// points per amount adds them for what remains.
+    fn promoted(&self, lines: &[LineLeft<'_>], bases: &[i128]) -> Result<(Vec<Multiplier>, i64), OutOfRange> {
         let why = &self.explanation;
         let amounts: Vec<i64> = lines.iter().map(|left| left.amount).collect();
         let facts = why.facts.as_deref().map(|facts| remaining(facts, lines));
@@ -154,17 +156,20 @@ impl Sold {
             promotion.goods.as_ref().is_some_and(|goods| goods.miss(&amounts, facts.as_ref()).is_some())
         };
         let in_play = why.promotions.iter().filter(|p| matches!(p.missed, None | Some(Miss::NotBest)));
-        if !in_play.clone().any(|promotion| lost(&promotion)) {
+        let changed = |promotion: &PromotionExplained| {
+            matches!(promotion.effect, PromotionEffect::PerAmount { .. }) || lost(&promotion)
+        };
+        if !in_play.clone().any(changed) {
             let stored = |line: &LineExplained| line.promotion_multiplier.unwrap_or(why.promotion_multiplier);
             return Ok((why.lines.iter().map(stored).collect(), why.fixed_points.get()));
         }
         let offers: Vec<Offer<'_>> =
             in_play.filter(|promotion| !lost(promotion)).map(PromotionExplained::offer).collect();
         let combine = why.combine.unwrap_or_default();
-        let mut sum = Combined::new(combine, lines.len());
+        let mut sum = Combined::new(combine, bases);
         for (offer, share) in offers.iter().zip(shares(combine, &offers, lines.len())) {
             if let Some(share) = share {
-                sum.take(offer.effect, &share)?;
+                sum.take(offer, &share)?;
             }
         }
         sum.multipliers.truncate(lines.len());

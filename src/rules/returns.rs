@@ -128,6 +128,9 @@ impl Draft<'_> {
         let (given_back, worth) = self.give_back_paid(note, &sold, &left)?;
         let claw = self.claw(note, &sold, &left)?;
         self.uncount(&sold, &was, &left)?;
+        if left.empty && !was.empty {
+            self.give_back_promotions(&sold.explanation)?;
+        }
         let record = ReturnRecord {
             id: goods.id,
             purchase: goods.purchase,

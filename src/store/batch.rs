@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::db::Error;
 use super::notice;
+use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
@@ -55,6 +56,10 @@ pub struct Load {
     pub days: (Vec<Uuid>, Vec<NaiveDate>),
     /// Rewards, sorted by code.
     pub rewards: Vec<String>,
+    /// Limited promotions, sorted by code.
+    pub promotions: Vec<String>,
+    /// Whose uses of which promotions are needed, from which day on.
+    pub promotion_uses: promotion::Asked,
     /// Callers and idempotency keys.
     pub keys: (Vec<Uuid>, Vec<String>),
     /// Sources and receipt numbers.
@@ -94,6 +99,10 @@ pub struct Loaded {
     pub birthdays: Vec<(Uuid, Option<i32>, u32, u32)>,
     /// Rewards handed out.
     pub usages: Vec<RewardUsageRow>,
+    /// What all members have used of promotions.
+    pub promotions_used: Vec<promotion::Used>,
+    /// What members have.
+    pub promotion_uses: Vec<promotion::MemberUse>,
     /// Idempotency keys that were used before, each with its body.
     pub keys: Vec<IdempotencyRow>,
     /// Receipts that are known already.
@@ -154,6 +163,8 @@ pub struct Writes {
     pub notices: Vec<NoticeRow>,
     /// By how much the counts of rewards grow.
     pub usages: Vec<RewardUsageRow>,
+    /// What changes of the use of promotions.
+    pub promotions: Counts,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -175,9 +186,10 @@ macro_rules! call {
         )*
         let _ = separator;
         $out.push_sql(")");
-        Ok(())
+        diesel::QueryResult::Ok(())
     }};
 }
+pub(super) use call;
 
 type LoadedSql = (
     Nullable<BigInt>,
@@ -353,12 +365,15 @@ impl Standings {
 }
 
 impl Load {
-    /// Locks the members and the rewards in their order, then loads.
+    /// Locks the members, the rewards and the promotions in their order, then loads.
     ///
     /// # Errors
     /// As [`Error`]; deadlocks are retryable.
     pub fn run_locked(self, conn: &mut PgConnection) -> Result<Loaded, Error> {
         Lock(&self).execute(conn)?;
+        if !self.promotions.is_empty() {
+            promotion::lock(conn, &self.promotions)?;
+        }
         self.run(conn)
     }
 
@@ -374,7 +389,11 @@ impl Load {
         if !self.notices.is_empty() && self.notices_at < self.at {
             earlier = notice::of_between(conn, &self.notices, self.notices_at, self.at)?;
         }
+        let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
         let row: LoadedRow = self.get_result(conn)?;
+        // After the standings: whoever has used more since has changed a standing too.
+        let promotions_used = promotion::used(conn, &promotions)?;
+        let promotion_uses = promotion::member_uses(conn, &asked)?;
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
             for key in &mut keys {
@@ -397,6 +416,8 @@ impl Load {
             grants: row.grants.unwrap_or_default(),
             birthdays: birthdays.unwrap_or_default(),
             usages: row.usages.unwrap_or_default(),
+            promotions_used,
+            promotion_uses,
             keys,
             receipts: row.receipts.unwrap_or_default(),
             redemptions: row.redemptions.unwrap_or_default(),
@@ -417,12 +438,16 @@ impl Writes {
         self.standings.is_empty() && self.keys.is_empty()
     }
 
-    /// Stores everything, or nothing where a member or the programme has moved on.
+    /// Stores everything, or nothing where a member, the programme or the use of a promotion has moved on.
     ///
     /// # Errors
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
-        self.execute(conn)?;
+        if self.promotions.is_empty() {
+            self.execute(conn)?;
+        } else {
+            Counting(&self).execute(conn)?;
+        }
         Ok(())
     }
 }

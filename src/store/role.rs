@@ -36,6 +36,8 @@ const GRANTS: &[(&str, &str)] = &[
     ("qualifying_day", "insert, update (points, spend, visits, given)"),
     ("standing", "insert, update"),
     ("reward_usage", "insert, update (used)"),
+    ("promotion_usage", "insert, update (uses, points)"),
+    ("promotion_member_usage", "insert, update (uses)"),
     ("idempotency", "insert, delete"),
     ("member", "insert, update"),
     ("member_credential", "insert, update, delete"),

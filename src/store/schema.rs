@@ -330,6 +330,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    promotion_member_usage (member_id, promotion, day) {
+        member_id -> Uuid,
+        promotion -> Text,
+        day -> Date,
+        uses -> Int8,
+    }
+}
+
+diesel::table! {
+    promotion_usage (promotion) {
+        promotion -> Text,
+        uses -> Int8,
+        points -> Int8,
+    }
+}
+
+diesel::table! {
     reward_usage (reward) {
         reward -> Text,
         used -> Int8,

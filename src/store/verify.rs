@@ -12,8 +12,8 @@ use super::db::{Connection, Error};
 use super::ledger::{EntryView, PerkGrantView, TierChangeView};
 use super::rows::{ClockRow, PlacementRow, TiesRow};
 use super::schema::{
-    entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version, purchase,
-    purchase_return, qualifying_day, redemption, reward_usage, standing, store, tier_change,
+    entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version, promotion_member_usage,
+    promotion_usage, purchase, purchase_return, qualifying_day, redemption, reward_usage, standing, store, tier_change,
 };
 
 pub use whole::{between_members, key_without_document, number_twice};
@@ -159,6 +159,16 @@ pub struct UseView {
     pub multiplier: Option<i64>,
 }
 
+/// A member's uses of a promotion on a day.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = promotion_member_usage)]
+#[expect(missing_docs, reason = "columns are described in the migration that makes them")]
+pub struct PromotionUsesView {
+    pub promotion: String,
+    pub day: Day,
+    pub uses: i64,
+}
+
 /// A notice.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = notice)]
@@ -214,6 +224,7 @@ pub struct History {
     pub redemptions: Rows<RedemptionView>,
     pub returns: Rows<ReturnView>,
     pub uses: Rows<UseView>,
+    pub promotion_uses: Rows<PromotionUsesView>,
     pub notices: Rows<NoticeView>,
 }
 
@@ -237,6 +248,8 @@ pub struct Frame {
     pub stores: Vec<Uuid>,
     /// How many of each counted reward are on record as handed out.
     pub rewards_used: Vec<(String, i64)>,
+    /// What is on record as used of each limited promotion: uses and points.
+    pub promotions_used: Vec<(String, i64, i64)>,
     /// Members that were merged into others, by the one who stays: what they earned and how often they
     /// bought.
     pub merged: Vec<Merged>,
@@ -314,6 +327,7 @@ pub fn frame(conn: &mut Connection) -> Result<Frame, Error> {
             .order(reward_usage::reward)
             .select((reward_usage::reward, reward_usage::used))
             .load(conn)?,
+        promotions_used: promotion_usage::table.order(promotion_usage::promotion).load(conn)?,
         merged: diesel::sql_query(
             "select (ties).root as root, lifetime_earned, purchases from standing where (ties).kind = 'merged'",
         )
@@ -432,6 +446,13 @@ pub fn history(conn: &mut Connection, range: Range) -> Result<History, Error> {
         redemptions: rows!(conn, range, redemption.member_id, (id), RedemptionView::as_select()),
         returns: rows!(conn, range, purchase_return.member_id, (id), ReturnView::as_select()),
         uses: rows!(conn, range, entitlement_use.member_id, (code, year, number), UseView::as_select()),
+        promotion_uses: rows!(
+            conn,
+            range,
+            promotion_member_usage.member_id,
+            (promotion, day),
+            PromotionUsesView::as_select()
+        ),
         notices: rows!(conn, range, notice.member_id, (due_at, kind, lead_days), NoticeView::as_select()),
     })
 }

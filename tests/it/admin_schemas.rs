@@ -91,6 +91,12 @@ fn full() -> Value {
                 "code": "third", "name": "Third", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 3,
                 "nth_purchase": { "exactly": 3 },
             },
+            {
+                "code": "beans", "name": "Beans", "schedule": {},
+                "effect": { "kind": "per_amount", "points": 2, "per": 1000 }, "priority": 4,
+                "limits": { "per_member": 9, "per_member_per_day": 2, "total": 1000, "budget_points": 50000 },
+                "exclusion_group": "coffee",
+            },
         ],
         "rewards": [
             {

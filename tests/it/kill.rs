@@ -1,6 +1,7 @@
 //! The real binary, killed under load at any moment: what was acknowledged is there, and once. And
 //! stopped in good order: nothing is cut off.
 
+mod budget;
 mod halfway;
 mod mixed;
 

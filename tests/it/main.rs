@@ -21,6 +21,7 @@ mod holds;
 mod import;
 mod kill;
 mod ladder;
+mod limits;
 mod links;
 mod members;
 mod model;

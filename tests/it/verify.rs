@@ -3,6 +3,7 @@
 mod adjusted;
 mod anchor;
 mod eventful;
+mod limited;
 mod linked;
 mod shaken;
 

@@ -5,6 +5,7 @@
 
 mod adjustments;
 mod ladder;
+mod limits;
 mod perk;
 mod prices;
 
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 
 pub(super) use adjustments::Adjustments;
 pub(super) use ladder::{TierLevel, TierLevelView, Tiers};
+pub(super) use limits::Limits;
 pub(in crate::api) use perk::PerkGift;
 pub(super) use perk::{Perk, PerkView};
 pub(super) use prices::{
@@ -279,6 +281,12 @@ pub(super) struct Promotion {
     /// The most it may add to one purchase.
     #[schema(minimum = 1)]
     cap_per_purchase: Option<i64>,
+    /// How often it may be used and how many points it may give; nothing is limited where nothing is said.
+    #[schema(required = false)]
+    limits: Limits,
+    /// Of the promotions with one word here only the first in priority that gives something counts.
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "tuesdays")]
+    exclusion_group: Option<String>,
     /// When the points it adds lapse, where that is not as for the rest of the purchase; only for added
     /// points, and not by inactivity.
     expiry: Option<Expiry>,
@@ -347,6 +355,15 @@ pub(super) enum PromotionEffect {
         /// At least 1.
         #[schema(minimum = 1)]
         points: i64,
+    },
+    /// Adds points after multiplication for what counts of the lines it is for.
+    PerAmount {
+        /// So many for every full `per`.
+        #[schema(minimum = 1)]
+        points: i64,
+        /// In minor units.
+        #[schema(minimum = 1)]
+        per: i64,
     },
 }
 

@@ -154,12 +154,18 @@ fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
             by = by,
             charged = charged,
         ),
-        (PromotionEffect::Add { .. }, _) => {
+        (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. }, _) => {
             say!("{name} added {charged}.", "“{name}”增加 {charged}。", name = name, charged = charged)
         }
     };
     match promotion.wanted {
         None => told,
+        Some(wanted) if promotion.left.is_some() => say!(
+            "{told} That was what was left of its budget; it would have been {wanted}.",
+            "{told}活动预算仅余此数，否则应为 {wanted}。",
+            told = told,
+            wanted = points(wanted.get()),
+        ),
         Some(wanted) => say!(
             "{told} Without its limit it would have been {wanted}.",
             "{told}若无上限应为 {wanted}。",
@@ -182,6 +188,15 @@ pub(super) fn reason(missed: Miss) -> Text {
         Miss::MinimumSpend => both("too little was spent on what it is for", "未达到最低消费金额"),
         Miss::Condition => both("its condition was not met", "未满足活动条件"),
         Miss::NotBest => both("another one gave more", "已有更优的活动"),
+        Miss::ExclusionGroup => {
+            both("another one that it cannot be combined with counts", "不可与已生效的其他活动同享")
+        }
+        Miss::MemberLimit => both("the member has used it as often as it may be used", "该会员的参与次数已用完"),
+        Miss::DayLimit => {
+            both("the member has used it as often as it may be used on one day", "该会员当日的参与次数已用完")
+        }
+        Miss::TotalLimit => both("it was used as often as it may be used", "活动总参与次数已用完"),
+        Miss::Budget => both("nothing is left of its budget", "活动预算已用完"),
     }
 }
 

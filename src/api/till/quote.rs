@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tessera_rules::amount::{Currency, Minor, Multiplier, Points};
 use tessera_rules::command::{Line, Purchase, Tender};
 use tessera_rules::id::{MemberId, PurchaseId};
+use tessera_rules::limit::Left;
 use tessera_rules::programme::MoneyOff;
 use tessera_rules::promise::{Missed, Promise};
 use tessera_rules::promotion::Miss;
@@ -120,6 +121,8 @@ struct QuoteView<'a> {
     purchase: Option<PurchaseView<'a>>,
     /// Promotions that do not apply, and why.
     offers: Vec<QuotedOffer<'a>>,
+    /// What is left, before this purchase, of limited promotions that apply.
+    limits: Vec<QuotedLimit<'a>>,
 }
 
 /// A line of a quote: `net` is `list` less all `discounts`.
@@ -241,9 +244,23 @@ struct QuotedOffer<'a> {
     reason: String,
 }
 
+/// What is left of a promotion.
+#[derive(Serialize, ToSchema)]
+struct QuotedLimit<'a> {
+    /// Its code, as in the explanation.
+    #[schema(example = "coffee-double")]
+    code: &'a str,
+    /// How often the member may still use it; absent: as often as he likes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<i64>,
+    /// Points left of its budget; absent: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<i64>,
+}
+
 impl<'a> QuoteView<'a> {
     fn of(promise: &'a Promise, programme: &Programme, language: Language) -> Self {
-        let Promise { quote, purchase, missed } = promise;
+        let Promise { quote, purchase, missed, limits } = promise;
         let offer = |missed: &'a Missed| QuotedOffer {
             code: &missed.code,
             name: language.of(&quoted::name(missed, programme)).to_owned(),
@@ -251,6 +268,7 @@ impl<'a> QuoteView<'a> {
             missing: missed.missing,
             reason: language.of(&quoted::missed(missed, programme)).to_owned(),
         };
+        let limit = |(code, left): &'a (String, Left)| QuotedLimit { code, uses: left.uses, points: left.points };
         Self {
             currency: programme.currency,
             lines: quote.lines.iter().map(|line| QuotedLine::of(line, programme, language)).collect(),
@@ -260,6 +278,7 @@ impl<'a> QuoteView<'a> {
             due: quote.due,
             purchase: purchase.as_deref().map(purchases::view),
             offers: missed.iter().map(offer).collect(),
+            limits: limits.iter().map(limit).collect(),
         }
     }
 }

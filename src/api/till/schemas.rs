@@ -155,16 +155,23 @@ struct PromotionExplainedSchema {
     #[schema(value_type = Object)]
     effect: String,
     /// Why it did not apply: `schedule`, `hours`, `store`, `tier`, `first_purchase`, `nth_purchase`, `lines`,
-    /// `minimum_spend`, `condition` or `not_best`; absent where it did.
+    /// `minimum_spend`, `condition`, `not_best`, `exclusion_group`, `member_limit`, `day_limit`, `total_limit` or
+    /// `budget`; absent where it did.
     missed: Option<String>,
     /// What it asked of the goods and asks again when some come back: the `lines` it is for, its
     /// `minimum_spend`, its condition (`when`); absent for none.
     #[schema(value_type = Option<Object>)]
     goods: Option<String>,
-    /// Points charged to it, after its cap.
+    /// Points charged to it, after its cap and its budget.
     charged: i64,
-    /// Points without its cap, where it bit.
+    /// Points without them, where one bit.
     wanted: Option<i64>,
+    /// Points that were left of its budget, where that is what it was charged.
+    left: Option<i64>,
+    /// What counts against its limits, where it has any: `points`, and the `day` where uses are limited by
+    /// member.
+    #[schema(value_type = Option<Object>)]
+    counted: Option<String>,
 }
 
 /// A cap that bit.

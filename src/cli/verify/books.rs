@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::store::ledger::{EntryView, PerkGrantView, TierChangeView};
 use crate::store::verify::{
-    DayView, Frame, LotView, Merged, MovementView, NoticeView, PersonView, PurchaseView, RedemptionView, ReturnView,
-    StandingView, UseView,
+    DayView, Frame, LotView, Merged, MovementView, NoticeView, PersonView, PromotionUsesView, PurchaseView,
+    RedemptionView, ReturnView, StandingView, UseView,
 };
 
 /// The first row that is wrong.
@@ -73,6 +73,7 @@ pub(super) struct Member<'p> {
     pub(super) redemptions: &'p [(Uuid, RedemptionView)],
     pub(super) returns: &'p [(Uuid, ReturnView)],
     pub(super) uses: &'p [(Uuid, UseView)],
+    pub(super) promotion_uses: &'p [(Uuid, PromotionUsesView)],
     pub(super) notices: &'p [(Uuid, NoticeView)],
 }
 

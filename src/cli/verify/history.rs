@@ -14,12 +14,13 @@ use tessera_rules::time::{Day, add_days};
 
 use super::books::{Bad, Books, Member};
 use super::moved::Moved;
+use super::promotions::Used;
 use super::sales::{self, Sales};
 use super::{perks, redemptions, tier};
 use crate::store::verify::UseView;
 
-/// Checks the documents of a member and all that follows from them.
-pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry], told: &Sales<'_>) -> Result<(), Bad> {
+/// Checks the documents of a member and all that follows from them; returns what was used of limited promotions.
+pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry], told: &Sales<'_>) -> Result<Used, Bad> {
     person(member)?;
     let mut moved = Moved::of(entries);
     let mut sums = sales::check(member, books, entries, told, &mut moved)?;
@@ -52,7 +53,8 @@ pub(super) fn check(member: &Member<'_>, books: &Books, entries: &[Entry], told:
     perks::check(member, entries)?;
     entitlements(member, books)?;
     boost(member, books)?;
-    notices(member, books)
+    notices(member, books)?;
+    Ok(sums.promotions)
 }
 
 /// When the clock next changes the member.

@@ -14,6 +14,7 @@ mod life;
 mod lots;
 mod moved;
 mod perks;
+mod promotions;
 mod redemptions;
 mod sales;
 mod tier;

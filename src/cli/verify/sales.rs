@@ -9,6 +9,7 @@ use tessera_rules::amount::{OutOfRange, Points};
 use tessera_rules::earning::MICRO;
 use tessera_rules::explain::Explanation;
 use tessera_rules::ledger::{Entry, EntryKind};
+use tessera_rules::limit::Counted;
 use tessera_rules::member::DayTotals;
 use tessera_rules::programme::Shortfall;
 use tessera_rules::remainder::Remainder;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use super::books::{Bad, Books, Member};
 use super::moved::Moved;
+use super::promotions::Used;
 use crate::store::verify::{PurchaseView, ReturnView};
 
 /// A purchase with what is read of its stored answer.
@@ -59,6 +61,8 @@ pub(super) struct Charged<'p> {
     #[serde(borrow)]
     pub(super) code: Cow<'p, str>,
     pub(super) charged: i64,
+    #[serde(default)]
+    counted: Option<Counted>,
 }
 
 /// What is read of a sale of which something came back.
@@ -77,6 +81,8 @@ pub(super) struct Documents {
     pub(super) carry: i128,
     /// Purchases of which something is left.
     pub(super) purchases: i64,
+    /// What these have used of limited promotions.
+    pub(super) promotions: Used,
 }
 
 /// Reads the stored answers.
@@ -115,12 +121,17 @@ pub(super) fn check(
         let Some(sale) = sales.get(&row.id) else { continue };
         let (day, mut totals) = purchase(member, books, sale, moved)?;
         sum.carry += carried(row);
-        sum.purchases += 1;
+        let mut remains = true;
         if let Some(returns) = returns.remove(&row.id) {
             let (counted, empty) = goods(member, books, entries, row, returns, moved)?;
             let out_of_range = |OutOfRange| member.bad("purchase", row.id, "its sums are out of range");
             totals = totals.plus(counted).map_err(out_of_range)?;
-            sum.purchases -= i64::from(empty);
+            remains = !empty;
+        }
+        if remains {
+            sum.purchases += 1;
+            let told = sale.told.explanation.promotions.iter();
+            sum.promotions.extend(told.filter_map(|told| Some((told.code.to_string(), told.counted?))));
         }
         if let Some(days) = &mut sum.days {
             let of_day = days.entry(day).or_default();

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::anchor::{Marks, Writer};
 use super::books::{Bad, Books, Member, Sums};
-use super::{chain, history, idle, lots, moved, sales};
+use super::{chain, history, idle, lots, moved, promotions, sales};
 use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
@@ -35,6 +35,7 @@ pub(super) struct Totals {
     pub(super) bad: u64,
     heads: Sha256,
     redeemed: BTreeMap<String, i64>,
+    promotions: promotions::Totals,
     /// Earlier heads of members who were not met yet.
     marks: Marks,
     /// Where the heads are written to, and why that has failed.
@@ -191,6 +192,9 @@ fn check(mut totals: Totals, parts: &Receiver<Part>, histories: &Receiver<Histor
         }
     }
     rewards(&mut totals, &frame);
+    for bad in std::mem::take(&mut totals.promotions).check(&frame, &books) {
+        totals.note(Err(bad));
+    }
     // The least id, so that the same row is named each time.
     if let Some(gone) = totals.marks.keys().min().copied() {
         totals.note(Err(Bad::stray("anchor", gone)));
@@ -261,6 +265,7 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
     let mut redemptions = Cursor::new("redemption", &history.redemptions);
     let mut returns = Cursor::new("purchase_return", &history.returns);
     let mut uses = Cursor::new("entitlement_use", &history.uses);
+    let mut promotion_uses = Cursor::new("promotion_member_usage", &history.promotion_uses);
     let mut notices = Cursor::new("notice", &history.notices);
     for standing in &ledger.standings {
         let id = standing.member_id;
@@ -279,6 +284,7 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
                 redemptions: redemptions.take(id)?,
                 returns: returns.take(id)?,
                 uses: uses.take(id)?,
+                promotion_uses: promotion_uses.take(id)?,
                 notices: notices.take(id)?,
             })
         };
@@ -299,6 +305,7 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
         redemptions.end(),
         returns.end(),
         uses.end(),
+        promotion_uses.end(),
         notices.end(),
     ];
     ends.into_iter().for_each(|end| totals.note(end));
@@ -318,7 +325,8 @@ fn member(totals: &mut Totals, books: &Books, member: &Member<'_>) -> Result<(),
     moved::documents(member, &entries, &told)?;
     let active = idle::Active::of(member, books);
     let idle = lots::check(member, books, &entries, &told, &active)?;
-    history::check(member, books, &entries, &told)?;
+    let used = history::check(member, books, &entries, &told)?;
+    totals.promotions.member(member, used)?;
     active.check(member, books, &idle)?;
     history::due(member)
 }

@@ -164,6 +164,8 @@ impl Case {
             given_today: self.today,
             purchases: 0,
             facts: None,
+            promotions_used: &Default::default(),
+            own_uses: &Default::default(),
         };
         earn(&self.programme, 1, &sale)
     }

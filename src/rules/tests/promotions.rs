@@ -270,8 +270,7 @@ struct Asked {
     category: Option<usize>,
     least: Option<i64>,
     when: Option<usize>,
-    /// A multiplier in ten-thousandths, or points.
-    effect: Result<i64, i64>,
+    effect: PromotionEffect,
 }
 
 const CATEGORIES: [&str; 3] = ["coffee", "tea", "cake"];
@@ -283,18 +282,21 @@ const CONDITIONS: [&str; 4] = [
 ];
 
 fn asked() -> impl Strategy<Value = Asked> {
-    let effect = prop_oneof![(10_000_i64..40_000).prop_map(Ok), (1_i64..60).prop_map(Err)];
+    let multiply = |units| PromotionEffect::Multiply { by: tessera_rules::amount::Multiplier::from_units(units) };
+    let per =
+        |(value, per)| PromotionEffect::PerAmount { points: points(value), per: Minor::new(per).expect("in range") };
+    let effect = prop_oneof![
+        (10_000_i64..40_000).prop_map(multiply),
+        (1_i64..60).prop_map(|value| PromotionEffect::Add { points: points(value) }),
+        (1_i64..60, 1_i64..3_000).prop_map(per),
+    ];
     (prop::option::of(0..3_usize), prop::option::of(1_i64..5_000), prop::option::of(0..4_usize), effect)
         .prop_map(|(category, least, when, effect)| Asked { category, least, when, effect })
 }
 
 impl Asked {
     fn document(&self, i: usize) -> Promotion {
-        let effect = match self.effect {
-            Ok(units) => PromotionEffect::Multiply { by: tessera_rules::amount::Multiplier::from_units(units) },
-            Err(value) => PromotionEffect::Add { points: points(value) },
-        };
-        let plain = promotion(&format!("p{i}"), i as i32, effect);
+        let plain = promotion(&format!("p{i}"), i as i32, self.effect);
         Promotion {
             categories: self.category.map(|category| CATEGORIES[category].to_owned()).into_iter().collect(),
             minimum_spend: self.least.and_then(|least| Minor::new(least).ok()),

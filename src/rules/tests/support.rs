@@ -95,6 +95,8 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
         schedule: Schedule::default(),
         effect,
         cap_per_purchase: None,
+        limits: Default::default(),
+        exclusion_group: None,
         expiry: None,
         priority,
         stores: Vec::new(),

@@ -31,10 +31,11 @@ fn promo() -> impl Strategy<Value = Promo> {
     let effect = prop_oneof![3 => multiplier().prop_map(Some), 1 => Just(None)];
     let scope = (prop::option::weighted(0.2, 0_usize..3), prop::option::weighted(0.2, 0_usize..7));
     let own = prop::option::weighted(0.4, dated());
-    (-1_i32..2, effect, 1_i64..30, prop::option::weighted(0.3, 1_i64..100), scope, own).prop_map(
-        |(priority, multiply, add, cap, (tier, weekday), own)| {
+    let limits = (prop::option::weighted(0.3, 1_i64..150), prop::option::weighted(0.2, 1_i64..4));
+    (-1_i32..2, effect, 1_i64..30, prop::option::weighted(0.3, 1_i64..100), limits, scope, own).prop_map(
+        |(priority, multiply, add, cap, (budget, per_member), (tier, weekday), own)| {
             let expiry = own.filter(|_| multiply.is_none());
-            Promo { priority, multiply, add, cap, tier, weekday, expiry }
+            Promo { priority, multiply, add, cap, budget, per_member, tier, weekday, expiry }
         },
     )
 }

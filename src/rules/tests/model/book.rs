@@ -33,6 +33,10 @@ pub(crate) struct Promo {
     pub(crate) multiply: Option<i64>,
     pub(crate) add: i64,
     pub(crate) cap: Option<i64>,
+    /// Points it gives to everybody together.
+    pub(crate) budget: Option<i64>,
+    /// How often it gives something to one.
+    pub(crate) per_member: Option<i64>,
     /// The only tier it is for.
     pub(crate) tier: Option<usize>,
     /// The only weekday, Monday being 0.

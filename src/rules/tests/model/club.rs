@@ -66,8 +66,10 @@ impl Club {
     fn count(&mut self) {
         for who in 0..self.members.len() {
             let (brought, lapsed_away) = (self.brought(who), self.lapsed_away(who));
+            let others = self.members.iter().filter(|other| other.me != who);
+            let used_elsewhere = others.flat_map(Member::used).collect();
             let member = &mut self.members[who];
-            (member.brought, member.lapsed_away) = (brought, lapsed_away);
+            (member.brought, member.lapsed_away, member.used_elsewhere) = (brought, lapsed_away, used_elsewhere);
         }
     }
 

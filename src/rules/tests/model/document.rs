@@ -4,6 +4,7 @@ use tessera_rules::Programme;
 use tessera_rules::amount::{Multiplier, Points, Rate};
 use tessera_rules::entitlement::{Entitlement, EntitlementKind};
 use tessera_rules::expiry::{self, Activity};
+use tessera_rules::limit::Limits;
 use tessera_rules::notice::Notices;
 use tessera_rules::occasion::OccasionKind;
 use tessera_rules::perk::{self, PerkGift, PerkWindow};
@@ -52,7 +53,7 @@ fn expiry(rule: &Expiry) -> expiry::Expiry {
 }
 
 /// Writes a book down. What it does not speak of stays as in `base`, whose first promotion, reward and
-/// perk are changed to what the book says; `mug_code` is what the reward is called.
+/// perk are changed to what the book says; `mug_code` is what the reward is called, and promotions after it.
 pub(crate) fn programme(book: &Book, base: &Programme, mug_code: &str) -> Programme {
     let mut document = base.clone();
     document.time_zone = Zone(book.zone);
@@ -84,7 +85,7 @@ pub(crate) fn programme(book: &Book, base: &Programme, mug_code: &str) -> Progra
     offer.hold_minutes = book.offer.hold_minutes as u32;
     // Written down backwards: what order they stand in must not matter.
     let promos = book.promos.iter().enumerate().rev();
-    document.promotions = promos.map(|(i, promo)| promoted(i, promo, &base.promotions[0])).collect();
+    document.promotions = promos.map(|(i, promo)| promoted(i, promo, &base.promotions[0], mug_code)).collect();
     let mut mug = base.rewards[0].clone();
     let (cost, stock, tier) = book.mug;
     (mug.code, mug.points, mug.stock) = (mug_code.to_owned(), points(cost), Some(stock as u32));
@@ -100,7 +101,7 @@ pub(crate) fn programme(book: &Book, base: &Programme, mug_code: &str) -> Progra
     document
 }
 
-fn promoted(i: usize, promo: &Promo, base: &promotion::Promotion) -> promotion::Promotion {
+fn promoted(i: usize, promo: &Promo, base: &promotion::Promotion, trial: &str) -> promotion::Promotion {
     const WEEKDAYS: [Weekday; 7] = [
         Weekday::Monday,
         Weekday::Tuesday,
@@ -111,13 +112,18 @@ fn promoted(i: usize, promo: &Promo, base: &promotion::Promotion) -> promotion::
         Weekday::Sunday,
     ];
     let mut document = base.clone();
-    document.code = format!("p{i}");
+    document.code = format!("p{i}-{trial}");
     document.priority = promo.priority;
     document.effect = match promo.multiply {
         Some(by) => PromotionEffect::Multiply { by: times(by) },
         None => PromotionEffect::Add { points: points(promo.add) },
     };
     document.cap_per_purchase = promo.cap.map(points);
+    document.limits = Limits {
+        budget_points: promo.budget.map(points),
+        per_member: promo.per_member.map(|uses| uses as u32),
+        ..Limits::default()
+    };
     document.tiers = promo.tier.map(|tier| TIERS[tier].to_owned()).into_iter().collect();
     document.schedule.weekdays = promo.weekday.map(|day| WEEKDAYS[day]).into_iter().collect();
     document.expiry = promo.expiry.as_ref().map(expiry);

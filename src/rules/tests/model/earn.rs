@@ -30,6 +30,8 @@ pub(crate) struct Earned {
     pub(crate) formula: Formula,
     /// What counts of each line, and its multiplier.
     pub(crate) lines: Vec<(i64, i64)>,
+    /// Uses of limited promotions: which, and how many points.
+    pub(crate) used: Vec<(usize, i64)>,
     /// Of added points that lapse by a rule of their own: the promotion and how many.
     pub(crate) apart: Vec<(usize, i64)>,
     /// Perks that the tier it reached is the occasion of.
@@ -120,11 +122,23 @@ impl Member {
                 rest -= rest.min(*charge);
             }
         }
+        // Points that were given, in the order of the offers; what a cap of the purchase cut was given last.
+        let mut rest = given;
+        let mut used = Vec::new();
+        for (offer, charge) in offers.iter().zip(&charges) {
+            let part = rest.min(*charge);
+            rest -= part;
+            let limited = |promo: &usize| {
+                let promo = &self.book.promos[*promo];
+                promo.budget.is_some() || promo.per_member.is_some()
+            };
+            used.extend(offer.promo.filter(limited).filter(|_| part > 0).map(|promo| (promo, part)));
+        }
         let shares = shares(&formula, &lines, given);
         let micropoints = grows.then_some(micros);
         let base = formula.base(basis);
         let perks = Vec::new();
-        Ok(Earned { wanted, given, base, basis, charges, shares, micropoints, formula, lines, apart, perks })
+        Ok(Earned { wanted, given, base, basis, charges, shares, micropoints, formula, lines, used, apart, perks })
     }
 
     /// What counts of each line: the part of excluded tenders taken off pro rata, of wine nothing.
@@ -144,6 +158,18 @@ impl Member {
         Ok(receipt.lines.iter().zip(parts).map(|(line, part)| counts(line, part)).collect())
     }
 
+    /// His uses of limited promotions, as long as something of the purchase is left.
+    pub(super) fn used(&self) -> impl Iterator<Item = (usize, i64)> {
+        self.sales.iter().filter(|sale| !sale.empty()).flat_map(|sale| sale.used.clone())
+    }
+
+    /// Points left of a promotion's budget, which another book may have made smaller than what was given.
+    fn left(&self, promo: usize) -> i64 {
+        let used = self.used().chain(self.used_elsewhere.iter().copied()).filter(|(of, _)| *of == promo);
+        let left = |budget: i64| (budget - used.map(|(_, points)| points).sum::<i64>()).max(0);
+        self.book.promos[promo].budget.map_or(i64::MAX, left)
+    }
+
     /// Everything that multiplies or adds, in order of priority.
     fn offers(&self, occurred: Instant, tier: usize) -> Vec<Offer> {
         let day = day_of(self.book.zone, occurred);
@@ -153,8 +179,11 @@ impl Member {
             promo: Some(i),
             multiply: promo.multiply,
             add: promo.add,
-            cap: promo.cap.unwrap_or(i64::MAX),
-            applies: promo.tier.is_none_or(|own| own == tier) && promo.weekday.is_none_or(|own| own == weekday),
+            cap: promo.cap.unwrap_or(i64::MAX).min(self.left(i)),
+            applies: promo.tier.is_none_or(|own| own == tier)
+                && promo.weekday.is_none_or(|own| own == weekday)
+                && self.left(i) > 0
+                && promo.per_member.is_none_or(|most| (self.used().filter(|(of, _)| *of == i).count() as i64) < most),
         });
         let mut offers: Vec<Offer> = promos.collect();
         let own = |name: String, multiply| Offer {

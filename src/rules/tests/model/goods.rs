@@ -106,7 +106,7 @@ impl Sale {
     }
 
     /// Nothing of value is left. A free article that is kept is no reason to keep points.
-    fn empty(&self) -> bool {
+    pub(super) fn empty(&self) -> bool {
         let priced = self.lines.iter().any(|line| line.amount != 0);
         self.lines.iter().all(|line| if priced { line.amount_left == 0 } else { line.gone() })
     }

@@ -127,6 +127,8 @@ pub(crate) struct Member {
     beside: Option<Box<Member>>,
     /// What accounts merged into his brought along.
     brought: Brought,
+    /// Uses of limited promotions by all others: which, and how many points.
+    used_elsewhere: Vec<(usize, i64)>,
     /// Points of his sales that lapsed while somebody had them who does not keep his points.
     lapsed_away: BTreeMap<usize, i64>,
     /// Points given to others or taken from a household's, by day.
@@ -163,6 +165,7 @@ impl Member {
             keeper: None,
             beside: None,
             brought: Brought::default(),
+            used_elsewhere: Vec::new(),
             lapsed_away: BTreeMap::new(),
             given: Vec::new(),
             earned: 0,

@@ -68,6 +68,8 @@ pub(crate) struct Sale {
     pub(crate) counted: Counted,
     /// What the whole of it counted for.
     pub(crate) whole: Counted,
+    /// Uses of limited promotions: which, and how many points.
+    pub(crate) used: Vec<(usize, i64)>,
     /// The redemption that paid for a part of it.
     pub(crate) paid_by: Option<usize>,
     pub(crate) clawed: i64,
@@ -164,6 +166,7 @@ impl Member {
             micropoints: earned.micropoints,
             counted: whole,
             whole,
+            used: earned.used.clone(),
             paid_by: receipt.pay.map(|_| self.redemptions.len() - 1),
             clawed: 0,
             micropoints_taken: 0,

@@ -117,6 +117,8 @@ proptest! {
             given_today: 0,
             purchases: 0,
             facts: None,
+            promotions_used: &Default::default(),
+            own_uses: &Default::default(),
         };
         if let Ok(earned) = earn(&document, 1, &sale) {
             let sum: i128 = earned.explanation.lines.iter().map(|line| i128::from(line.points.get())).sum();

@@ -114,7 +114,8 @@ fn sale(receipt: &Purchase, quote: &Quote, paid: Option<Points>) -> Purchase {
 }
 
 fn keeps(desk: &mut Desk, receipt: &Purchase, wish: Option<PointsWish>, promise: Promise) {
-    let Promise { quote, purchase, missed } = promise;
+    let Promise { quote, purchase, missed, limits } = promise;
+    assert!(limits.is_empty(), "nothing is limited here");
     if let (Some(PointsWish::Points(wanted)), Some(Err(refusal))) = (wish, &quote.points.wish) {
         let refused = sale(receipt, &quote, Some(wanted));
         if wanted.is_positive() && !refused.lines.is_empty() {

@@ -1,0 +1,82 @@
+//! What is counted of limited promotions: what the purchases that remain say they have used.
+
+use std::collections::BTreeMap;
+
+use tessera_rules::Programme;
+use tessera_rules::limit::{Counted, PromotionUsage};
+
+use super::books::{Bad, Books, Member};
+use crate::store::verify::Frame;
+
+/// What purchases of which something remains have used, by the promotion's code.
+pub(super) type Used = Vec<(String, Counted)>;
+
+/// What all members have used.
+#[derive(Default)]
+pub(super) struct Totals(BTreeMap<String, PromotionUsage>);
+
+impl Totals {
+    /// Checks a member's own counts, and adds what he used.
+    pub(super) fn member(&mut self, member: &Member<'_>, used: Used) -> Result<(), Bad> {
+        let mut own = BTreeMap::new();
+        for (promotion, counted) in used {
+            if let Some(day) = counted.day {
+                *own.entry((promotion.clone(), day)).or_insert(0_i64) += 1;
+            }
+            let usage = self.0.entry(promotion).or_default();
+            *usage = usage.plus(PromotionUsage { uses: 1, points: counted.points.get() });
+        }
+        for (_, row) in member.promotion_uses {
+            let right = own.remove(&(row.promotion.clone(), row.day)).unwrap_or_default();
+            if row.uses != right {
+                let what = format!("{} uses are counted, purchases say {right}", row.uses);
+                return Err(member.bad(
+                    "promotion_member_usage",
+                    format_args!("{} of {}", row.promotion, row.day),
+                    what,
+                ));
+            }
+        }
+        match own.into_iter().next() {
+            None => Ok(()),
+            Some(((promotion, day), right)) => {
+                let what = format!("0 uses are counted, purchases say {right}");
+                Err(member.bad("promotion_member_usage", format_args!("{promotion} of {day}"), what))
+            }
+        }
+    }
+
+    /// What is wrong with the counts of all members together.
+    pub(super) fn check(mut self, frame: &Frame, books: &Books) -> Vec<Bad> {
+        let stored = frame.promotions_used.iter().map(|(promotion, uses, points)| {
+            let stored = PromotionUsage { uses: *uses, points: *points };
+            (promotion.clone(), stored, self.0.remove(promotion).unwrap_or_default())
+        });
+        let stored: Vec<_> = stored.collect();
+        let uncounted = self.0.into_iter().map(|(promotion, right)| (promotion, PromotionUsage::default(), right));
+        stored
+            .into_iter()
+            .chain(uncounted)
+            .filter_map(|(promotion, stored, right)| {
+                let what = if stored != right {
+                    let told = |usage: PromotionUsage| format!("{} uses and {} points", usage.uses, usage.points);
+                    format!("{} are counted, purchases say {}", told(stored), told(right))
+                } else if !books.any(|programme| allows(programme, &promotion, stored)) {
+                    "more is used of it than any version of the programme allows".to_owned()
+                } else {
+                    return None;
+                };
+                Some(Bad::overall("promotion_usage", Some(promotion), what))
+            })
+            .collect()
+    }
+}
+
+/// Whether a version of the programme lets so much be used. Limits may be lowered later.
+fn allows(programme: &Programme, code: &str, usage: PromotionUsage) -> bool {
+    let promotion = programme.promotions.iter().find(|promotion| promotion.code == code);
+    promotion.is_some_and(|promotion| {
+        promotion.limits.total.is_none_or(|total| usage.uses <= i64::from(total))
+            && promotion.limits.budget_points.is_none_or(|budget| usage.points <= budget.get())
+    })
+}

@@ -1,0 +1,153 @@
+//! Limits and budgets of promotions over HTTP: exact whatever runs at the same moment, given back with
+//! the goods, and found out by `verify` where somebody changed what is counted.
+
+use serde_json::{Value, json};
+
+use crate::race::all_at_once;
+use crate::support::make::{self, key, line, receipt};
+use crate::support::{App, Caller, Member};
+
+const PURCHASES: &str = "/v1/till/purchases";
+
+/// Gives points to every purchase, within limits.
+fn gift(points: i64, limits: &Value) -> Value {
+    json!({"code": "gift", "name": "Gift", "effect": {"kind": "add", "points": points}, "limits": limits})
+}
+
+fn shop(promotions: &[Value]) -> App {
+    App::with(|programme| programme["promotions"] = json!(promotions))
+}
+
+fn buy(till: &Caller, member: &Member) -> Value {
+    till.post(PURCHASES, &receipt(member, &[line(10_000)])).expect(201)
+}
+
+/// The first promotion: what it was charged, or why it missed.
+fn told(sale: &Value) -> Value {
+    let promotion = &sale["explanation"]["promotions"][0];
+    if promotion["missed"].is_null() { promotion["charged"].clone() } else { promotion["missed"].clone() }
+}
+
+fn used(app: &App) -> (i64, i64) {
+    let sum = |column: &str| {
+        app.db.number(&format!("select coalesce(sum({column}), 0)::bigint as value from promotion_usage"))
+    };
+    (sum("uses"), sum("points"))
+}
+
+fn bring_back(till: &Caller, sale: &Value, goods: &Value) {
+    let mut body = json!({"external_id": key(), "reason": "damaged"});
+    body.as_object_mut().unwrap().extend(goods.as_object().unwrap().clone());
+    till.post(&format!("{PURCHASES}/{}/returns", sale["id"].as_str().unwrap()), &body).expect(201);
+}
+
+/// Two processes, and members enough that no lock of a member's keeps purchases apart.
+#[test]
+fn the_last_thousand_points_are_given_out_exactly() {
+    let app = shop(&[gift(30, &json!({"budget_points": 1_000}))]);
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let members: Vec<Member> = (0..25).map(|_| make::member(&callers[0])).collect();
+    let replies = all_at_once(50, &callers, |till, i| till.post(PURCHASES, &receipt(&members[i / 2], &[line(10_000)])));
+    let sales: Vec<Value> = replies.iter().map(|reply| reply.expect(201)).collect();
+    let mut charged: Vec<i64> = sales.iter().filter_map(|sale| told(sale).as_i64()).collect();
+    charged.sort_unstable();
+    let mut wanted = vec![10];
+    wanted.extend([30; 33]);
+    assert_eq!(charged, wanted, "33 of 30 and what was left");
+    let missed = sales.iter().filter(|sale| told(sale) == "budget").count();
+    assert_eq!(missed, 50 - 34);
+    assert_eq!(used(&app), (34, 1_000));
+    assert_eq!(app.db.number("select sum(available)::bigint as value from standing"), 50 * 100 + 1_000);
+    // Either process knows that nothing is left, and what comes back is given again, by either.
+    let full: Vec<&Value> = sales.iter().filter(|sale| told(sale) == 30).collect();
+    bring_back(&callers[0], full[0], &json!({"all": true}));
+    assert_eq!(used(&app), (33, 970));
+    assert_eq!(told(&buy(&callers[1], &members[0])), 30);
+    assert_eq!(told(&buy(&callers[0], &members[0])), "budget");
+}
+
+#[test]
+fn uses_of_all_and_of_a_member_are_limited_exactly() {
+    let app = shop(&[gift(5, &json!({"total": 7, "per_member_per_day": 2, "per_member": 3}))]);
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let one = make::member(&callers[0]);
+    let replies = all_at_once(12, &callers, |till, _| till.post(PURCHASES, &receipt(&one, &[line(10_000)])));
+    let of = |replies: &[crate::support::Reply], what: Value| {
+        replies.iter().filter(|reply| told(&reply.expect(201)) == what).count()
+    };
+    assert_eq!((of(&replies, json!(5)), of(&replies, json!("day_limit"))), (2, 10));
+    app.advance("P1D");
+    assert_eq!(
+        [0; 3].map(|_| told(&buy(&app.cashier(), &one))),
+        [json!(5), json!("member_limit"), json!("member_limit")]
+    );
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let others: Vec<Member> = (0..10).map(|_| make::member(&callers[0])).collect();
+    let replies = all_at_once(10, &callers, |till, i| till.post(PURCHASES, &receipt(&others[i], &[line(10_000)])));
+    assert_eq!((of(&replies, json!(5)), of(&replies, json!("total_limit"))), (4, 6));
+    assert_eq!(used(&app), (7, 35));
+}
+
+/// Only when nothing of a purchase remains; and a purchase that moves takes its use along.
+#[test]
+fn a_use_comes_back_with_the_goods() {
+    let app = shop(&[gift(40, &json!({"per_member": 1, "budget_points": 100}))]);
+    let (till, manager) = (app.cashier(), app.manager());
+    let (one, other) = (make::member(&till), make::member(&till));
+    let goods = [line(10_000), line(5_000)];
+    let sale = till.post(PURCHASES, &receipt(&one, &goods)).expect(201);
+    assert_eq!((told(&sale), used(&app)), (json!(40), (1, 40)));
+    bring_back(&till, &sale, &json!({"lines": [{"line": 1}]}));
+    assert_eq!(told(&buy(&till, &one)), "member_limit");
+    assert_eq!(used(&app), (1, 40));
+    bring_back(&till, &sale, &json!({"lines": [{"line": 2}]}));
+    assert_eq!(used(&app), (0, 0));
+    let again = buy(&till, &one);
+    assert_eq!(told(&again), 40);
+    let path = format!("{PURCHASES}/{}/move", again["id"].as_str().unwrap());
+    let moved = manager.post(&path, &json!({"member_id": other.id, "reason": "the wrong card"}));
+    assert!(moved.status < 300, "{}", moved.text);
+    assert_eq!(used(&app), (1, 40));
+    assert_eq!((told(&buy(&till, &other)), told(&buy(&till, &one))), (json!("member_limit"), json!(40)));
+    assert_eq!(used(&app), (2, 80));
+    let mine = "select sum(uses)::bigint as value from promotion_member_usage";
+    assert_eq!(app.db.number(mine), 2);
+}
+
+#[test]
+fn a_quote_says_what_limits_leave() {
+    let app = shop(&[gift(40, &json!({"per_member": 2, "budget_points": 100}))]);
+    let till = app.cashier();
+    let member = make::member(&till);
+    let ask = |language: &str| {
+        let body = json!({"member_id": member.id, "currency": "CNY", "lines": [line(10_000)]});
+        till.request("POST", "/v1/till/quote").header("Accept-Language", language).json(&body).send().expect(200)
+    };
+    assert_eq!(ask("en")["limits"], json!([{"code": "gift", "uses": 2, "points": 100}]));
+    buy(&till, &member);
+    assert_eq!(ask("en")["limits"], json!([{"code": "gift", "uses": 1, "points": 60}]));
+    buy(&till, &member);
+    let quote = ask("zh-CN");
+    assert_eq!(quote["limits"], json!([]));
+    assert_eq!(
+        (&quote["offers"][0]["why"], &quote["offers"][0]["reason"]),
+        (&json!("member_limit"), &json!("“Gift”不适用：该会员的参与次数已用完。"),)
+    );
+}
+
+#[test]
+fn limits_are_checked_and_keep_their_place() {
+    let app = App::start();
+    let admin = app.admin();
+    let wrong = gift(5, &json!({"per_member": 0, "budget_points": 0}));
+    let problem = admin.post("/v1/admin/promotions", &wrong).problem(422, "programme_invalid");
+    let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(pointers, ["/limits/per_member", "/limits/budget_points"]);
+    admin.post("/v1/admin/promotions", &gift(5, &json!({"per_membr": 1}))).problem(400, "unknown_field");
+    let mut right = gift(5, &json!({"per_member": 2, "budget_points": 100}));
+    right["exclusion_group"] = json!("gifts");
+    let saved = admin.post("/v1/admin/promotions", &right).expect(201);
+    assert_eq!((&saved["limits"], &saved["exclusion_group"]), (&right["limits"], &right["exclusion_group"]));
+}

@@ -1,0 +1,46 @@
+//! What is counted of limited promotions.
+
+use serde_json::json;
+
+use super::{Change, find_out};
+use crate::support::App;
+use crate::support::make::{self, earn};
+
+#[test]
+fn changed_counts_of_promotions_are_found() {
+    let app = App::with(|programme| {
+        programme["promotions"] = json!([
+            {"code": "gift", "name": "Gift", "effect": {"kind": "add", "points": 5},
+             "limits": {"per_member": 9, "budget_points": 12}},
+        ]);
+    });
+    let till = app.cashier();
+    let member = make::member(&till);
+    for _ in 0..2 {
+        earn(&till, &member, 100);
+    }
+    let day = app.db.texts("select day::text as value from promotion_member_usage").remove(0);
+    let changes = [
+        Change(
+            "promotion_usage",
+            "update promotion_usage set points = points - 1",
+            "promotion_usage, gift: 2 uses and 9 points are counted, purchases say 2 uses and 10 points",
+        ),
+        Change(
+            "promotion_usage",
+            "delete from promotion_usage",
+            "promotion_usage, gift: 0 uses and 0 points are counted, purchases say 2 uses and 10 points",
+        ),
+        Change(
+            "promotion_member_usage",
+            "update promotion_member_usage set uses = 1",
+            "promotion_member_usage of member {him}, gift of {day}: 1 uses are counted, purchases say 2",
+        ),
+        Change(
+            "promotion_member_usage",
+            "delete from promotion_member_usage",
+            "promotion_member_usage of member {him}, gift of {day}: 0 uses are counted, purchases say 2",
+        ),
+    ];
+    find_out(app, &[("{him}", &member.id), ("{day}", &day)], &changes);
+}
