@@ -23,6 +23,7 @@
 pub mod configure;
 mod convert;
 mod deciding;
+pub mod diff;
 mod documents;
 mod enrol;
 mod foresee;

@@ -337,7 +337,8 @@ impl Promotions {
 /// Every promotion and granted multiplier in priority order, with why it misses this sale.
 fn candidates(programme: &Programme, sale: &Sale<'_>) -> Vec<Candidate> {
     let amounts: Vec<i64> = sale.lines.iter().map(|line| line.amount.get()).collect();
-    let promotions = programme.promotions.iter().map(|promotion| {
+    let offered = programme.promotions.iter().filter(|promotion| promotion.is_offered());
+    let promotions = offered.map(|promotion| {
         let missed = promotion.miss(sale);
         let goods = missed.is_none().then(|| Goods::of(promotion, sale.lines));
         Candidate {

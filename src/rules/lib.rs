@@ -8,7 +8,7 @@
 //! Reading order:
 //!
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
-//! 2. [`programme`] – what an admin configures, with [`promotion`], its [`condition`] and [`goods`], [`reward`] and
+//! 2. [`programme`] – what an admin configures, with [`promotion`], its [`life`], its [`condition`] and [`goods`], [`reward`] and
 //!    [`perk`] with its [`occasion`]s.
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
@@ -45,6 +45,7 @@ pub mod hold;
 pub mod id;
 pub mod ladder;
 pub mod ledger;
+pub mod life;
 pub mod link;
 pub mod lot;
 pub mod member;

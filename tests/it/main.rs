@@ -30,6 +30,7 @@ mod openapi;
 mod outage;
 mod panic;
 mod perks;
+mod promotions;
 mod purchases;
 mod quotes;
 mod race;

@@ -14,6 +14,7 @@ mod part;
 mod perks;
 mod prices;
 mod programme;
+mod promotion_life;
 mod promotions;
 mod rewards;
 mod schedule;
@@ -32,6 +33,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(tiers::routes)
         .configure(earning_rules::routes)
         .configure(promotions::routes)
+        .configure(promotion_life::routes)
         .configure(rewards::routes)
         .configure(perks::routes)
         .configure(coupons::routes)

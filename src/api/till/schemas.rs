@@ -155,7 +155,7 @@ struct PromotionExplainedSchema {
     #[schema(value_type = Object)]
     effect: String,
     /// Why it did not apply: `schedule`, `hours`, `store`, `tier`, `first_purchase`, `nth_purchase`, `lines`,
-    /// `minimum_spend`, `condition` or `not_best`; absent where it did.
+    /// `minimum_spend`, `condition`, `paused` or `not_best`; absent where it did.
     missed: Option<String>,
     /// What it asked of the goods and asks again when some come back: the `lines` it is for, its
     /// `minimum_spend`, its condition (`when`); absent for none.

@@ -1,7 +1,6 @@
 //! `tessera programme`: the programme as a file. The same room as the admin API, by another door:
 //! both append a version of the same document through `engine::configure`.
 
-mod diff;
 mod moves;
 mod schedule;
 
@@ -21,6 +20,7 @@ use super::desk::Desk;
 use super::output;
 use super::staff::OPERATOR;
 use crate::engine::configure::{self, Applied, ApplyError};
+use crate::engine::diff;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -100,9 +100,10 @@ fn show(json: bool) -> anyhow::Result<ExitCode> {
 
 fn plan(file: &Path, on: Option<Day>, json: bool) -> anyhow::Result<ExitCode> {
     let programme = read(file)?;
-    let problems = programme.problems();
+    let mut problems = programme.problems();
     let desk = Desk::open()?;
     let current = desk.pool.blocking(configure::current)?;
+    problems.extend(current.iter().flat_map(|(_, current)| programme.life_problems(current)));
     if let (Some(on), Some((_, current))) = (on, &current) {
         schedule::ahead(current, desk.clock.now(), on)?;
     }
@@ -117,7 +118,6 @@ fn plan(file: &Path, on: Option<Day>, json: bool) -> anyhow::Result<ExitCode> {
     };
     let changes = diff::between(&before, &serde_json::to_value(&programme)?);
     if json {
-        let changes: Vec<Value> = changes.iter().map(diff::Change::to_json).collect();
         let (moves, problems) = (moves.to_json(), listed(&problems));
         output::result(json!({ "version": version, "changes": changes, "moves": moves, "problems": problems }))?;
     } else {

@@ -12,6 +12,7 @@ mod expiry;
 mod history;
 mod holds;
 mod households;
+mod life;
 mod links;
 mod lots;
 mod model;
