@@ -34,6 +34,7 @@ mod plan;
 mod programmes;
 mod read;
 pub mod schedule;
+pub mod simulate;
 mod state;
 mod storer;
 mod writer;

@@ -19,7 +19,7 @@
 //!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price, and [`mod@promise`] what the
 //!    purchase made of it earns.
 //! 7. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
-//!    [`history`] – what was shown at an instant of the past.
+//!    [`history`] – what was shown at an instant of the past; [`simulate`] – what another programme would have given.
 
 pub mod adjustment;
 pub mod amount;
@@ -69,6 +69,7 @@ pub mod returns;
 pub mod reward;
 pub mod settle;
 pub mod share;
+pub mod simulate;
 pub mod text;
 pub mod tier;
 pub mod time;

@@ -42,6 +42,7 @@ mod sandbox_duration;
 mod schedule;
 mod schema;
 mod shapes;
+mod simulate;
 mod standing;
 mod starters;
 mod tidy;

@@ -2,7 +2,7 @@
 
 mod adjusted;
 mod anchor;
-mod eventful;
+pub(crate) mod eventful;
 mod linked;
 mod shaken;
 

@@ -19,6 +19,7 @@ mod promotions;
 mod rewards;
 mod schedule;
 pub(in crate::api) mod schemas;
+mod simulate;
 mod staff;
 mod stores;
 mod tiers;
@@ -30,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .configure(programme::routes)
         .configure(schedule::routes)
+        .configure(simulate::routes)
         .configure(tiers::routes)
         .configure(earning_rules::routes)
         .configure(promotions::routes)

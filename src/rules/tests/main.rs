@@ -29,6 +29,7 @@ mod quantities;
 mod redemption;
 mod returns;
 mod shop;
+mod simulation;
 mod stories;
 mod support;
 mod tiers;
