@@ -28,6 +28,15 @@ pub struct MemberPast {
     pub merged: Vec<Uuid>,
 }
 
+/// A member's row, with year, month and day of birth.
+#[derive(Queryable)]
+struct MemberTimes {
+    id: Uuid,
+    enrolled_at: Instant,
+    recorded_at: Instant,
+    birth: (Option<i16>, Option<i16>, Option<i16>),
+}
+
 /// An account that was merged, and into which.
 #[derive(QueryableByName)]
 struct Merged {
@@ -122,15 +131,15 @@ pub fn page(conn: &mut Connection, after: Option<Uuid>) -> Result<PastPage, Erro
          where p.member_id = any($1) order by p.member_id, p.recorded_at, p.id";
     const MERGED: &str = "select member_id, (ties).root as root from standing \
          where (ties).kind = 'merged' and (member_id = any($1) or (ties).root = any($1))";
-    let columns = (member::birth_year, member::birth_month, member::birth_day);
-    let rows: Vec<(Uuid, Instant, Instant, (Option<i16>, Option<i16>, Option<i16>))> = standing::table
+    let birth = (member::birth_year, member::birth_month, member::birth_day);
+    let rows: Vec<MemberTimes> = standing::table
         .inner_join(member::table.on(member::id.eq(standing::member_id)))
         .filter(standing::member_id.gt(after.unwrap_or(Uuid::nil())))
         .order(standing::member_id)
         .limit(PAGE)
-        .select((standing::member_id, standing::enrolled_at, standing::recorded_at, columns))
+        .select((standing::member_id, standing::enrolled_at, standing::recorded_at, birth))
         .load(conn)?;
-    let mut members: Vec<MemberPast> = rows.into_iter().map(member_past).collect();
+    let mut members: Vec<MemberPast> = rows.into_iter().map(MemberPast::from).collect();
     let ids: Vec<Uuid> = members.iter().map(|member| member.id).collect();
     let merged: Vec<Merged> = diesel::sql_query(MERGED).bind::<Array<UuidType>, _>(&ids).load(conn)?;
     for member in &mut members {
@@ -155,16 +164,12 @@ pub fn page(conn: &mut Connection, after: Option<Uuid>) -> Result<PastPage, Erro
     Ok(PastPage { members, purchases, returns, tiers })
 }
 
-fn member_past(
-    (id, enrolled_at, recorded_at, (year, month, day)): (
-        Uuid,
-        Instant,
-        Instant,
-        (Option<i16>, Option<i16>, Option<i16>),
-    ),
-) -> MemberPast {
-    let number = |part: Option<i16>| u32::try_from(part?).ok();
-    let birth_date = number(month).zip(number(day));
-    let birth_date = birth_date.map(|(month, day)| BirthDate { year: year.map(i32::from), month, day });
-    MemberPast { id, enrolled_at, recorded_at, birth_date, merged: Vec::new() }
+impl From<MemberTimes> for MemberPast {
+    fn from(row: MemberTimes) -> Self {
+        let MemberTimes { id, enrolled_at, recorded_at, birth: (year, month, day) } = row;
+        let number = |part: Option<i16>| u32::try_from(part?).ok();
+        let birth_date = number(month).zip(number(day));
+        let birth_date = birth_date.map(|(month, day)| BirthDate { year: year.map(i32::from), month, day });
+        Self { id, enrolled_at, recorded_at, birth_date, merged: Vec::new() }
+    }
 }
