@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::api::{self, Health, Services};
@@ -127,6 +128,7 @@ impl App {
             access,
             engine: engine.clone(),
             health: Health::shared(),
+            simulations: Semaphore::new(1),
         };
         let http = api::listen(services).with_context(|| format!("listening on {}", settings.http.bind))?;
         tracing::info!(address = %http.address(), "listening");

@@ -175,13 +175,13 @@ pub enum Action {
     ReadAudit,
     /// Read the programme: tiers, earning rules, promotions, rewards, perks, coupons, prices.
     ReadProgramme,
-    /// Change the programme.
+    /// Change the programme, or try another.
     WriteProgramme,
     /// Change tiers.
     WriteTiers,
     /// Change earning rules.
     WriteEarningRules,
-    /// Change, publish, pause or end promotions.
+    /// Change, try, publish, pause or end promotions.
     WritePromotions,
     /// Change rewards and their stock.
     WriteRewards,

@@ -96,6 +96,7 @@ codes! {
     IdentifierTaken, "identifier_taken", 409, "The identifier is in use", "登录账号已被使用";
     ClockBackwards, "clock_backwards", 409, "The sandbox clock never goes back", "沙盒时钟不能倒退";
     StateConflict, "state_conflict", 409, "The object's state does not allow this", "对象当前状态不允许此操作";
+    PromotionState, "promotion_state", 409, "The promotion's state does not allow this", "活动当前状态不允许此操作";
     OutOfStock, "out_of_stock", 409, "The reward is out of stock", "奖品已无库存";
     NotHeld, "not_held", 409, "The redemption is not on hold", "该兑换不处于冻结状态";
     VoidedBefore, "voided_before", 409, "The redemption was voided before", "该兑换已被撤销";

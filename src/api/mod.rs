@@ -32,6 +32,7 @@ mod refusal;
 pub mod sandbox;
 mod serve;
 mod shape;
+pub mod simulated;
 mod submit;
 pub mod till;
 mod transferred;
@@ -41,6 +42,7 @@ mod work;
 use std::sync::Arc;
 
 use tessera_rules::id::MemberId;
+use tokio::sync::Semaphore;
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -69,6 +71,8 @@ pub struct Services {
     pub engine: Engine,
     /// Whether the process takes work.
     pub health: Arc<Health>,
+    /// The turns of simulations, which read everything there is: one at a time.
+    pub simulations: Semaphore,
 }
 
 impl Services {

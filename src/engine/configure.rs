@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use tessera_rules::programme::Problem;
 use tessera_rules::time::Instant;
@@ -88,13 +89,13 @@ pub fn apply(
         return Err(ApplyError::Problems(problems));
     }
     let document = serde_json::to_value(programme).map_err(|error| Error::Internal(error.to_string()))?;
-    transaction(conn, |conn| append(conn, expected, &document, at, actor, (action, object)))
+    transaction(conn, |conn| append(conn, expected, (programme, &document), at, actor, (action, object)))
 }
 
 fn append(
     conn: &mut Connection,
     expected: Option<i64>,
-    document: &Value,
+    (programme, document): (&Programme, &Value),
     at: Instant,
     actor: Actor,
     (action, object): (&str, &str),
@@ -109,6 +110,12 @@ fn append(
     let before = latest.map_or(Value::Null, |(_, document)| document);
     if before == *document {
         return Ok(Applied::Unchanged(previous));
+    }
+    // A version that can no longer be read has promotions of which nobody can say how far they are.
+    let problems =
+        Programme::deserialize(&before).map_or_else(|_| Vec::new(), |before| programme.life_problems(&before));
+    if !problems.is_empty() {
+        return Err(ApplyError::Problems(problems));
     }
     let (before, after) = changes(&before, document);
     match versions::append(conn, previous, document, at, actor, Change { action, object, before, after }) {

@@ -178,7 +178,8 @@ impl<'b> Promotions<'b> {
 /// Every promotion and granted multiplier in priority order, with why it misses this sale.
 fn candidates<'p>(programme: &'p Programme, sale: &Sale<'_>) -> Vec<Candidate<'p>> {
     let amounts: Vec<i64> = sale.lines.iter().map(|line| line.amount.get()).collect();
-    let promotions = programme.promotions.iter().map(|promotion| {
+    let offered = programme.promotions.iter().filter(|promotion| promotion.is_offered());
+    let promotions = offered.map(|promotion| {
         let missed = promotion.miss(sale);
         let goods = missed.is_none().then(|| Goods::of(promotion, sale.lines));
         let missed = missed.or_else(|| goods.as_ref().and_then(|goods| goods.miss(&amounts, sale.facts)));

@@ -125,6 +125,11 @@ impl Condition {
         self.reads(|name| matches!(name, "lines" | "purchase.amount"))
     }
 
+    /// Whether it reads points of the member that do not follow from his purchases alone.
+    pub fn reads_balance(&self) -> bool {
+        self.reads(|name| matches!(name, "member.available" | "member.pending" | "member.lifetime_earned"))
+    }
+
     fn reads(&self, wanted: impl Fn(&str) -> bool) -> bool {
         self.compiled.as_ref().is_ok_and(|compiled| compiled.reads.iter().any(|name| wanted(name)))
     }

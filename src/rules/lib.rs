@@ -8,7 +8,7 @@
 //! Reading order:
 //!
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
-//! 2. [`programme`] – what an admin configures, with [`promotion`], its [`condition`], [`goods`] and [`limit`]s,
+//! 2. [`programme`] – what an admin configures, with [`promotion`], its [`life`], [`condition`], [`goods`] and [`limit`]s,
 //!    [`reward`] and [`perk`] with its [`occasion`]s.
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
@@ -19,7 +19,7 @@
 //!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price, and [`mod@promise`] what the
 //!    purchase made of it earns.
 //! 7. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
-//!    [`history`] – what was shown at an instant of the past.
+//!    [`history`] – what was shown at an instant of the past; [`simulate`] – what another programme would have given.
 
 pub mod adjustment;
 pub mod amount;
@@ -46,6 +46,7 @@ pub mod hold;
 pub mod id;
 pub mod ladder;
 pub mod ledger;
+pub mod life;
 pub mod limit;
 pub mod link;
 pub mod lot;
@@ -70,6 +71,7 @@ pub mod returns;
 pub mod reward;
 pub mod settle;
 pub mod share;
+pub mod simulate;
 pub mod text;
 pub mod tier;
 pub mod time;

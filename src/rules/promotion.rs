@@ -6,6 +6,7 @@ use crate::amount::{Minor, Multiplier, Points};
 use crate::condition::Condition;
 use crate::earning::Sale;
 use crate::expiry::Expiry;
+use crate::life::PromotionState;
 use crate::limit::Limits;
 use crate::programme::{Problems, Programme};
 use crate::text::Text;
@@ -32,6 +33,9 @@ pub struct Promotion {
     pub code: String,
     /// What members and cashiers see.
     pub name: Text,
+    /// Where it is in its life; live where nothing is said.
+    #[serde(default, skip_serializing_if = "PromotionState::is_live")]
+    pub state: PromotionState,
     /// When it runs.
     #[serde(default)]
     pub schedule: Schedule,
@@ -185,11 +189,18 @@ impl Schedule {
 }
 
 impl Promotion {
+    /// Whether a sale speaks of it: drafts and promotions that have ended are nobody's business.
+    pub(crate) fn is_offered(&self) -> bool {
+        matches!(self.state, PromotionState::Live | PromotionState::Paused)
+    }
+
     /// Why the promotion does not apply to a sale, or `None` when it does. What it asks of the goods is
     /// asked elsewhere ([`crate::goods`]).
     pub fn miss(&self, sale: &Sale<'_>) -> Option<Miss> {
         let number = sale.purchases + 1;
-        if !self.schedule.covers(sale.at.date()) {
+        if self.state != PromotionState::Live {
+            Some(Miss::Paused)
+        } else if !self.schedule.covers(sale.at.date()) {
             Some(Miss::Schedule)
         } else if !self.schedule.open_at(sale.at) {
             Some(Miss::Hours)
@@ -259,6 +270,8 @@ impl Promotion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Miss {
+    /// It is paused. Drafts and promotions that have ended are not spoken of at all.
+    Paused,
     /// The day or weekday lies outside its schedule.
     Schedule,
     /// The time of day does.

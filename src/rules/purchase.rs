@@ -93,7 +93,7 @@ impl Draft<'_> {
     }
 
     /// What the purchase earns; the worth of points that pay for it is a tender like any other.
-    fn earned(
+    pub(crate) fn earned(
         &self,
         purchase: &Purchase,
         occurred_at: Instant,
@@ -123,7 +123,7 @@ impl Draft<'_> {
     }
 
     /// What conditions may ask of the purchase and of the member before it.
-    fn facts_of(&self, purchase: &Purchase, occurred_at: Instant) -> Option<Facts> {
+    pub(crate) fn facts_of(&self, purchase: &Purchase, occurred_at: Instant) -> Option<Facts> {
         self.programme.conditions().next()?;
         let at = self.zone().local(occurred_at);
         let rank = self.tier_at(occurred_at);
@@ -164,7 +164,7 @@ impl Draft<'_> {
         granted.chain(chosen).collect()
     }
 
-    fn book(
+    pub(crate) fn book(
         &mut self,
         purchase: &Purchase,
         occurred_at: Instant,

@@ -221,7 +221,7 @@ impl Draft<'_> {
 
     /// How many points a return must take back, and how many micropoints of the sale with them.
     /// Points of the sale that lapsed unspent are gone already.
-    fn claw_due(&mut self, sold: &Sold, left: &Remainder, lapsed: Points) -> Result<(Points, i64), Refusal> {
+    pub(crate) fn claw_due(&mut self, sold: &Sold, left: &Remainder, lapsed: Points) -> Result<(Points, i64), Refusal> {
         let Some(added) = sold.micropoints else {
             let due = sold.points.minus(sold.clawed)?.minus(lapsed)?.minus(left.points)?;
             return Ok((due.max(Points::ZERO), 0));
@@ -236,7 +236,7 @@ impl Draft<'_> {
     }
 
     /// Takes what came back out of the day and the window it had counted in.
-    fn uncount(&mut self, sold: &Sold, was: &Remainder, left: &Remainder) -> Result<(), Refusal> {
+    pub(crate) fn uncount(&mut self, sold: &Sold, was: &Remainder, left: &Remainder) -> Result<(), Refusal> {
         let change = left.counted.plus(was.counted.negated())?;
         let purchases = if left.empty && !was.empty { -1 } else { 0 };
         self.uncount_day(self.zone().day_of(sold.occurred_at), change, purchases)

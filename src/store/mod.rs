@@ -24,6 +24,7 @@ pub mod schema;
 pub mod secret;
 pub mod session;
 pub mod shop;
+pub mod simulate;
 pub mod staff;
 pub mod verify;
 mod wire;

@@ -1,6 +1,7 @@
 //! Versions of the programme: appended, never changed.
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid};
 use serde_json::Value;
 use tessera_rules::command::Actor;
 use tessera_rules::time::Instant;
@@ -75,4 +76,45 @@ pub fn append(
         audit::record(conn, at, actor, change)?;
         Ok(version)
     })
+}
+
+/// A version of the programme that changed one promotion.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct PromotionVersionRow {
+    /// The version.
+    #[diesel(sql_type = BigInt)]
+    pub version: i64,
+    /// Since when it is in force.
+    #[diesel(sql_type = Timestamptz)]
+    pub created_at: Instant,
+    /// Who made it, in which role.
+    #[diesel(sql_type = Text)]
+    pub actor_role: String,
+    /// Who made it.
+    #[diesel(sql_type = Nullable<Uuid>)]
+    pub actor_id: Option<uuid::Uuid>,
+    /// The promotion as it says; absent: it took it away.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub promotion: Option<Value>,
+}
+
+/// The versions in which a promotion is not as in the version before, newest first, before a version.
+///
+/// # Errors
+/// As [`Error`].
+pub fn promotion_versions(
+    conn: &mut Connection,
+    code: &str,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<PromotionVersionRow>, Error> {
+    const VERSIONS: &str = "with told as (
+          select version, created_at, actor_role, actor_id,
+            (select part from jsonb_array_elements(document -> 'promotions') part where part ->> 'code' = $1) as promotion
+          from programme_version),
+        compared as (select *, lag(promotion) over (order by version) as earlier from told)
+        select version, created_at, actor_role, actor_id, promotion from compared
+        where promotion is distinct from earlier and version < $2 order by version desc limit $3";
+    let rows = diesel::sql_query(VERSIONS).bind::<Text, _>(code);
+    Ok(rows.bind::<BigInt, _>(before.unwrap_or(i64::MAX)).bind::<BigInt, _>(limit).load(conn)?)
 }

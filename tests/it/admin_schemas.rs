@@ -88,7 +88,7 @@ fn full() -> Value {
                 "expiry": { "policy": "on_date", "dates": ["12-31"], "at_least_months": 1 },
             },
             {
-                "code": "third", "name": "Third", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 3,
+                "code": "third", "name": "Third", "state": "paused", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 3,
                 "nth_purchase": { "exactly": 3 },
             },
             {

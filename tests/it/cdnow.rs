@@ -93,9 +93,10 @@ impl Listener {
         }
     }
 
-    fn buy(&mut self, today: NaiveDate, cents: i64) {
+    /// On Tuesdays points count so many times.
+    fn buy(&mut self, today: NaiveDate, cents: i64, tuesdays: i64) {
         self.wake_on(today);
-        let tuesday = if today.weekday() == Weekday::Tue { 2 } else { 1 };
+        let tuesday = if today.weekday() == Weekday::Tue { tuesdays } else { 1 };
         let points = cents * LADDER[self.tier].2 * tuesday / 10_000;
         self.earned += points;
         // Through the last day of the month, twelve months on.
@@ -117,8 +118,8 @@ impl Listener {
     }
 }
 
-/// Every member's line as it should be, from the texts of the two files.
-fn computed(members: &str, purchases: &str) -> Vec<String> {
+/// Every member as he should be, from the texts of the two files.
+fn listeners<'f>(members: &'f str, purchases: &'f str, tuesdays: i64) -> BTreeMap<&'f str, Listener> {
     let ids = members.lines().skip(1).map(|row| row.split(',').next().expect("an id"));
     let mut listeners: BTreeMap<&str, Listener> = ids.map(|id| (id, Listener::default())).collect();
     for row in purchases.lines().skip(1) {
@@ -128,9 +129,14 @@ fn computed(members: &str, purchases: &str) -> Vec<String> {
         let (dollars, cents) = cells[9].split_once('.').expect("dollars and cents");
         assert_eq!(cents.len(), 2, "{row}");
         let cents = format!("{dollars}{cents}").parse().expect("an amount");
-        listeners.get_mut(cells[1]).expect("a member").buy(today, cents);
+        listeners.get_mut(cells[1]).expect("a member").buy(today, cents, tuesdays);
     }
-    listeners.iter().map(|(id, listener)| listener.line(id)).collect()
+    listeners
+}
+
+/// Every member's line as it should be.
+fn computed(members: &str, purchases: &str) -> Vec<String> {
+    listeners(members, purchases, 2).iter().map(|(id, listener)| listener.line(id)).collect()
 }
 
 /// The same lines as they are stored.
@@ -155,6 +161,53 @@ fn run(db: &Db, dir: &Path, arguments: &[&str]) -> (i32, Value) {
     let (code, out, err) = finish(tessera(dir).args(arguments).env("DATABASE_URL", &db.url));
     let last = out.lines().last().unwrap_or_else(|| panic!("{arguments:?}: {err}"));
     (code, serde_json::from_str(last).unwrap_or_else(|error| panic!("{last}: {error}: {err}")))
+}
+
+/// Plans a programme and simulates it over the two years.
+fn simulated(db: &Db, dir: &Path, programme: &toml::Value) -> Value {
+    let file = dir.join("tried.toml");
+    fs::write(&file, toml::to_string(programme).expect("TOML")).expect("a scratch file");
+    let days = ["--simulate", "--from", "1997-01-01", "--to", "1998-12-31", "--json"];
+    let begun = std::time::Instant::now();
+    let (code, mut planned) = run(db, dir, &[&["programme", "plan", file.to_str().unwrap()][..], &days].concat());
+    assert_eq!(code, 0, "{planned}");
+    eprintln!("simulated {} purchases in {:?}", planned["simulation"]["purchases"]["looked_at"], begun.elapsed());
+    planned["simulation"].take()
+}
+
+/// What was live gives what happened, on the tiers on record and when they are lived again; what is tried gives
+/// what is computed.
+fn simulates_as_computed(db: &Db, dir: &Path, (members, purchases): (&str, &str)) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/programmes/cdnow.toml");
+    let live: toml::Value = toml::from_str(&fs::read_to_string(file).expect("a file")).expect("TOML");
+    let given = db.number("select sum(points)::bigint as value from purchase");
+    let same = json!({"before": given, "after": given, "difference": 0});
+    let mut other = live.clone();
+    other["tiers"]["levels"][1]["threshold"] = 50.into();
+    let apply = |programme: &toml::Value| {
+        let file = dir.join("other.toml");
+        fs::write(&file, toml::to_string(programme).expect("TOML")).expect("a scratch file");
+        let applied = finish(tessera(dir).args(["programme", "apply"]).arg(file).env("DATABASE_URL", &db.url));
+        assert_eq!(applied.0, 0, "{applied:?}");
+    };
+    for relived in [false, true] {
+        if relived {
+            apply(&other);
+        }
+        let view = simulated(db, dir, &live);
+        assert_eq!((&view["points"], &view["purchases"]["touched"]), (&same, &json!(0)), "{relived}");
+        assert_eq!((&view["tiers"], &view["inexact"]), (&json!([]), &json!(0)), "{relived}");
+        assert_eq!(view["purchases"]["looked_at"], purchases.lines().count() - 1);
+        let differs = |day: &&Value| day["points"]["difference"] != 0;
+        assert_eq!(view["days"].as_array().unwrap().iter().find(differs), None);
+    }
+    apply(&live);
+    let mut generous = live;
+    generous["promotions"][0]["effect"]["by"] = "3".into();
+    let view = simulated(db, dir, &generous);
+    let earned: i64 = listeners(members, purchases, 3).values().map(|listener| listener.earned).sum();
+    assert_eq!(view["points"]["after"], earned);
+    assert!(earned > given, "there are Tuesdays");
 }
 
 fn imports_as_computed(members: &Path, purchases: &Path, texts: (&str, &str)) {
@@ -199,6 +252,7 @@ fn imports_as_computed(members: &Path, purchases: &Path, texts: (&str, &str)) {
     assert_eq!(verified["sums"]["available"], sum("select sum(available) from standing"));
     assert_eq!(verified["sums"]["issued"], sum("select sum(lifetime_earned) from standing"));
     assert_eq!(verified["sums"]["expired"], sum("select sum(points) from entry where kind = 'expiry'"));
+    simulates_as_computed(&db, &dir, texts);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod adjusted;
 mod anchor;
-mod eventful;
+pub(crate) mod eventful;
 mod limited;
 mod linked;
 mod shaken;

@@ -14,10 +14,12 @@ mod part;
 mod perks;
 mod prices;
 mod programme;
+mod promotion_life;
 mod promotions;
 mod rewards;
 mod schedule;
 pub(in crate::api) mod schemas;
+mod simulate;
 mod staff;
 mod stores;
 mod tiers;
@@ -29,9 +31,11 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .configure(programme::routes)
         .configure(schedule::routes)
+        .configure(simulate::routes)
         .configure(tiers::routes)
         .configure(earning_rules::routes)
         .configure(promotions::routes)
+        .configure(promotion_life::routes)
         .configure(rewards::routes)
         .configure(perks::routes)
         .configure(coupons::routes)

@@ -89,7 +89,8 @@ impl Change {
         Self { actor: caller.actor(), expected, action: action.to_owned(), object: object.to_owned() }
     }
 
-    fn part<P: Part>(caller: &Caller, expected: Option<i64>, verb: &str, code: &str) -> Self {
+    /// A change of one part.
+    pub(super) fn part<P: Part>(caller: &Caller, expected: Option<i64>, verb: &str, code: &str) -> Self {
         let noun = P::NOUN;
         Self::of(caller, expected, &format!("{noun}.{verb}"), &format!("{noun}:{code}"))
     }
@@ -147,7 +148,8 @@ fn pointed(mistake: Mistake, body: &Body) -> FieldError {
     }
 }
 
-fn body_at<P: Part>(programme: &Programme, code: &str) -> Body {
+/// Where a part stands in the document.
+pub(super) fn body_at<P: Part>(programme: &Programme, code: &str) -> Body {
     let position = P::list(programme).iter().position(|part| part.code() == code)?;
     Some(format!("{}/{position}", P::AT))
 }

@@ -273,6 +273,10 @@ pub(super) struct Promotion {
     code: String,
     /// What members and cashiers see.
     name: Text,
+    /// Where it is in its life: only a live one applies; `live` where nothing is said. What has ended can
+    /// only become a draft, what is live or paused never does.
+    #[schema(required = false)]
+    state: PromotionState,
     /// When it runs; always where nothing is said.
     #[schema(required = false)]
     schedule: Schedule,
@@ -318,6 +322,20 @@ pub(super) struct Promotion {
     /// promotion is saved.
     #[schema(max_length = 2000, example = "member.days_to_birthday <= 7")]
     when: Option<String>,
+}
+
+/// Where a promotion is in its life.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case", default = "live")]
+pub(super) enum PromotionState {
+    /// In the making.
+    Draft,
+    /// It applies inside its schedule.
+    Live,
+    /// It does not apply for now.
+    Paused,
+    /// It applies no more.
+    Ended,
 }
 
 /// Which of a member's purchases, counted from 1, up to 1,000,000.

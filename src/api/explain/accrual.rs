@@ -178,6 +178,7 @@ fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
 /// Why a promotion does not apply, as a part of a sentence.
 pub(super) fn reason(missed: Miss) -> Text {
     match missed {
+        Miss::Paused => both("paused for now", "活动已暂停"),
         Miss::Schedule => both("not on that day", "不在活动时间内"),
         Miss::Hours => both("not at that time of day", "不在活动时段内"),
         Miss::Store => both("not in that store", "不适用于该门店"),

@@ -155,8 +155,8 @@ struct PromotionExplainedSchema {
     #[schema(value_type = Object)]
     effect: String,
     /// Why it did not apply: `schedule`, `hours`, `store`, `tier`, `first_purchase`, `nth_purchase`, `lines`,
-    /// `minimum_spend`, `condition`, `not_best`, `exclusion_group`, `member_limit`, `day_limit`, `total_limit` or
-    /// `budget`; absent where it did.
+    /// `minimum_spend`, `condition`, `paused`, `not_best`, `exclusion_group`, `member_limit`, `day_limit`,
+    /// `total_limit` or `budget`; absent where it did.
     missed: Option<String>,
     /// What it asked of the goods and asks again when some come back: the `lines` it is for, its
     /// `minimum_spend`, its condition (`when`); absent for none.

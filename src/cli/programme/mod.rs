@@ -1,9 +1,9 @@
 //! `tessera programme`: the programme as a file. The same room as the admin API, by another door:
 //! both append a version of the same document through `engine::configure`.
 
-mod diff;
 mod moves;
 mod schedule;
+mod simulate;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,9 @@ use self::moves::Moves;
 use super::desk::Desk;
 use super::output;
 use super::staff::OPERATOR;
+use crate::api::simulated::SimulationView;
 use crate::engine::configure::{self, Applied, ApplyError};
+use crate::engine::diff;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -42,6 +44,8 @@ enum Command {
         /// The day it is to come into force: what is printed is as of now
         #[arg(long, value_name = "YYYY-MM-DD")]
         on: Option<Day>,
+        #[command(flatten)]
+        simulation: simulate::Asked,
     },
     /// Put a file in force as the next version, now or on a day
     Apply {
@@ -64,7 +68,7 @@ enum Command {
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Show => show(args.json),
-        Command::Plan { file, on } => plan(&file, on, args.json),
+        Command::Plan { file, on, simulation } => plan(&file, on, simulation, args.json),
         Command::Apply { file, on: None, expect } => apply(&file, expect, args.json),
         Command::Apply { file, on: Some(on), expect } => schedule::apply(&file, on, expect, args.json),
         Command::Scheduled => schedule::show(args.json),
@@ -98,17 +102,22 @@ fn show(json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn plan(file: &Path, on: Option<Day>, json: bool) -> anyhow::Result<ExitCode> {
+fn plan(file: &Path, on: Option<Day>, asked: simulate::Asked, json: bool) -> anyhow::Result<ExitCode> {
     let programme = read(file)?;
-    let problems = programme.problems();
+    let mut problems = programme.problems();
     let desk = Desk::open()?;
     let current = desk.pool.blocking(configure::current)?;
+    problems.extend(current.iter().flat_map(|(_, current)| programme.life_problems(current)));
     if let (Some(on), Some((_, current))) = (on, &current) {
         schedule::ahead(current, desk.clock.now(), on)?;
     }
     let moves = match &current {
         Some((_, current)) if problems.is_empty() => moves::between(&desk, current, &programme)?,
         _ => Moves::default(),
+    };
+    let simulation = match &current {
+        Some((_, current)) if problems.is_empty() => simulate::run(&desk, current, &programme, asked)?,
+        _ => None,
     };
     desk.close()?;
     let (version, before) = match current {
@@ -117,9 +126,10 @@ fn plan(file: &Path, on: Option<Day>, json: bool) -> anyhow::Result<ExitCode> {
     };
     let changes = diff::between(&before, &serde_json::to_value(&programme)?);
     if json {
-        let changes: Vec<Value> = changes.iter().map(diff::Change::to_json).collect();
         let (moves, problems) = (moves.to_json(), listed(&problems));
-        output::result(json!({ "version": version, "changes": changes, "moves": moves, "problems": problems }))?;
+        output::result(
+            json!({ "version": version, "changes": changes, "moves": moves, "problems": problems, "simulation": simulation }),
+        )?;
     } else {
         changes.iter().try_for_each(output::result)?;
         let count = changes.len();
@@ -132,6 +142,7 @@ fn plan(file: &Path, on: Option<Day>, json: bool) -> anyhow::Result<ExitCode> {
             None => output::message("this would be the first version"),
         }
         tell(file, &problems);
+        simulation.iter().flat_map(SimulationView::lines).try_for_each(output::result)?;
     }
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

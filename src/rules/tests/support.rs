@@ -11,6 +11,7 @@ use tessera_rules::decision::{Effect, PurchaseOutcome, RedemptionOutcome, Return
 use tessera_rules::expiry::{Activity, Expiry};
 use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId};
 use tessera_rules::ledger::{Account, Entry};
+use tessera_rules::life::PromotionState;
 use tessera_rules::lot::{Lot, LotKey};
 use tessera_rules::notice::Notices;
 use tessera_rules::programme::{Earning, Returns, Tiers};
@@ -92,6 +93,7 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
     Promotion {
         code: code.to_owned(),
         name: code.into(),
+        state: PromotionState::Live,
         schedule: Schedule::default(),
         effect,
         cap_per_purchase: None,

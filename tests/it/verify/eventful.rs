@@ -8,7 +8,7 @@ use crate::support::make::{self, earn, key, line};
 
 /// A year that has everything the books can show: points that waited, lapsed by inactivity and by a
 /// date of their own, holds of every end, goods that came back, a placement, entitlements, notices.
-fn eventful() -> (App, String) {
+pub(crate) fn eventful() -> (App, String) {
     let app = App::with(|programme| {
         programme["earning"]["pending_days"] = json!(7);
         programme["earning"]["carry_remainder"] = json!(true);

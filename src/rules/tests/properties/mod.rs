@@ -4,8 +4,8 @@ mod clockwork;
 mod goods;
 mod partial;
 mod prices;
-mod run;
-mod scene;
+pub(crate) mod run;
+pub(crate) mod scene;
 
 use proptest::prelude::*;
 use tessera_rules::amount::{MAX_MAGNITUDE, Minor, Multiplier, Rate};

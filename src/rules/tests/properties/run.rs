@@ -71,7 +71,7 @@ impl Run {
         &self.state.members[&MEMBER]
     }
 
-    fn timed(&mut self, step: &Step) -> Timed {
+    pub(crate) fn timed(&mut self, step: &Step) -> Timed {
         self.now = if step.wait < 0 {
             let day = 24 * 60;
             ((self.now + self.rules.offset()).div_euclid(day) - step.wait) * day - self.rules.offset()

@@ -1,21 +1,24 @@
-//! What differs between two programmes, for people: one line for each value that comes, goes or
+//! What differs between two programmes or two parts of one, for people: one line for each value that comes, goes or
 //! changes. Parts that have a code are told by it, wherever they stand in their list.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// One difference.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Change {
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
     /// Where: `tiers.levels[gold].threshold`.
-    path: String,
-    before: Option<Value>,
-    after: Option<Value>,
+    pub path: String,
+    /// What stood there; absent: nothing.
+    pub before: Option<Value>,
+    /// What stands there now; absent: nothing.
+    pub after: Option<Value>,
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
         match (&self.before, &self.after) {
@@ -27,21 +30,14 @@ impl fmt::Display for Change {
     }
 }
 
-impl Change {
-    /// For programs.
-    pub(super) fn to_json(&self) -> Value {
-        json!({ "path": self.path, "before": self.before, "after": self.after })
-    }
-}
-
 /// Every difference, in the order of the paths.
-pub(super) fn between(before: &Value, after: &Value) -> Vec<Change> {
+pub fn between(before: &Value, after: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(String::new(), Some(before).filter(|value| !value.is_null()), Some(after), &mut found);
     found
 }
 
-fn compare(path: String, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Change>) {
+fn compare(path: String, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
     if before == after {
         return;
     }
@@ -53,11 +49,11 @@ fn compare(path: String, before: Option<&Value>, after: Option<&Value>, found: &
         (Some(Parts::Coded(old)), Some(Parts::Coded(new))) => coded(&path, &old, &new, found),
         (None, Some(Parts::Coded(new))) => coded(&path, &[], &new, found),
         (Some(Parts::Coded(old)), None) => coded(&path, &old, &[], found),
-        _ => found.push(Change { path, before: before.cloned(), after: after.cloned() }),
+        _ => found.push(Difference { path, before: before.cloned(), after: after.cloned() }),
     }
 }
 
-fn fields(path: &str, old: &Map<String, Value>, new: &Map<String, Value>, found: &mut Vec<Change>) {
+fn fields(path: &str, old: &Map<String, Value>, new: &Map<String, Value>, found: &mut Vec<Difference>) {
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
     names.sort_unstable();
     names.dedup();
@@ -67,7 +63,7 @@ fn fields(path: &str, old: &Map<String, Value>, new: &Map<String, Value>, found:
     }
 }
 
-fn coded(path: &str, old: &[(&str, &Value)], new: &[(&str, &Value)], found: &mut Vec<Change>) {
+fn coded(path: &str, old: &[(&str, &Value)], new: &[(&str, &Value)], found: &mut Vec<Difference>) {
     let (by_old, by_new): (BTreeMap<_, _>, BTreeMap<_, _>) =
         (old.iter().copied().collect(), new.iter().copied().collect());
     let mut codes: Vec<&str> = by_old.keys().chain(by_new.keys()).copied().collect();
@@ -81,7 +77,11 @@ fn coded(path: &str, old: &[(&str, &Value)], new: &[(&str, &Value)], found: &mut
     };
     let (before, after) = (order(old, &by_new), order(new, &by_old));
     if before != after {
-        found.push(Change { path: format!("{path} (order)"), before: Some(json!(before)), after: Some(json!(after)) });
+        found.push(Difference {
+            path: format!("{path} (order)"),
+            before: Some(json!(before)),
+            after: Some(json!(after)),
+        });
     }
 }
 

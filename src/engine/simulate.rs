@@ -1,0 +1,158 @@
+//! Simulation over what is on record: rows become the past of a member, and the rules replay it. It reads and
+//! never writes, on a connection that is given back between two pages; the write path hears nothing of it.
+
+use std::iter::Peekable;
+
+use serde::Deserialize;
+use tessera_rules::Programme;
+use tessera_rules::amount::Minor;
+use tessera_rules::command::{Line, Purchase, Tender};
+use tessera_rules::explain::{Explanation, LineExplained};
+use tessera_rules::id::{MemberId, PurchaseId};
+use tessera_rules::simulate::{Past, PastEvent, PastPurchase, PastReturn, Simulation};
+use tessera_rules::tier::{TierCause, TierChange};
+use uuid::Uuid;
+
+use super::Failure;
+use super::convert::{broken, points};
+use crate::store::simulate::{MemberPast, PastPage, PurchasePast, ReturnPast, TierPast};
+
+/// Replays a page of members. Returns the last of them, after whom the next page begins; `None`: there was
+/// nobody.
+///
+/// # Errors
+/// [`Failure::Internal`] where what is on record cannot be read, or a sum leaves its range.
+pub fn replay(simulation: &mut Simulation, in_force: &Programme, page: PastPage) -> Result<Option<Uuid>, Failure> {
+    let mut purchases = page.purchases.into_iter().peekable();
+    let mut returns = page.returns.into_iter().peekable();
+    let mut tiers = page.tiers.into_iter().peekable();
+    let mut last = None;
+    for member in page.members {
+        let id = member.id;
+        let bought = of(&mut purchases, id, |row| row.member_id);
+        let returned = of(&mut returns, id, |row| row.member_id);
+        let changes = of(&mut tiers, id, |row| row.member_id);
+        let past = past(in_force, member, bought, returned, changes)?;
+        simulation.member(&past).map_err(|error| Failure::Internal(error.to_string()))?;
+        last = Some(id);
+    }
+    Ok(last)
+}
+
+/// The rows of one member, from a list in the order of the members.
+fn of<R>(rows: &mut Peekable<impl Iterator<Item = R>>, member: Uuid, id: impl Fn(&R) -> Uuid) -> Vec<R> {
+    let mut own = Vec::new();
+    // Rows of a member who is not of the page, for he joined after it was read.
+    while rows.next_if(|row| id(row) < member).is_some() {}
+    while let Some(row) = rows.next_if(|row| id(row) == member) {
+        own.push(row);
+    }
+    own
+}
+
+fn past(
+    in_force: &Programme,
+    member: MemberPast,
+    purchases: Vec<PurchasePast>,
+    returns: Vec<ReturnPast>,
+    tiers: Vec<TierPast>,
+) -> Result<Past, Failure> {
+    let mut events = Vec::with_capacity(purchases.len() + returns.len());
+    for row in purchases {
+        let (at, id) = (row.recorded_at, row.id);
+        events.push((at, id, PastEvent::Purchase(Box::new(purchase(in_force, &member.merged, row)?))));
+    }
+    for row in returns {
+        let (at, id) = (row.recorded_at, row.id);
+        events.push((at, id, PastEvent::Return(taken_back(row)?)));
+    }
+    // Ids grow with time: they part what was recorded in one microsecond.
+    events.sort_by_key(|(at, id, _)| (*at, *id));
+    Ok(Past {
+        member: MemberId::new(member.id),
+        enrolled_at: member.enrolled_at,
+        birth_date: member.birth_date,
+        settled_at: member.recorded_at,
+        merged: !member.merged.is_empty(),
+        tier_changes: tiers.into_iter().map(tier_change).collect::<Result<_, _>>()?,
+        events: events.into_iter().map(|(_, _, event)| event).collect(),
+    })
+}
+
+/// What replaying needs of the answer that is stored with a purchase.
+#[derive(Deserialize)]
+struct Answered {
+    explanation: Explanation,
+}
+
+/// What the receipt said beside (`documents::particulars`).
+#[derive(Default, Deserialize)]
+struct Particulars {
+    lines: Vec<Particular>,
+    tenders: Vec<Tender>,
+}
+
+#[derive(Deserialize)]
+struct Particular {
+    sku: Option<String>,
+    categories: Vec<String>,
+}
+
+/// A purchase; its receipt may have named one of the accounts that were merged with the member.
+fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<PastPurchase, Failure> {
+    let answer: Answered = serde_json::from_str(&row.answer).map_err(|_| broken("explanation"))?;
+    let kept = row.particulars.map(serde_json::from_value::<Particulars>).transpose();
+    let kept = kept.map_err(|_| broken("particulars"))?;
+    let told = kept.is_some();
+    let Particulars { lines, tenders } = kept.unwrap_or_default();
+    let mut beside = lines.into_iter();
+    let line = |explained: &LineExplained| {
+        let Particular { sku, categories } = beside.next().unwrap_or(Particular { sku: None, categories: Vec::new() });
+        Line { sku, categories, quantity: explained.quantity, amount: explained.amount() }
+    };
+    let lines: Vec<Line> = answer.explanation.lines.iter().map(line).collect();
+    // Where nothing was said beside, that was not always kept: the content of the receipt proves it.
+    let paid = row.paid_points.map(points).transpose()?;
+    let is = |member: &Uuid| {
+        let content = Purchase::content_of(MemberId::new(*member), in_force.currency, &lines, &tenders, paid);
+        content[..] == row.content[..]
+    };
+    let exact = told || is(&row.member_id) || merged.iter().any(is);
+    Ok(PastPurchase {
+        id: PurchaseId::new(row.id),
+        store: row.store,
+        occurred_at: row.occurred_at,
+        recorded_at: row.recorded_at,
+        paid_with_points: row.paid_worth.map(Minor::new).transpose().map_err(|_| broken("worth"))?,
+        exact,
+        points: points(row.points)?,
+        micropoints: row.micropoints,
+        lines,
+        tenders,
+        explanation: answer.explanation,
+    })
+}
+
+fn taken_back(row: ReturnPast) -> Result<PastReturn, Failure> {
+    Ok(PastReturn {
+        purchase: PurchaseId::new(row.purchase_id),
+        recorded_at: row.recorded_at,
+        lines: serde_json::from_str(&row.lines).map_err(|_| broken("lines"))?,
+        clawed: points(row.clawed)?,
+        micropoints: row.micropoints,
+    })
+}
+
+fn tier_change(row: TierPast) -> Result<TierChange, Failure> {
+    Ok(TierChange {
+        number: row.number,
+        from: row.from_tier,
+        to: row.to_tier,
+        at: row.at,
+        recorded_at: row.recorded_at,
+        cause: TierCause::parse(&row.cause).ok_or_else(|| broken("cause"))?,
+        reason: None,
+        measure: row.measure,
+        programme_version: row.programme_version,
+    })
+}
