@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tessera_rules::decision::{Beside, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
+use tessera_rules::decision::{Beside, CouponUse, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
 use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
@@ -109,6 +109,8 @@ impl Deciding {
         let State { members, shared } = state(&mut loaded)?;
         self.state.members.extend(members);
         self.state.shared.rewards_used.extend(shared.rewards_used);
+        self.state.shared.coupons.extend(shared.coupons);
+        self.state.shared.quotes.extend(shared.quotes);
         for row in loaded.keys {
             let body = row.body.ok_or_else(|| broken("answer"))?;
             let answer = Answer { status: row.status.unsigned_abs(), body };
@@ -300,6 +302,25 @@ impl Deciding {
             Effect::Notice(notice) => self.writes.notices.push(documents::notice_row(member_id, notice)?),
             Effect::UseReward { code } => *self.counted.entry(code).or_default() += 1,
             Effect::PutBackReward { code } => *self.counted.entry(code).or_default() -= 1,
+            Effect::UseCoupon(CouponUse { code, purchase, amount }) => {
+                let at = self.recorded_at(member);
+                let writes = &mut self.writes.coupons;
+                writes.codes.push(code);
+                writes.purchases.push(purchase.uuid());
+                writes.amounts.push(amount.get());
+                writes.ats.push(at);
+            }
+            Effect::GiveBackCoupon { code, purchase } => {
+                let at = self.recorded_at(member);
+                let writes = &mut self.writes.coupons;
+                writes.back_codes.push(code);
+                writes.back_purchases.push(purchase.uuid());
+                writes.back_ats.push(at);
+            }
+            Effect::UseQuote { quote, purchase } => {
+                self.writes.coupons.quotes.push(quote.uuid());
+                self.writes.coupons.quote_purchases.push(purchase.uuid());
+            }
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
             Effect::Redemption(record) => self.redemption(submission, member, record, answer),
             Effect::Return(record) => self.goods(submission, member, record, answer)?,

@@ -56,6 +56,7 @@ mod pending;
 pub mod perk;
 pub mod pool;
 pub mod price;
+mod pricing;
 pub mod programme;
 pub mod promise;
 pub mod promotion;

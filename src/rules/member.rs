@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::amount::{OutOfRange, Points};
-use crate::decision::{Decision, Effect};
+use crate::coupon::Coupon;
+use crate::decision::{CouponUse, Decision, Effect};
 use crate::entitlement::EntitlementUse;
-use crate::id::{MemberId, PurchaseId, RedemptionId};
+use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
 use crate::link::{Link, Sent};
 use crate::lot::{Lapse, Lot};
@@ -30,6 +31,10 @@ pub struct State {
 pub struct Shared {
     /// Rewards handed out so far, by code.
     pub rewards_used: BTreeMap<String, i64>,
+    /// Issued coupons, by code: those that commands name, and for a quote those of the member.
+    pub coupons: BTreeMap<String, Coupon>,
+    /// Kept quotes that commands name, each with the purchase that was made of it.
+    pub quotes: BTreeMap<QuoteId, Option<PurchaseId>>,
 }
 
 /// One member as loaded.
@@ -311,7 +316,13 @@ impl MemberState {
                     sold.record(record)?;
                 }
             }
-            Effect::UseReward { .. } | Effect::PutBackReward { .. } | Effect::Purchase(_) | Effect::Transfer(_) => {}
+            Effect::UseReward { .. }
+            | Effect::PutBackReward { .. }
+            | Effect::UseCoupon(_)
+            | Effect::GiveBackCoupon { .. }
+            | Effect::UseQuote { .. }
+            | Effect::Purchase(_)
+            | Effect::Transfer(_) => {}
         }
         Ok(())
     }
@@ -397,12 +408,30 @@ impl State {
         let Some(state) = self.members.get_mut(&member) else { return Ok(()) };
         for effect in effects {
             state.apply(effect)?;
-            match effect {
-                Effect::UseReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() += 1,
-                Effect::PutBackReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() -= 1,
-                _ => {}
-            }
+            self.shared.apply(effect);
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// Counts what an effect uses up or puts back.
+    fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::UseReward { code } => *self.rewards_used.entry(code.clone()).or_default() += 1,
+            Effect::PutBackReward { code } => *self.rewards_used.entry(code.clone()).or_default() -= 1,
+            Effect::UseCoupon(CouponUse { code, .. }) => {
+                if let Some(coupon) = self.coupons.get_mut(code) {
+                    coupon.used += 1;
+                }
+            }
+            Effect::GiveBackCoupon { code, .. } => {
+                if let Some(coupon) = self.coupons.get_mut(code) {
+                    coupon.used = coupon.used.saturating_sub(1);
+                }
+            }
+            Effect::UseQuote { quote, purchase } => drop(self.quotes.insert(*quote, Some(*purchase))),
+            _ => {}
+        }
     }
 }

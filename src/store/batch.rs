@@ -11,11 +11,12 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Date, Jsonb, Nullable, Text, Timestamptz, Uuid as UuidType};
 use uuid::Uuid;
 
+use super::coupon::{self, CouponRow, CouponWrites};
 use super::db::Error;
-use super::notice;
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
+use super::{notice, quote};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -61,6 +62,12 @@ pub struct Load {
     pub receipts: (Vec<String>, Vec<String>),
     /// Sources and numbers of returns.
     pub returns: (Vec<String>, Vec<String>),
+    /// Codes of coupons.
+    pub coupons: Vec<String>,
+    /// Members whose own coupons are asked for, where they can be used.
+    pub coupons_of: Vec<Uuid>,
+    /// Kept quotes.
+    pub quotes: Vec<Uuid>,
 }
 
 /// Between which days a tier window lies from the first command of a batch to its last; nothing where
@@ -114,6 +121,10 @@ pub struct Loaded {
     pub uses: Vec<EntitlementUseRow>,
     /// Notices of what is still to come.
     pub notices: Vec<NoticeRow>,
+    /// Issued coupons.
+    pub coupons: Vec<CouponRow>,
+    /// Kept quotes, each with the purchase that was made of it.
+    pub quotes: Vec<(Uuid, Option<Uuid>)>,
 }
 
 /// Everything a batch decided.
@@ -154,6 +165,8 @@ pub struct Writes {
     pub notices: Vec<NoticeRow>,
     /// By how much the counts of rewards grow.
     pub usages: Vec<RewardUsageRow>,
+    /// Uses of coupons and of quotes.
+    pub coupons: CouponWrites,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -178,6 +191,8 @@ macro_rules! call {
         Ok(())
     }};
 }
+
+pub(super) use call;
 
 type LoadedSql = (
     Nullable<BigInt>,
@@ -353,12 +368,16 @@ impl Standings {
 }
 
 impl Load {
-    /// Locks the members and the rewards in their order, then loads.
+    /// Locks the members, the rewards, the coupons and the quotes, each in their order, then loads.
     ///
     /// # Errors
     /// As [`Error`]; deadlocks are retryable.
     pub fn run_locked(self, conn: &mut PgConnection) -> Result<Loaded, Error> {
         Lock(&self).execute(conn)?;
+        if !(self.coupons.is_empty() && self.sales.is_empty() && self.quotes.is_empty()) {
+            let Self { coupons: codes, sales, quotes, .. } = &self;
+            coupon::Lock { codes, sales, quotes }.execute(conn)?;
+        }
         self.run(conn)
     }
 
@@ -373,6 +392,13 @@ impl Load {
         let mut earlier = Vec::new();
         if !self.notices.is_empty() && self.notices_at < self.at {
             earlier = notice::of_between(conn, &self.notices, self.notices_at, self.at)?;
+        }
+        let (mut coupons, mut quotes) = (Vec::new(), Vec::new());
+        if !(self.coupons.is_empty() && self.coupons_of.is_empty()) {
+            coupons = coupon::find(conn, &self.coupons, &self.coupons_of, self.at)?;
+        }
+        if !self.quotes.is_empty() {
+            quotes = quote::made(conn, &self.quotes)?;
         }
         let row: LoadedRow = self.get_result(conn)?;
         let mut keys = row.keys.unwrap_or_default();
@@ -407,6 +433,8 @@ impl Load {
             returns: row.returns.unwrap_or_default(),
             uses: row.uses.unwrap_or_default(),
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
+            coupons,
+            quotes,
         })
     }
 }
@@ -421,9 +449,18 @@ impl Writes {
     ///
     /// # Errors
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
-    pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
-        self.execute(conn)?;
-        Ok(())
+    pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
+        let coupons = std::mem::take(&mut self.coupons);
+        if coupons.is_empty() {
+            self.execute(conn)?;
+            return Ok(());
+        }
+        // Members are written, and so locked, before coupons.
+        transaction(conn, |conn| {
+            self.execute(conn)?;
+            coupons.execute(conn)?;
+            Ok(())
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod adjustment;
 pub mod audit;
 pub mod batch;
+pub mod coupon;
 pub mod db;
 pub mod explain;
 pub mod import;
@@ -15,6 +16,7 @@ pub mod member;
 pub mod notice;
 pub mod perk;
 pub mod programme;
+pub mod quote;
 pub mod role;
 pub mod rows;
 pub mod sandbox;

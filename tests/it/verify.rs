@@ -2,6 +2,7 @@
 
 mod adjusted;
 mod anchor;
+mod coupons;
 mod eventful;
 mod linked;
 mod shaken;

@@ -4,7 +4,9 @@
 pub mod adjustments;
 mod authorisation;
 mod basket;
+mod coupons;
 mod entitlements;
+mod kept;
 pub mod members;
 pub mod moving;
 pub mod purchases;
@@ -26,6 +28,7 @@ use crate::access::Caller;
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(quote::ask)
+        .service(coupons::look_up)
         .service(purchases::preview)
         .service(purchases::create)
         .service(purchases::find)

@@ -4,17 +4,17 @@ use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tessera_rules::amount::{Currency, Minor, Points};
-use tessera_rules::command::{Line, PayWithPoints, Purchase, Tender};
+use tessera_rules::command::{Line, PayWithPoints, Pricing, Purchase, Tender};
 use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::explain::Explanation;
-use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
+use tessera_rules::id::{MemberId, PurchaseId, QuoteId, RedemptionId};
 use tessera_rules::time::to_micros;
 use tessera_rules::{Command, Outcome, Refusal};
 use utoipa::{IntoParams, ToSchema};
 
 use super::authorisation::{self, Authorisation};
 use super::schemas::{ExplanationSchema, LineSchema, TenderSchema};
-use super::{basket, till_store};
+use super::{basket, kept, till_store};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::contact;
@@ -34,13 +34,18 @@ use crate::store::ledger::{self, Document};
 use crate::store::link;
 use crate::store::shop::{self, ShopRow};
 
-/// A receipt.
+/// A receipt; or what is bought by a kept quote: then `quote`, `external_id` and, where points pay, `redeem` alone.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PurchaseRequest {
+    /// The quote that was kept of it: the purchase comes out as it promised, or is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "quo_01kapm5q0tf3wavd1k9m2x8z7c")]
+    quote: Option<QuoteId>,
     /// Who bought.
-    #[schema(value_type = String, example = "mem_01kapm3v5ne8v9b3r6a2f7qk4d")]
-    member_id: MemberId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "mem_01kapm3v5ne8v9b3r6a2f7qk4d")]
+    member_id: Option<MemberId>,
     /// The receipt number, unique in the store for ever.
     #[schema(example = "R-2026-000117", max_length = 64)]
     external_id: String,
@@ -48,14 +53,21 @@ struct PurchaseRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occurred_at: Option<DateTime<Utc>>,
     /// The programme's currency.
-    #[schema(value_type = String, example = "CNY")]
-    currency: Currency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "CNY")]
+    currency: Option<Currency>,
     /// 1 to 1,000 lines.
-    #[schema(value_type = Vec<LineSchema>)]
-    lines: Vec<Line>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<LineSchema>>)]
+    lines: Option<Vec<Line>>,
+    /// Where it is given, even empty, every line is at its list price: member prices and these coupons make what
+    /// is paid, and all of them must apply. Absent: lines are what was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 20, example = json!(["7KQ2M9XD4RTA0WCZ"]))]
+    coupons: Option<Vec<String>>,
     /// How it was paid, where a tender is excluded from earning.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<TenderSchema>)]
+    #[schema(value_type = Vec<TenderSchema>, required = false)]
     tenders: Vec<Tender>,
     /// Points that pay for a part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,31 +78,104 @@ struct PurchaseRequest {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PayRequest {
-    /// How many.
-    #[schema(value_type = i64, minimum = 1)]
-    points: Points,
+    /// How many. With a quote they are the quote's, and need not be said again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    points: Option<Points>,
     /// What the member shows or types: his code or his PIN. A preview needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     authorisation: Option<Authorisation>,
 }
 
+/// A receipt that was read and found in shape.
+struct Receipt {
+    member: MemberId,
+    external_id: String,
+    occurred_at: Option<DateTime<Utc>>,
+    currency: Currency,
+    lines: Vec<Line>,
+    tenders: Vec<Tender>,
+    pricing: Option<Pricing>,
+    points: Option<Points>,
+    authorisation: Option<Authorisation>,
+}
+
 impl PurchaseRequest {
-    /// Checks what types alone do not say.
-    fn check(&self) -> Result<(), Problem> {
+    /// Checks what types alone do not say, and looks up the quote.
+    async fn receipt(&self, services: &Services, caller: &Caller) -> Result<Receipt, Problem> {
         contact::text("/external_id", &self.external_id, 64)?;
-        basket::check(&self.lines, &self.tenders)?;
-        if self.redeem.as_ref().is_some_and(|pay| !pay.points.is_positive()) {
+        match self.quote {
+            Some(quote) => self.quoted(services, caller, quote).await,
+            None => self.named(),
+        }
+    }
+
+    fn named(&self) -> Result<Receipt, Problem> {
+        let lines = self.lines.clone().ok_or_else(|| missing("/lines"))?;
+        basket::check(&lines, &self.tenders)?;
+        let points = self.redeem.as_ref().map(|pay| pay.points.ok_or_else(|| missing("/redeem/points"))).transpose()?;
+        if points.is_some_and(|points| !points.is_positive()) {
             let detail = both("Must be at least 1.", "必须至少为 1。");
             return Err(Problem::field(Code::InvalidField, "/redeem/points", "too_small", detail));
         }
-        Ok(())
+        let coupons = self.coupons.as_deref().map(basket::coupons).transpose()?;
+        Ok(Receipt {
+            member: self.member_id.ok_or_else(|| missing("/member_id"))?,
+            external_id: self.external_id.clone(),
+            occurred_at: self.occurred_at,
+            currency: self.currency.ok_or_else(|| missing("/currency"))?,
+            lines,
+            tenders: self.tenders.clone(),
+            pricing: coupons.map(|coupons| Pricing { coupons, kept: None }),
+            points,
+            authorisation: self.redeem.as_ref().and_then(|pay| pay.authorisation.clone()),
+        })
     }
 
+    /// What a quote of the caller's store was asked for. Nothing of it may be said again.
+    async fn quoted(&self, services: &Services, caller: &Caller, quote: QuoteId) -> Result<Receipt, Problem> {
+        let said = [
+            ("/member_id", self.member_id.is_some()),
+            ("/occurred_at", self.occurred_at.is_some()),
+            ("/currency", self.currency.is_some()),
+            ("/lines", self.lines.is_some()),
+            ("/coupons", self.coupons.is_some()),
+            ("/tenders", !self.tenders.is_empty()),
+        ];
+        if let Some((pointer, _)) = said.iter().find(|(_, said)| *said) {
+            let detail = both("The quote says it.", "报价中已包含该信息。");
+            return Err(Problem::field(Code::InvalidField, *pointer, "said_by_quote", detail));
+        }
+        let (asked, pricing) = kept::find(services, quote, till_store(caller)?).await?;
+        let points = self.redeem.as_ref().and_then(|pay| pay.points);
+        if points.is_some() && points != asked.points {
+            let detail = both("The quote says another number.", "与报价中的积分数不一致。");
+            return Err(Problem::field(Code::InvalidField, "/redeem/points", "not_as_quoted", detail));
+        }
+        Ok(Receipt {
+            member: asked.member_id,
+            external_id: self.external_id.clone(),
+            occurred_at: asked.occurred_at,
+            currency: asked.currency,
+            lines: asked.lines,
+            tenders: asked.tenders,
+            pricing: Some(pricing),
+            points: asked.points,
+            authorisation: self.redeem.as_ref().and_then(|pay| pay.authorisation.clone()),
+        })
+    }
+}
+
+fn missing(pointer: &'static str) -> Problem {
+    Problem::field(Code::MissingField, pointer, "missing_field", both("This field is required.", "此字段为必填项。"))
+}
+
+impl Receipt {
     /// Asks the policy, also whether the caller may spend the member's points where they pay.
     fn permit(&self, caller: &Caller, action: Action) -> Result<(), Problem> {
-        let member = Resource::Member(self.member_id);
+        let member = Resource::Member(self.member);
         permit(caller, action, &member)?;
-        if self.redeem.is_some() {
+        if self.points.is_some() {
             permit(caller, Action::RedeemForMember, &member)?;
         }
         Ok(())
@@ -104,8 +189,10 @@ impl PurchaseRequest {
         key: &IdempotencyKey,
         member: MemberId,
     ) -> Result<Option<i64>, Problem> {
-        let Some(pay) = &self.redeem else { return Ok(None) };
-        let proof = authorisation::proof(pay.authorisation.as_ref(), "/redeem/authorisation")?;
+        if self.points.is_none() {
+            return Ok(None);
+        }
+        let proof = authorisation::proof(self.authorisation.as_ref(), "/redeem/authorisation")?;
         let source = services.engine.store_code(till_store(caller)?).await?;
         let receipt = Some((source, self.external_id.clone()));
         authorisation::check(services, caller, key, receipt, member, proof).await
@@ -115,7 +202,11 @@ impl PurchaseRequest {
     async fn command(&self, services: &Services, caller: &Caller, otp_step: Option<i64>) -> Result<Command, Problem> {
         let store = till_store(caller)?;
         let code = services.engine.store_code(store).await?;
-        let paid = self.redeem.as_ref().map(|pay| pay.points);
+        let paid = self.points;
+        let mut content = Purchase::content_of(self.member, self.currency, &self.lines, &self.tenders, paid);
+        if let Some(pricing) = &self.pricing {
+            content = Purchase::content_at_list(content, &pricing.coupons);
+        }
         Ok(Command::Purchase(Purchase {
             id: PurchaseId::new(new_uuid()),
             store,
@@ -127,7 +218,8 @@ impl PurchaseRequest {
             lines: self.lines.clone(),
             tenders: self.tenders.clone(),
             redeem: paid.map(|points| PayWithPoints { id: RedemptionId::new(new_uuid()), points, otp_step }),
-            content: Purchase::content_of(self.member_id, self.currency, &self.lines, &self.tenders, paid),
+            pricing: self.pricing.clone().map(Box::new),
+            content,
         }))
     }
 }
@@ -142,6 +234,15 @@ pub(super) struct PurchaseView<'a> {
     occurred_at: DateTime<Utc>,
     /// When it was decided.
     recorded_at: DateTime<Utc>,
+    /// The quote it was made of; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    quote_id: Option<QuoteId>,
+    /// What its lines at list prices came to, in minor units, of which points pay `redeemed`; absent where the lines
+    /// were what was paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    total: Option<Minor>,
     /// Points before and after caps, and how many of them are pending.
     points: PointsView,
     /// Points that paid for a part of it; absent for none.
@@ -224,6 +325,8 @@ pub(super) fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
         id: outcome.id,
         occurred_at: outcome.occurred_at,
         recorded_at: outcome.recorded_at,
+        quote_id: outcome.quote,
+        total: outcome.total,
         points: PointsView { wanted: outcome.wanted, given: outcome.given, pending: outcome.pending },
         redeemed: outcome.redeemed.map(|(points, worth)| PaidView { points, worth }),
         breakdown: breakdown(outcome),
@@ -285,12 +388,13 @@ pub(super) async fn preview(
     caller: Caller,
     Json(request): Json<PurchaseRequest>,
 ) -> Result<HttpResponse, Problem> {
-    request.permit(&caller, Action::PreviewPurchase)?;
-    request.check()?;
-    let command = request.command(&services, &caller, None).await?;
-    let mut decided = services.engine.preview(request.member_id, command.clone(), caller.actor()).await?;
+    permit(&caller, Action::PreviewPurchase, &Resource::Programme)?;
+    let receipt = request.receipt(&services, &caller).await?;
+    receipt.permit(&caller, Action::PreviewPurchase)?;
+    let command = receipt.command(&services, &caller, None).await?;
+    let mut decided = services.engine.preview(receipt.member, command.clone(), caller.actor()).await?;
     if matches!(decided, Err(Refusal::MemberMerged)) {
-        let member = stays(&services, request.member_id).await?;
+        let member = stays(&services, receipt.member).await?;
         decided = services.engine.preview(member, command, caller.actor()).await?;
     }
     let outcome = decided.map_err(|refusal| Problem::from(&refusal))?;
@@ -306,6 +410,12 @@ const PROBLEMS: &[Code] = &[
     Code::CurrencyMismatch,
     Code::OccurredTooEarly,
     Code::OccurredTooLate,
+    Code::GoodsWithheld,
+    Code::CouponNotApplicable,
+    Code::NotFound,
+    Code::QuoteLapsed,
+    Code::QuoteUsed,
+    Code::QuoteChanged,
     Code::TendersExceedTotal,
     Code::MoneyOffNotOffered,
     Code::BelowMinimum,
@@ -322,7 +432,8 @@ const PROBLEMS: &[Code] = &[
 ///
 /// The same receipt again is answered with the first result: 201 under the same key, 200 under
 /// another. Another receipt under the same number is a conflict. Points that pay for a part of it need
-/// the member's say-so, as any redemption does.
+/// the member's say-so, as any redemption does. Lines are what was paid; with `coupons` or `quote` they are at list
+/// prices, and the programme makes the price.
 #[utoipa::path(
     operation_id = "record_purchase",
     params(IdempotencyKey),
@@ -342,19 +453,20 @@ pub(super) async fn create(
     reader: Reader,
     Json(request): Json<PurchaseRequest>,
 ) -> Result<HttpResponse, Problem> {
-    request.permit(&caller, Action::RecordPurchase)?;
-    request.check()?;
+    permit(&caller, Action::RecordPurchase, &Resource::Programme)?;
+    let receipt = request.receipt(&services, &caller).await?;
+    receipt.permit(&caller, Action::RecordPurchase)?;
     // Most members are nobody else: who is, is asked only where a code or a PIN has to be somebody's, or
     // when the rules say so.
-    let mut member = request.member_id;
-    if request.redeem.is_some() {
+    let mut member = receipt.member;
+    if receipt.points.is_some() {
         member = stays(&services, member).await?;
     }
-    let otp_step = request.authorise(&services, &caller, &key, member).await?;
+    let otp_step = receipt.authorise(&services, &caller, &key, member).await?;
     loop {
         let submission = Submission {
             member,
-            command: request.command(&services, &caller, otp_step).await?,
+            command: receipt.command(&services, &caller, otp_step).await?,
             actor: caller.actor(),
             time: Time::Live,
             claim: Some(submit::claim(&caller, key.clone(), "POST /v1/till/purchases", &request)?),

@@ -14,7 +14,7 @@ use tessera_rules::ledger::{Account, Entry};
 use tessera_rules::lot::{Lot, LotKey};
 use tessera_rules::notice::Notices;
 use tessera_rules::programme::{Earning, Returns, Tiers};
-use tessera_rules::promise::{Enquiry, Promise, promise};
+use tessera_rules::promise::{Enquiry, Optimise, Promise, promise};
 use tessera_rules::promotion::{Combine, Promotion, PromotionEffect, Schedule};
 use tessera_rules::quote::PointsWish;
 use tessera_rules::redemption::{Redemption, RedemptionStatus};
@@ -226,6 +226,7 @@ impl Desk {
             lines: vec![line(amount)],
             tenders: Vec::<Tender>::new(),
             redeem: None,
+            pricing: None,
             content: [0; 32],
         }
     }
@@ -264,7 +265,17 @@ impl Desk {
 
     /// What a receipt at list prices is promised.
     pub(crate) fn promise(&self, receipt: &Purchase, points: Option<PointsWish>) -> Result<Promise, Refusal> {
-        let enquiry = Enquiry { receipt, points, optimise: false };
+        self.promise_of(receipt, points, None)
+    }
+
+    /// The same, where something is looked for.
+    pub(crate) fn promise_of(
+        &self,
+        receipt: &Purchase,
+        points: Option<PointsWish>,
+        optimise: Option<Optimise>,
+    ) -> Result<Promise, Refusal> {
+        let enquiry = Enquiry { receipt, own_coupons: false, points, optimise };
         promise(&self.programme, &self.state, self.member, &enquiry, &self.context())
     }
 
