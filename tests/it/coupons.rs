@@ -6,7 +6,7 @@ use tessera_rules::id::MemberId;
 
 use crate::support::app::PASSWORD;
 use crate::support::make::{self, earn, key, line, receipt};
-use crate::support::{App, Caller, Member};
+use crate::support::{App, Caller, Member, eventually};
 
 const PURCHASES: &str = "/v1/till/purchases";
 
@@ -446,4 +446,41 @@ fn uses_given_back_are_used_again_under_load() {
     assert_eq!(uses(&app), 0);
     assert!(app.db.number("select count(*) as value from coupon_use") >= 4);
     assert!(codes.iter().all(|code| state(&app, code) == (json!("usable"), json!(1))));
+}
+
+#[test]
+fn who_was_merged_brings_his_coupons() {
+    let app = shop();
+    let till = app.cashier();
+    let (gone, stays) = (make::member(&till), make::member(&till));
+    let own = for_member(&app, "spring", &gone);
+    let merge = json!({"into": stays.id, "reason": "one person"});
+    app.admin().post(&format!("/v1/admin/members/{}/merge", gone.id), &merge).expect(200);
+    assert_eq!(app.member(&stays).get("/v1/member/coupons").expect(200)["data"][0]["code"], own);
+    assert_eq!(till.get(&format!("/v1/till/coupons/{own}")).expect(200)["member_id"], stays.id);
+    let mut body = json!({"member_id": gone.id, "currency": "CNY", "lines": lattes(), "own_coupons": true});
+    let quote = ask(&till, &body);
+    assert_eq!(quote["coupons"][0]["code"], own);
+    body["member_id"] = json!(stays.id);
+    assert_eq!(ask(&till, &body)["total"], quote["total"]);
+    // The quote was asked for the account that is gone.
+    let bought = till.post(PURCHASES, &json!({"quote": quote["id"], "external_id": key()})).expect(201);
+    assert_eq!((&bought["total"], state(&app, &own).0), (&quote["total"], json!("used_up")));
+    assert_eq!(app.member(&stays).get("/v1/member/balance").expect(200)["available"], bought["points"]["given"]);
+}
+
+#[test]
+fn quotes_are_forgotten_once_they_lapse_unless_something_was_bought() {
+    let app = shop();
+    let till = app.cashier();
+    let member = make::member(&till);
+    let body = json!({"member_id": member.id, "currency": "CNY", "lines": lattes()});
+    let bought = json!({"quote": ask(&till, &body)["id"], "external_id": key()});
+    let first = till.post(PURCHASES, &bought).expect(201);
+    ask(&till, &body);
+    let kept = || app.db.number("select count(*) as value from quote");
+    assert_eq!(kept(), 2);
+    app.advance("P2D");
+    eventually("the one that lapsed is forgotten", || (kept() == 1).then_some(()));
+    assert_eq!(app.cashier().post(PURCHASES, &bought).expect(200), first, "the receipt is known for ever");
 }
