@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tessera_rules::decision::{Beside, CouponUse, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
+use tessera_rules::decision::{Beside, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
 use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
@@ -302,25 +302,11 @@ impl Deciding {
             Effect::Notice(notice) => self.writes.notices.push(documents::notice_row(member_id, notice)?),
             Effect::UseReward { code } => *self.counted.entry(code).or_default() += 1,
             Effect::PutBackReward { code } => *self.counted.entry(code).or_default() -= 1,
-            Effect::UseCoupon(CouponUse { code, purchase, amount }) => {
-                let at = self.recorded_at(member);
-                let writes = &mut self.writes.coupons;
-                writes.codes.push(code);
-                writes.purchases.push(purchase.uuid());
-                writes.amounts.push(amount.get());
-                writes.ats.push(at);
-            }
+            Effect::UseCoupon(used) => self.writes.coupons.used(used, self.recorded_at(member)),
             Effect::GiveBackCoupon { code, purchase } => {
-                let at = self.recorded_at(member);
-                let writes = &mut self.writes.coupons;
-                writes.back_codes.push(code);
-                writes.back_purchases.push(purchase.uuid());
-                writes.back_ats.push(at);
+                self.writes.coupons.given_back(code, purchase, self.recorded_at(member));
             }
-            Effect::UseQuote { quote, purchase } => {
-                self.writes.coupons.quotes.push(quote.uuid());
-                self.writes.coupons.quote_purchases.push(purchase.uuid());
-            }
+            Effect::UseQuote { quote, purchase } => self.writes.coupons.made_of(quote, purchase),
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
             Effect::Redemption(record) => self.redemption(submission, member, record, answer),
             Effect::Return(record) => self.goods(submission, member, record, answer)?,

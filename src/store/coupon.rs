@@ -8,7 +8,8 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestampt
 use serde::Serialize;
 use tessera_rules::command::Actor;
 use tessera_rules::coupon::Coupon;
-use tessera_rules::id::{IssueId, MemberId};
+use tessera_rules::decision::CouponUse;
+use tessera_rules::id::{IssueId, MemberId, PurchaseId, QuoteId};
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
@@ -116,29 +117,51 @@ pub fn find(conn: &mut Connection, codes: &[String], members: &[Uuid], at: Insta
 #[derive(Debug, Clone, Default)]
 pub struct CouponWrites {
     /// Coupons that are used …
-    pub codes: Vec<String>,
+    codes: Vec<String>,
     /// … in these purchases …
-    pub purchases: Vec<Uuid>,
+    purchases: Vec<Uuid>,
     /// … and take off so many minor units …
-    pub amounts: Vec<i64>,
+    amounts: Vec<i64>,
     /// … at these times.
-    pub ats: Vec<Instant>,
+    ats: Vec<Instant>,
     /// Coupons of which a use is given back …
-    pub back_codes: Vec<String>,
+    back_codes: Vec<String>,
     /// … that of these purchases …
-    pub back_purchases: Vec<Uuid>,
+    back_purchases: Vec<Uuid>,
     /// … at these times.
-    pub back_ats: Vec<Instant>,
+    back_ats: Vec<Instant>,
     /// Quotes …
-    pub quotes: Vec<Uuid>,
+    quotes: Vec<Uuid>,
     /// … of which these purchases are made.
-    pub quote_purchases: Vec<Uuid>,
+    quote_purchases: Vec<Uuid>,
 }
 
 impl CouponWrites {
     /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
         self.codes.is_empty() && self.back_codes.is_empty() && self.quotes.is_empty()
+    }
+
+    /// A coupon is used.
+    pub fn used(&mut self, used: CouponUse, at: Instant) {
+        let CouponUse { code, purchase, amount } = used;
+        self.codes.push(code);
+        self.purchases.push(purchase.uuid());
+        self.amounts.push(amount.get());
+        self.ats.push(at);
+    }
+
+    /// A use is given back.
+    pub fn given_back(&mut self, code: String, purchase: PurchaseId, at: Instant) {
+        self.back_codes.push(code);
+        self.back_purchases.push(purchase.uuid());
+        self.back_ats.push(at);
+    }
+
+    /// A purchase is made of a quote.
+    pub fn made_of(&mut self, quote: QuoteId, purchase: PurchaseId) {
+        self.quotes.push(quote.uuid());
+        self.quote_purchases.push(purchase.uuid());
     }
 }
 

@@ -164,6 +164,14 @@ fn what_is_for_others_first_is_withheld() {
     let nothing = ask(&till.in_chinese(), &basket(&plain, std::slice::from_ref(&sneaker))).expect(200);
     assert_eq!((&nothing["due"], nothing.get("purchase"), &nothing["offers"]), (&json!(0), None, &json!([])));
     assert_eq!(nothing["lines"][0]["withheld"]["reason"], "2031年4月30日（含）前仅限“金卡”及以上会员购买。");
+    // A receipt at list prices with it is refused; of a quote the rest is bought.
+    let mut body = receipt(&plain, &[line(1_000), sneaker.clone()]);
+    body["coupons"] = json!([]);
+    let refused = till.post(PURCHASES, &body).problem(422, "goods_withheld");
+    assert_eq!(refused["errors"][0]["pointer"], "/lines/1");
+    let sale = json!({"quote": quote["id"], "external_id": key()});
+    let bought = till.post(PURCHASES, &sale).expect(201);
+    assert_eq!((&bought["total"], &bought["points"]["given"]), (&json!(1_000), &json!(10)));
     let quote = ask(&till, &basket(&gold, &[sneaker])).expect(200);
     assert_eq!((quote["lines"][0].get("withheld"), &quote["due"]), (None, &json!(50_000)));
 }

@@ -11,6 +11,7 @@ pub mod members;
 pub mod moving;
 pub mod purchases;
 mod quote;
+mod receipt;
 pub mod redemptions;
 pub mod returns;
 pub(crate) mod schemas;

@@ -18,7 +18,8 @@ pub(crate) struct LineSchema {
     /// Above 0: an integer, or a decimal string with at most 3 places.
     #[schema(value_type = QuantitySchema)]
     quantity: QuantitySchema,
-    /// Net line total after discounts, in minor units; negative for a deposit returned.
+    /// Net line total after discounts, or the list price where the programme makes the price, in minor units;
+    /// negative for a deposit returned.
     #[schema(example = 3200)]
     amount: i64,
 }
