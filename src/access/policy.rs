@@ -148,6 +148,8 @@ pub enum Action {
     SettleRedemption,
     /// Use for a member what his tier entitles to.
     UseEntitlement,
+    /// Look a coupon up by its code.
+    LookUpCoupon,
     /// Give or take points by hand, or ask for it.
     AdjustPoints,
     // the back office
@@ -189,6 +191,8 @@ pub enum Action {
     WritePerks,
     /// Change the kinds of coupons.
     WriteCoupons,
+    /// Issue coupons, read those that were issued, and take one back.
+    IssueCoupons,
     /// Change member prices, and what is for some tiers first.
     WritePrices,
     /// Read stores.
@@ -270,6 +274,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::LookUpMember
         | Action::ReadMemberBalance
         | Action::UseEntitlement
+        | Action::LookUpCoupon
         | Action::PreviewPurchase
         | Action::QuoteBasket
         | Action::RecordPurchase
@@ -306,6 +311,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::WriteRewards
         | Action::WritePerks
         | Action::WriteCoupons
+        | Action::IssueCoupons
         | Action::WritePrices
         | Action::WriteStores
         | Action::ReadStaff

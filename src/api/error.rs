@@ -108,6 +108,9 @@ codes! {
     NotAHead, "not_a_head", 409, "This member cannot be the head of a pool", "该会员不能作为家庭积分池的户主";
     PoolFull, "pool_full", 409, "The household pool is full", "家庭积分池成员已满";
     ReturnedBefore, "returned_before", 409, "The purchase was returned or moved before", "该消费单据已退货或已转移";
+    QuoteChanged, "quote_changed", 409, "The purchase would not come out as it was quoted", "消费结果与报价不一致";
+    QuoteLapsed, "quote_lapsed", 409, "The quote has lapsed", "报价已失效";
+    QuoteUsed, "quote_used", 409, "Another purchase was made of the quote", "该报价已被另一笔消费使用";
     PaidWithPoints, "paid_with_points", 409, "Points paid for a part of the purchase: return its goods instead", "该消费部分由积分支付，请办理退货";
     // rules of the programme and of the trade
     ProgrammeInvalid, "programme_invalid", 422, "The programme has mistakes", "积分计划配置有误";
@@ -119,6 +122,9 @@ codes! {
     CurrencyMismatch, "currency_mismatch", 422, "The currency is not the programme's", "币种与积分计划不符";
     OccurredTooEarly, "occurred_too_early", 422, "The purchase is older than 30 days", "消费时间早于 30 天前";
     OccurredTooLate, "occurred_too_late", 422, "The purchase lies in the future", "消费时间在未来";
+    GoodsWithheld, "goods_withheld", 422, "Some goods are for other members first", "部分商品暂时仅限其他会员购买";
+    CouponNotApplicable, "coupon_not_applicable", 422, "A coupon does not apply", "优惠券不适用";
+    CouponOver, "coupon_over", 422, "Coupons of this kind could never be used any more", "该优惠券已过使用期";
     TendersExceedTotal, "tenders_exceed_total", 422, "The tenders exceed the total", "支付金额超过总额";
     RewardNotOffered, "reward_not_offered", 422, "The reward is not offered today", "奖品当前不可兑换";
     TierTooLow, "tier_too_low", 422, "The member's tier is too low for the reward", "会员等级不足";

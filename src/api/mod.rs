@@ -11,6 +11,7 @@ mod adjusted;
 pub mod admin;
 pub mod auth;
 pub(crate) mod contact;
+mod coupons;
 mod docs;
 mod document;
 mod entitled;

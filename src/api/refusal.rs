@@ -1,9 +1,12 @@
 //! A refusal of the rules as it is answered: which line of the table in `error.rs`, and what is said
 //! beyond its title.
 
+use serde_json::{Value, json};
 use tessera_rules::Refusal;
+use tessera_rules::refusal::{Changed, CouponRefused};
 
-use super::error::{Code, Problem, both};
+use super::error::{Code, FieldError, Problem, both};
+use super::explain::coupon;
 
 /// The line of a refusal. Without `_`, so that a new refusal does not compile before it has one.
 const fn code(refusal: &Refusal) -> Code {
@@ -30,6 +33,11 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::CurrencyMismatch { .. } => Code::CurrencyMismatch,
         Refusal::OccurredTooEarly => Code::OccurredTooEarly,
         Refusal::OccurredTooLate => Code::OccurredTooLate,
+        Refusal::Withheld { .. } => Code::GoodsWithheld,
+        Refusal::CouponNotApplicable(_) => Code::CouponNotApplicable,
+        Refusal::QuoteLapsed => Code::QuoteLapsed,
+        Refusal::QuoteUsed => Code::QuoteUsed,
+        Refusal::QuoteChanged(_) => Code::QuoteChanged,
         Refusal::TendersExceedTotal => Code::TendersExceedTotal,
         Refusal::CodeUsed => Code::CodeUsed,
         Refusal::RewardUnknown => Code::RewardUnknown,
@@ -74,6 +82,23 @@ impl From<&Refusal> for Problem {
                     format!("单据币种为 {given}，积分计划币种为 {wanted}。"),
                 ))
                 .with_member("required", wanted.code()),
+            Refusal::Withheld { line, minimum_tier } => problem.with_error(FieldError {
+                pointer: format!("/lines/{}", line.saturating_sub(1)),
+                code: "withheld",
+                detail: both(
+                    format!("It is for members of tier {minimum_tier} and above first."),
+                    format!("该商品目前仅限“{minimum_tier}”及以上会员购买。"),
+                ),
+            }),
+            Refusal::CouponNotApplicable(refused) => problem
+                .with_detail(coupon::not_applied(&refused.reason, None))
+                .with_member("coupon", refused.code.as_str())
+                .with_member("reason", coupon::word(&refused.reason))
+                .with_error(coupon_error(refused)),
+            Refusal::QuoteChanged(changed) => {
+                let problem = problem.with_member("changes", differences(changed));
+                changed.coupons.iter().map(coupon_error).fold(problem, Self::with_error)
+            }
             Refusal::TierTooLow(tier) => problem
                 .with_detail(both(format!("The reward needs tier {tier}."), format!("该奖品需要等级 {tier}。")))
                 .with_member("required", tier.as_str()),
@@ -127,4 +152,30 @@ impl From<&Refusal> for Problem {
             _ => problem,
         }
     }
+}
+
+fn coupon_error(refused: &CouponRefused) -> FieldError {
+    FieldError {
+        pointer: format!("/coupons/{}", refused.position),
+        code: coupon::word(&refused.reason),
+        detail: coupon::not_applied(&refused.reason, None),
+    }
+}
+
+/// What was promised and is otherwise now, by its place in the quote: lines are those that were to be sold.
+fn differences(changed: &Changed) -> Value {
+    let Changed { promised, now, .. } = changed;
+    let mut differences = Vec::new();
+    let mut compare = |pointer: String, promised: i64, now: i64| {
+        if promised != now {
+            differences.push(json!({"pointer": pointer, "promised": promised, "now": now}));
+        }
+    };
+    for (i, (was, is)) in promised.nets.iter().zip(&now.nets).enumerate() {
+        compare(format!("/lines/{i}/net"), was.get(), is.get());
+    }
+    compare("/total".to_owned(), promised.total.get(), now.total.get());
+    compare("/due".to_owned(), promised.due.get(), now.due.get());
+    compare("/purchase/points/given".to_owned(), promised.points.get(), now.points.get());
+    differences.into()
 }

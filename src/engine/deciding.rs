@@ -123,6 +123,8 @@ impl Deciding {
                 *used = used.plus(usage);
             }
         }
+        self.state.shared.coupons.extend(shared.coupons);
+        self.state.shared.quotes.extend(shared.quotes);
         for row in loaded.keys {
             let body = row.body.ok_or_else(|| broken("answer"))?;
             let answer = Answer { status: row.status.unsigned_abs(), body };
@@ -323,6 +325,11 @@ impl Deciding {
             Effect::UseReward { code } => *self.counted.entry(code).or_default() += 1,
             Effect::PutBackReward { code } => *self.counted.entry(code).or_default() -= 1,
             Effect::UsePromotion(used) => self.promotions.count(member, used),
+            Effect::UseCoupon(used) => self.writes.coupons.used(used, self.recorded_at(member)),
+            Effect::GiveBackCoupon { code, purchase } => {
+                self.writes.coupons.given_back(code, purchase, self.recorded_at(member));
+            }
+            Effect::UseQuote { quote, purchase } => self.writes.coupons.made_of(quote, purchase),
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
             Effect::Redemption(record) => self.redemption(submission, member, record, answer),
             Effect::Return(record) => self.goods(submission, member, record, answer)?,

@@ -63,7 +63,7 @@ use writer::Writer;
 pub use enrol::{NewMember, enrol};
 pub use foresee::Outlook;
 pub use programmes::{Programmes, Versioned};
-pub use read::Settled;
+pub use read::{Settled, Wish};
 
 /// A command on its way through the engine.
 pub struct Submission {

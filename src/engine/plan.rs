@@ -42,6 +42,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     };
     let birthdays = programme.conditions().any(Condition::reads_birthday);
     let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
+    let (mut coupons, mut quotes) = (BTreeSet::new(), Vec::new());
     let mut notices_at = None::<Instant>;
     for submission in batch {
         let at = submission.time.instant(now);
@@ -67,6 +68,10 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 }
                 if purchase.redeem.is_some() {
                     debit.push(member);
+                }
+                if let Some(pricing) = &purchase.pricing {
+                    coupons.extend(pricing.coupons.iter().cloned());
+                    quotes.extend(pricing.kept.iter().map(|kept| kept.id.uuid()));
                 }
                 if programme.earning.cap_per_day.is_some() {
                     days.0.push(member);
@@ -183,6 +188,9 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
         keys,
         receipts,
         returns,
+        coupons: coupons.into_iter().collect(),
+        coupons_of: Vec::new(),
+        quotes,
     }
 }
 

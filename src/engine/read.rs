@@ -6,7 +6,7 @@ use tessera_rules::command::Purchase;
 use tessera_rules::decision::Effect;
 use tessera_rules::history::{Movement, Shown, shown_at};
 use tessera_rules::id::MemberId;
-use tessera_rules::promise::{Enquiry, Promise, promise};
+use tessera_rules::promise::{Enquiry, Optimise, Promise, promise};
 use tessera_rules::quote::PointsWish;
 use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Command, Context, Decision, MemberState, Outcome, Programme, Refusal, State, decide};
@@ -16,6 +16,17 @@ use super::state::{load_current, state};
 use super::{Answer, Engine, Failure, Submission, Time, Versioned};
 use crate::store;
 use crate::store::batch::Load;
+
+/// What a till asks of a price beside the basket and the coupons that are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// Whether the member's own coupons are considered too.
+    pub own_coupons: bool,
+    /// Points that shall pay.
+    pub points: Option<PointsWish>,
+    /// What is looked for among the combinations of coupons.
+    pub optimise: Option<Optimise>,
+}
 
 /// A member as he stands now: everything due by now applied, nothing written.
 pub struct Settled {
@@ -53,19 +64,22 @@ impl Engine {
         &self,
         member: MemberId,
         receipt: Purchase,
-        wish: Option<PointsWish>,
-        optimise: bool,
+        wish: Wish,
         actor: Actor,
     ) -> Result<Result<(Arc<Versioned>, Promise), Refusal>, Failure> {
         // Points can only pay out of lots that are known.
         let widen = move |load: &mut Load| {
-            if wish.is_some() {
+            if wish.points.is_some() {
                 load.debit.clone_from(&load.members);
+            }
+            if wish.own_coupons {
+                load.coupons_of.clone_from(&load.members);
             }
         };
         let asked = receipt.clone();
         let ask = move |versioned: Arc<Versioned>, state: State, _: &Command, context: &Context| {
-            let enquiry = Enquiry { receipt: &asked, points: wish, optimise };
+            let Wish { own_coupons, points, optimise } = wish;
+            let enquiry = Enquiry { receipt: &asked, own_coupons, points, optimise };
             let promise = promise(&versioned.programme, &state, member, &enquiry, context)?;
             Ok((versioned, promise))
         };

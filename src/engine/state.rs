@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tessera_rules::id::{MemberId, PurchaseId};
+use tessera_rules::id::{MemberId, PurchaseId, QuoteId};
 use tessera_rules::limit::PromotionUsage;
 use tessera_rules::time::BirthDate;
 use tessera_rules::{MemberState, Programme, State};
@@ -78,6 +78,9 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     for row in loaded.notices.drain(..) {
         member(&mut state, row.member_id)?.notices.push(documents::notice(row)?);
     }
+    state.shared.coupons.extend(loaded.coupons.drain(..).map(|row| (row.code.clone(), row.into())));
+    let quote = |(id, made): (Uuid, Option<Uuid>)| (QuoteId::new(id), made.map(PurchaseId::new));
+    state.shared.quotes.extend(loaded.quotes.drain(..).map(quote));
     for row in loaded.usages.drain(..) {
         state.shared.rewards_used.insert(row.reward, row.used);
     }

@@ -217,8 +217,8 @@ impl Writer {
         if !look {
             (load.keys, load.receipts, load.returns) = Default::default();
         }
-        // Rewards are counted under their lock.
-        if !load.rewards.is_empty() {
+        // Rewards and coupons are counted under their lock, and quotes used up.
+        if !(load.rewards.is_empty() && load.coupons.is_empty() && load.quotes.is_empty()) {
             self.connection = Some(connection);
             if open.is_empty() {
                 open.spoil();

@@ -1,4 +1,4 @@
-//! Purging: idempotency keys are kept 30 days, sign-ins until they end. Receipt numbers stay taken
+//! Purging: idempotency keys are kept 30 days, sign-ins until they end, quotes until they lapse unused. Receipt numbers stay taken
 //! for ever, so a purge never lets a purchase earn twice.
 
 use chrono::TimeDelta;
@@ -7,7 +7,7 @@ use tessera_rules::time::Instant;
 
 use super::Done;
 use crate::engine::{Engine, Failure};
-use crate::store::{job, session};
+use crate::store::{job, quote, session};
 
 /// The job's name, also in the table of runs.
 pub const NAME: &str = "purge";
@@ -29,7 +29,8 @@ pub fn run(engine: &Engine, programme: &Programme, at: Instant) -> Result<Done, 
         }
         let keys = job::purge_keys(conn, keys_before)?;
         let sessions = session::purge(conn, sessions_before)?;
-        tracing::info!(keys, sessions, "purged");
+        let quotes = quote::purge(conn, at)?;
+        tracing::info!(keys, sessions, quotes, "purged");
         job::note(conn, NAME, day, None, Some(at))
     })?;
     Ok(Done::default())

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, Points, Quantity};
-use crate::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
+use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::time::{Day, Instant};
 
 /// Who acts.
@@ -98,7 +98,7 @@ pub enum Command {
 }
 
 /// A receipt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
     /// The document's id.
     pub id: PurchaseId,
@@ -120,8 +120,43 @@ pub struct Purchase {
     pub tenders: Vec<Tender>,
     /// Points that pay for a part of it.
     pub redeem: Option<PayWithPoints>,
+    /// How its lines become what was paid. Absent: they are what was paid.
+    pub pricing: Option<Box<Pricing>>,
     /// SHA-256 over what makes two receipts the same (PROGRAMME.md §3).
     pub content: [u8; 32],
+}
+
+/// Lines at list prices: member prices and coupons make what was paid of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pricing {
+    /// Codes of the coupons, each once. All of them must apply.
+    pub coupons: Vec<String>,
+    /// The quote that was kept of it, and must come out.
+    pub kept: Option<Kept>,
+}
+
+/// A quote that was kept, as far as a purchase made of it must agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The quote.
+    pub id: QuoteId,
+    /// From when it no longer binds.
+    pub valid_until: Instant,
+    /// What was promised.
+    pub promised: Promised,
+}
+
+/// What a quote promises of the purchase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promised {
+    /// What each line costs in the end, in minor units.
+    pub nets: Vec<Minor>,
+    /// Their sum.
+    pub total: Minor,
+    /// What is left to pay in money.
+    pub due: Minor,
+    /// Points earned.
+    pub points: Points,
 }
 
 /// Points as money off a purchase, in the same decision.
@@ -136,6 +171,18 @@ pub struct PayWithPoints {
 }
 
 impl Purchase {
+    /// The content of a receipt at list prices: that of the same lines as what was paid, and the coupons.
+    pub fn content_at_list(content: [u8; 32], coupons: &[String]) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(content);
+        hasher.update(b"list");
+        for code in coupons {
+            hasher.update((code.len() as u32).to_be_bytes());
+            hasher.update(code);
+        }
+        hasher.finalize().into()
+    }
+
     /// What makes two receipts the same beside their number and time (PROGRAMME.md §3): SHA-256 of
     /// the member, the currency, the lines, the tenders and the redeemed points where there are any,
     /// each text with its length before it.

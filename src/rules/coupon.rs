@@ -126,6 +126,8 @@ pub struct Coupon {
     pub uses: u32,
     /// In how many it was used.
     pub used: u32,
+    /// Whether staff took it back.
+    pub revoked: bool,
 }
 
 impl CouponType {
@@ -143,6 +145,7 @@ impl CouponType {
             until: last.map(after),
             uses: self.uses,
             used: 0,
+            revoked: false,
         }
     }
 
@@ -165,7 +168,46 @@ impl CouponType {
     }
 }
 
+/// Random bits of a coupon's code.
+pub const CODE_BITS: usize = 80;
+
+/// Crockford's base32, in which nothing looks like something else.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The code made of [`CODE_BITS`] random bits: 16 digits and capitals.
+pub fn code_of(random: [u8; CODE_BITS / 8]) -> String {
+    let bits = random.iter().fold(0_u128, |bits, &byte| bits << 8 | u128::from(byte));
+    let digit = |place: usize| char::from(ALPHABET[(bits >> (place * 5) & 31) as usize]);
+    (0..CODE_BITS / 5).rev().map(digit).collect()
+}
+
+/// A code as it is kept, from what people type: in capitals, without spaces and dashes, and with the digits
+/// that O, I and L are taken for.
+pub fn canonical(typed: &str) -> String {
+    let kept = typed.chars().filter(|typed| !typed.is_whitespace() && *typed != '-');
+    let meant = |typed: char| match typed.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        typed => typed,
+    };
+    kept.map(meant).collect()
+}
+
 impl Coupon {
+    /// Why nobody can use it at an instant, if so.
+    pub fn shut(&self, at: Instant) -> Option<NotApplied> {
+        if self.revoked {
+            return Some(NotApplied::Revoked);
+        }
+        if self.used >= self.uses {
+            return Some(NotApplied::UsedUp);
+        }
+        if at < self.from {
+            return Some(NotApplied::NotYet { from: self.from });
+        }
+        self.until.filter(|&until| until <= at).map(|at| NotApplied::Expired { at })
+    }
+
     /// The coupon after one more use; `None` where it is used up.
     pub fn use_once(&self) -> Option<Self> {
         (self.used < self.uses).then(|| Self { used: self.used + 1, ..self.clone() })
@@ -221,10 +263,14 @@ pub struct Applied {
 /// Why a coupon takes nothing off, in order of precedence: of several reasons the first is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotApplied {
+    /// There is no coupon with this code.
+    Unknown,
     /// The programme has no such type any more.
     Withdrawn,
     /// It is for its owner, and that is somebody else, or nobody is known.
     OthersCoupon,
+    /// Staff took it back.
+    Revoked,
     /// It was used as often as it may be.
     UsedUp,
     /// Its window has not begun.
@@ -267,6 +313,8 @@ pub enum NotApplied {
     /// What it could take off is less than a minor unit, or beside those that count it does not make the
     /// price lower.
     AddsNothing,
+    /// Beside it the purchase would earn less, and points are what is looked for.
+    EarnsLess,
 }
 
 /// What a coupon takes off a basket alone, or why nothing. The type is the coupon's own.
@@ -286,20 +334,14 @@ pub fn judge(
     Ok(Applied::new(of, coupon, lines)?.ok_or(NotApplied::AddsNothing))
 }
 
-/// What bars a coupon whatever is in the basket.
-fn barred(of: &CouponType, coupon: &Coupon, circumstances: &Circumstances<'_>) -> Option<NotApplied> {
+/// What bars a coupon whatever is in the basket: the first reason, if any. The type is the coupon's own.
+pub fn barred(of: &CouponType, coupon: &Coupon, circumstances: &Circumstances<'_>) -> Option<NotApplied> {
     let Circumstances { programme, buyer, at } = *circumstances;
     if of.holder == Holder::Owner && (coupon.owner.is_none() || buyer.map(|buyer| buyer.id) != coupon.owner) {
         return Some(NotApplied::OthersCoupon);
     }
-    if coupon.used >= coupon.uses {
-        return Some(NotApplied::UsedUp);
-    }
-    if at < coupon.from {
-        return Some(NotApplied::NotYet { from: coupon.from });
-    }
-    if let Some(until) = coupon.until.filter(|&until| until <= at) {
-        return Some(NotApplied::Expired { at: until });
+    if let Some(reason) = coupon.shut(at) {
+        return Some(reason);
     }
     let tier = of.minimum_tier.clone()?;
     match buyer {

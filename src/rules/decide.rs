@@ -104,9 +104,11 @@ impl<'a> Desk<'a> {
 
     fn moving(&self, state: &State, member: MemberId, asked: &Move) -> Result<Decision, Refusal> {
         let mut decision = self.decide(state, member, |draft| draft.send_off(asked))?;
+        let sold = state.members.get(&member).and_then(|member| member.sales.get(&asked.purchase));
+        let sold = sold.ok_or(Refusal::PurchaseUnknown)?;
         let bought = self.then(&mut decision, state, (member, asked.to), |draft| {
             draft.refuse_merged()?;
-            draft.buy(&asked.again)
+            draft.buy_again(&asked.again, sold).map(Outcome::from)
         })?;
         if let (Outcome::Return(returned), Outcome::Purchase(purchase)) = (&decision.outcome, bought) {
             let (returned, purchase) = (returned.as_ref().clone(), *purchase);
@@ -140,7 +142,7 @@ impl Draft<'_> {
     /// What begins something new, and so is not for a member that was merged.
     fn begin(&mut self, command: &Command, state: &State) -> Result<Outcome, Refusal> {
         match command {
-            Command::Purchase(purchase) => self.purchase(purchase),
+            Command::Purchase(purchase) => self.purchase(purchase, &state.shared),
             Command::Redeem(redeem) => self.redeem(redeem, &state.shared),
             Command::Adjust(adjust) => self.adjust(adjust),
             Command::PlaceTier(place) => self.place_tier(place),

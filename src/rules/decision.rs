@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
-use crate::id::{MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
+use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
 use crate::limit::PromotionUse;
 use crate::link::{Link, Sent};
@@ -90,6 +90,22 @@ pub enum Effect {
     },
     /// More or less of a limited promotion is used.
     UsePromotion(PromotionUse),
+    /// A coupon is used in a purchase.
+    UseCoupon(CouponUse),
+    /// A use of a coupon is given back.
+    GiveBackCoupon {
+        /// The coupon's code.
+        code: String,
+        /// The purchase it was used in.
+        purchase: PurchaseId,
+    },
+    /// A purchase is made of a kept quote.
+    UseQuote {
+        /// The quote.
+        quote: QuoteId,
+        /// The purchase.
+        purchase: PurchaseId,
+    },
     /// A purchase is on record.
     Purchase(PurchaseRecord),
     /// A redemption is on record, or stands otherwise than before: the row of that id is written
@@ -101,6 +117,17 @@ pub enum Effect {
     Transfer(TransferRecord),
     /// Fields of the standing that no other effect carries.
     Standing(StandingPatch),
+}
+
+/// One use of a coupon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CouponUse {
+    /// The coupon's code.
+    pub code: String,
+    /// The purchase.
+    pub purchase: PurchaseId,
+    /// What it took off, in minor units.
+    pub amount: Minor,
 }
 
 /// New values for fields of the standing that follow from no other effect.
@@ -353,6 +380,10 @@ pub struct PurchaseOutcome {
     pub pending: Points,
     /// Points that paid for a part of it, and what they were worth.
     pub redeemed: Option<(Points, Minor)>,
+    /// The kept quote it was made of.
+    pub quote: Option<QuoteId>,
+    /// What lines at list prices came to, in minor units; absent where they were what was paid.
+    pub total: Option<Minor>,
     /// Lots opened.
     pub lots: Vec<Lot>,
     /// Balances afterwards.
@@ -443,6 +474,12 @@ pub struct MoveOutcome {
     pub to: MemberId,
     /// What it gave to that member.
     pub purchase: PurchaseOutcome,
+}
+
+impl From<PurchaseOutcome> for Outcome {
+    fn from(outcome: PurchaseOutcome) -> Self {
+        Self::Purchase(Box::new(outcome))
+    }
 }
 
 impl Outcome {

@@ -112,6 +112,7 @@ pub fn earn(programme: &Programme, version: i64, sale: &Sale<'_>) -> Result<Earn
             basis: Minor::from_wide(basis)?,
             base_points: base,
             lines,
+            coupons: Vec::new(),
             promotions: promotions.explained,
             remainder_micropoints: exact.micro_fraction(),
             carried_points: Points::new(if carry_grows { carried } else { 0 })?,
@@ -132,6 +133,8 @@ fn explain_lines(earning: &Earning, sale: &Sale<'_>) -> Result<Vec<LineExplained
         Ok(LineExplained {
             line: i as u32 + 1,
             quantity: line.quantity,
+            list: None,
+            discounts: Vec::new(),
             sold_for: (line.amount != basis).then_some(line.amount),
             basis,
             excluded,

@@ -31,6 +31,9 @@ pub struct Explanation {
     pub base_points: Points,
     /// Line by line.
     pub lines: Vec<LineExplained>,
+    /// The coupons that were used, in the order in which they were taken off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponExplained>,
     /// Promotion by promotion, in priority order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promotions: Vec<PromotionExplained>,
@@ -63,6 +66,12 @@ pub struct LineExplained {
     /// How much of the article was sold.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub quantity: Quantity,
+    /// What it cost without the programme in minor units, where it was sold for less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<Minor>,
+    /// What made it cheaper, in the order in which it was taken off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discounts: Vec<DiscountExplained>,
     /// What it was sold for in minor units, where that is not the basis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sold_for: Option<Minor>,
@@ -96,6 +105,39 @@ fn one() -> Quantity {
 
 fn is_one(quantity: &Quantity) -> bool {
     *quantity == Quantity::ONE
+}
+
+/// What came off a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscountExplained {
+    /// What took it off.
+    pub source: DiscountSource,
+    /// Code of the member price or the coupon.
+    pub code: String,
+    /// How much, in minor units above 0.
+    pub amount: Minor,
+}
+
+/// What takes something off a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscountSource {
+    /// A member price.
+    MemberPrice,
+    /// A coupon.
+    Coupon,
+}
+
+/// A coupon that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CouponExplained {
+    /// Its code.
+    pub code: String,
+    /// Code of its type.
+    #[serde(rename = "type")]
+    pub of: String,
+    /// What it took off in all, in minor units.
+    pub amount: Minor,
 }
 
 /// Why a line earned nothing.

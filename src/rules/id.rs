@@ -126,6 +126,10 @@ ids! {
     SessionId = "ses";
     /// A change in the audit log.
     AuditId = "aud";
+    /// An issue of coupons.
+    IssueId = "cis";
+    /// A quote that is kept for a while.
+    QuoteId = "quo";
     /// An event in the outbox.
     EventId = "evt";
 }

@@ -17,7 +17,7 @@
 //!    [`entitlement`] or [`notice`]. What moves by the clock: [`expiry`], and [`tier`] with [`ladder`].
 //! 6. [`discount`], [`price`] and [`coupon`] – what goods cost a member: [`basket`] takes discounts off,
 //!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price, and [`mod@promise`] what the
-//!    purchase made of it earns.
+//!    purchase made of it earns; `pricing` makes the price of a purchase at list prices the same way.
 //! 7. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
 //!    [`history`] – what was shown at an instant of the past; [`simulate`] – what another programme would have given.
 
@@ -59,6 +59,7 @@ mod pending;
 pub mod perk;
 pub mod pool;
 pub mod price;
+mod pricing;
 pub mod programme;
 pub mod promise;
 pub mod promotion;

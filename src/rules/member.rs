@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::amount::{OutOfRange, Points};
-use crate::decision::{Decision, Effect};
+use crate::coupon::Coupon;
+use crate::decision::{CouponUse, Decision, Effect};
 use crate::entitlement::EntitlementUse;
-use crate::id::{MemberId, PurchaseId, RedemptionId};
+use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
 use crate::limit::{MemberUses, PromotionUsage};
 use crate::link::{Link, Sent};
@@ -34,6 +35,10 @@ pub struct Shared {
     /// What was used of promotions that are limited for all members together, by code; loaded for a
     /// purchase.
     pub promotions_used: BTreeMap<String, PromotionUsage>,
+    /// Issued coupons, by code: those that commands name, and for a quote those of the member.
+    pub coupons: BTreeMap<String, Coupon>,
+    /// Kept quotes that commands name, each with the purchase that was made of it.
+    pub quotes: BTreeMap<QuoteId, Option<PurchaseId>>,
 }
 
 /// One member as loaded.
@@ -324,7 +329,13 @@ impl MemberState {
                         used.change.uses;
                 }
             }
-            Effect::UseReward { .. } | Effect::PutBackReward { .. } | Effect::Purchase(_) | Effect::Transfer(_) => {}
+            Effect::UseReward { .. }
+            | Effect::PutBackReward { .. }
+            | Effect::UseCoupon(_)
+            | Effect::GiveBackCoupon { .. }
+            | Effect::UseQuote { .. }
+            | Effect::Purchase(_)
+            | Effect::Transfer(_) => {}
         }
         Ok(())
     }
@@ -410,16 +421,34 @@ impl State {
         let Some(state) = self.members.get_mut(&member) else { return Ok(()) };
         for effect in effects {
             state.apply(effect)?;
-            match effect {
-                Effect::UseReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() += 1,
-                Effect::PutBackReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() -= 1,
-                Effect::UsePromotion(used) => {
-                    let usage = self.shared.promotions_used.entry(used.code.clone()).or_default();
-                    *usage = usage.plus(used.change);
-                }
-                _ => {}
-            }
+            self.shared.apply(effect);
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// Counts what an effect uses up or puts back.
+    fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::UseReward { code } => *self.rewards_used.entry(code.clone()).or_default() += 1,
+            Effect::PutBackReward { code } => *self.rewards_used.entry(code.clone()).or_default() -= 1,
+            Effect::UsePromotion(used) => {
+                let usage = self.promotions_used.entry(used.code.clone()).or_default();
+                *usage = usage.plus(used.change);
+            }
+            Effect::UseCoupon(CouponUse { code, .. }) => {
+                if let Some(coupon) = self.coupons.get_mut(code) {
+                    coupon.used += 1;
+                }
+            }
+            Effect::GiveBackCoupon { code, .. } => {
+                if let Some(coupon) = self.coupons.get_mut(code) {
+                    coupon.used = coupon.used.saturating_sub(1);
+                }
+            }
+            Effect::UseQuote { quote, purchase } => drop(self.quotes.insert(*quote, Some(*purchase))),
+            _ => {}
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use chrono::Duration;
 
-use crate::command::{MOVED, Move, Return, ReturnedGoods};
-use crate::decision::Outcome;
+use crate::command::{MOVED, Move, Purchase, Return, ReturnedGoods};
+use crate::decision::{CouponUse, Effect, Outcome, PurchaseOutcome};
 use crate::draft::Draft;
 use crate::refusal::Refusal;
+use crate::returns::Sold;
 
 /// How long after it was recorded a purchase may be moved.
 const LIMIT: Duration = Duration::hours(24);
@@ -37,5 +38,17 @@ impl Draft<'_> {
             goods,
             reason: "moved".to_owned(),
         })
+    }
+
+    /// The same purchase for the other member, at the prices of the first. Its coupons were used, and are used
+    /// in it from now on.
+    pub(crate) fn buy_again(&mut self, again: &Purchase, sold: &Sold) -> Result<PurchaseOutcome, Refusal> {
+        let mut outcome = self.buy(again)?;
+        outcome.explanation.priced_as(&sold.explanation);
+        for coupon in &sold.explanation.coupons {
+            let (code, amount) = (coupon.code.clone(), coupon.amount);
+            self.record(Effect::UseCoupon(CouponUse { code, purchase: again.id, amount }))?;
+        }
+        Ok(outcome)
     }
 }

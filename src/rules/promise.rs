@@ -1,11 +1,16 @@
 //! The promise: what a basket costs a member at a till, and what the purchase made of it earns.
 //!
-//! The [quote](mod@crate::quote) makes the net lines, and [`decide`] decides the purchase of them on the same
+//! The [quote](mod@crate::quote) chooses the coupons, and [`decide`] decides the purchase with them on the same
 //! state as it would the real one. So what is promised is what happens, unless something else happens first.
 
-use crate::amount::Minor;
-use crate::command::{Command, Context, Line, PayWithPoints, Purchase};
-use crate::coupon::{Buyer, Circumstances};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::{Minor, OutOfRange, Points};
+use crate::command::{Command, Context, Line, PayWithPoints, Pricing, Promised, Purchase};
+use crate::coupon::{Buyer, Circumstances, Coupon, NotApplied, barred};
 use crate::decide::decide;
 use crate::decision::{Outcome, PurchaseOutcome};
 use crate::draft::Draft;
@@ -22,12 +27,25 @@ use crate::refusal::Refusal;
 /// What a till asks before a member buys.
 #[derive(Debug, Clone, Copy)]
 pub struct Enquiry<'a> {
-    /// The receipt to be, its lines at list prices; what it says of points that pay is not looked at.
+    /// The receipt to be, its lines at list prices, with the coupons that are shown; what it says of points that
+    /// pay is not looked at.
     pub receipt: &'a Purchase,
+    /// Whether the member's own coupons that could be used now are considered too.
+    pub own_coupons: bool,
     /// Points that shall pay.
     pub points: Option<PointsWish>,
-    /// Whether the price shall be the lowest there is ([`Ask::optimise`]).
-    pub optimise: bool,
+    /// What is looked for among the combinations of coupons; absent: those of lower priority count.
+    pub optimise: Option<Optimise>,
+}
+
+/// What is looked for among the combinations of coupons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimise {
+    /// The lowest price ([`Ask::optimise`]).
+    Price,
+    /// The most points earned, and of those the lowest price.
+    Points,
 }
 
 /// The answer.
@@ -35,6 +53,11 @@ pub struct Enquiry<'a> {
 pub struct Promise {
     /// The price.
     pub quote: Quote,
+    /// The coupons that were considered.
+    pub shown: Vec<Coupon>,
+    /// The purchase that comes out as promised: the lines that may be sold at list prices, the coupons that
+    /// count, and the points that can pay. Its redemption has no id of its own yet.
+    pub sale: Purchase,
     /// What the purchase of what may be sold comes to, at its net prices and paid for with the points that can
     /// pay; absent where nothing may be sold.
     pub purchase: Option<Box<PurchaseOutcome>>,
@@ -68,7 +91,7 @@ pub fn promise(
     enquiry: &Enquiry<'_>,
     context: &Context,
 ) -> Result<Promise, Refusal> {
-    let Enquiry { receipt, points, optimise } = *enquiry;
+    let Enquiry { receipt, points, optimise, .. } = *enquiry;
     let mut draft = Draft::linked(programme, context, state, member)?;
     draft.refuse_merged()?;
     draft.timely(receipt)?;
@@ -76,8 +99,25 @@ pub fn promise(
     let at = receipt.occurred_at.unwrap_or(draft.at);
     let buyer = Buyer { id: member, tier: draft.tier_at(at), available: draft.spendable()?, wallet: Minor::ZERO };
     let circumstances = Circumstances { programme, buyer: Some(&buyer), at };
-    let ask = Ask { lines: &receipt.lines, coupons: &[], optimise, points, wallet: None };
-    let mut quote = quote(&circumstances, &ask)?;
+    let shown = shown(state, enquiry, &circumstances);
+    let lowest = optimise == Some(Optimise::Price);
+    let ask = Ask { lines: &receipt.lines, coupons: &shown, optimise: lowest, points, wallet: None };
+    let mut quote = if optimise == Some(Optimise::Points) {
+        let earns = |quote: &Quote| {
+            let sale = sold(receipt, quote);
+            if sale.lines.is_empty() {
+                return Ok(Points::ZERO);
+            }
+            match decide(programme, state, member, &Command::Purchase(sale), context)?.outcome {
+                Outcome::Purchase(outcome) => Ok(outcome.given),
+                _ => Ok(Points::ZERO),
+            }
+        };
+        earning_most(&circumstances, &ask, earns)?
+    } else {
+        quote(&circumstances, &ask)?
+    };
+    note_unknown(state, receipt, &mut quote);
     // Who may reach no more points because they are a pool's is told so, as the purchase would tell him.
     if let (Some(PointsWish::Points(wanted)), Some(Err(refusal @ Refusal::InsufficientPoints { .. }))) =
         (points, &mut quote.points.wish)
@@ -87,14 +127,20 @@ pub fn promise(
     }
     let sale = sold(receipt, &quote);
     if sale.lines.is_empty() {
-        return Ok(Promise { quote, purchase: None, missed: Vec::new(), limits: Vec::new() });
+        return Ok(Promise { quote, shown, sale, purchase: None, missed: Vec::new(), limits: Vec::new() });
     }
     let decided = decide(programme, state, member, &Command::Purchase(sale.clone()), context)?;
     let purchase = match decided.outcome {
         Outcome::Purchase(outcome) => Some(outcome),
         _ => None,
     };
-    let missed = purchase.as_ref().map_or_else(Vec::new, |purchase| missed(programme, purchase, &sale.lines));
+    let paid: Vec<Line> = sale
+        .lines
+        .iter()
+        .zip(quote.lines.iter().filter(|quoted| quoted.withheld.is_none()))
+        .map(|(line, quoted)| Line { amount: quoted.net, ..line.clone() })
+        .collect();
+    let missed = purchase.as_ref().map_or_else(Vec::new, |purchase| missed(programme, purchase, &paid));
     let (used, own) = (&draft.promotions_used, &draft.member.promotion_uses);
     let left = |told: &PromotionExplained| {
         let promotion = programme.promotions.iter().find(|promotion| promotion.code == told.code)?;
@@ -105,20 +151,124 @@ pub fn promise(
     };
     let told = purchase.iter().flat_map(|purchase| &purchase.explanation.promotions);
     let limits = told.filter_map(left).collect();
-    Ok(Promise { quote, purchase, missed, limits })
+    Ok(Promise { quote, shown, sale, purchase, missed, limits })
 }
 
-/// The receipt of what may be sold, at its net prices.
+impl Promise {
+    /// What a purchase made of it has to come out as; `None` where nothing may be sold.
+    ///
+    /// # Errors
+    /// A sum leaves its range, which a promise's never does.
+    pub fn promised(&self) -> Result<Option<Promised>, OutOfRange> {
+        let Some(purchase) = &self.purchase else { return Ok(None) };
+        let sold = self.quote.lines.iter().filter(|line| line.withheld.is_none());
+        Ok(Some(Promised {
+            nets: sold.map(|line| line.net).collect(),
+            total: self.quote.total,
+            due: self.quote.due,
+            points: purchase.given,
+        }))
+    }
+}
+
+/// The coupons that are shown, and the member's own where they are to be considered.
+fn shown(state: &State, enquiry: &Enquiry<'_>, circumstances: &Circumstances<'_>) -> Vec<Coupon> {
+    let named = enquiry.receipt.pricing.as_ref().map_or(&[][..], |pricing| &pricing.coupons);
+    let usable = |coupon: &&Coupon| {
+        let of = circumstances.programme.coupon(&coupon.of);
+        coupon.owner == circumstances.buyer.map(|buyer| buyer.id)
+            && of.is_some_and(|of| barred(of, coupon, circumstances).is_none())
+    };
+    let is_named = |coupon: &&Coupon| named.contains(&coupon.code);
+    let all = state.shared.coupons.values();
+    all.filter(|coupon| is_named(coupon) || enquiry.own_coupons && usable(coupon)).cloned().collect()
+}
+
+/// Adds what was shown and is no coupon at all.
+fn note_unknown(state: &State, receipt: &Purchase, quote: &mut Quote) {
+    let named = receipt.pricing.iter().flat_map(|pricing| &pricing.coupons);
+    let unknown = named.filter(|code| !state.shared.coupons.contains_key(*code));
+    quote.not_applied.extend(unknown.map(|code| (code.clone(), NotApplied::Unknown)));
+    quote.not_applied.sort_by(|one, other| one.0.cmp(&other.0));
+}
+
+/// Up to so many coupons every combination is tried for the points it earns; beyond, the search is greedy.
+pub const EARNING_EXACT_UP_TO: usize = 6;
+
+/// How good a combination is: its points, then its price, then how few coupons it takes.
+type Merit = (Points, Reverse<Minor>, Reverse<usize>);
+
+/// The quote with the coupons under which the purchase earns most, by price where that is the same.
+fn earning_most(
+    circumstances: &Circumstances<'_>,
+    ask: &Ask<'_>,
+    earns: impl Fn(&Quote) -> Result<Points, Refusal>,
+) -> Result<Quote, Refusal> {
+    let with = |coupons: &[Coupon]| quote(circumstances, &Ask { coupons, optimise: false, ..*ask });
+    let mut useless = BTreeMap::new();
+    let mut candidates = Vec::new();
+    for coupon in ask.coupons {
+        match with(std::slice::from_ref(coupon))?.not_applied.pop() {
+            None => candidates.push(coupon.clone()),
+            Some((code, reason)) => drop(useless.insert(code, reason)),
+        }
+    }
+    // A combination of which one does not count is a smaller one.
+    let judged = |coupons: &[Coupon]| -> Result<Option<(Merit, Quote)>, Refusal> {
+        let quote = with(coupons)?;
+        if !quote.not_applied.is_empty() {
+            return Ok(None);
+        }
+        // One at whose price nothing can be bought is none.
+        let Ok(points) = earns(&quote) else { return Ok(None) };
+        Ok(Some(((points, Reverse(quote.total), Reverse(coupons.len())), quote)))
+    };
+    let mut found = with(&[])?;
+    let mut best: Merit = (earns(&found)?, Reverse(found.total), Reverse(0));
+    let mut chosen: Vec<Coupon> = Vec::new();
+    loop {
+        let mut better = None;
+        for coupons in next(&candidates, &chosen) {
+            if let Some((merit, quote)) = judged(&coupons)?
+                && merit > best
+            {
+                (best, found, better) = (merit, quote, Some(coupons));
+            }
+        }
+        match better {
+            Some(coupons) if candidates.len() > EARNING_EXACT_UP_TO => chosen = coupons,
+            _ => break,
+        }
+    }
+    let counts = |coupon: &&Coupon| !found.coupons.iter().any(|applied| applied.coupon == coupon.code);
+    let left_out = candidates.iter().filter(counts).map(|coupon| (coupon.code.clone(), NotApplied::EarnsLess));
+    let not_applied = useless.into_iter().chain(left_out).collect();
+    Ok(Quote { not_applied, ..found })
+}
+
+/// The combinations to try: all of them where they are few, else those with one coupon more.
+fn next(candidates: &[Coupon], chosen: &[Coupon]) -> Vec<Vec<Coupon>> {
+    if candidates.len() <= EARNING_EXACT_UP_TO {
+        let picked = |set: u32| (0..candidates.len()).filter(move |i| set >> i & 1 == 1).map(|i| candidates[i].clone());
+        return (1..1_u32 << candidates.len()).map(|set| picked(set).collect()).collect();
+    }
+    let more = candidates.iter().filter(|coupon| !chosen.contains(coupon));
+    more.map(|coupon| chosen.iter().chain([coupon]).cloned().collect()).collect()
+}
+
+/// The receipt of what may be sold, at list prices and with the coupons that count.
 fn sold(receipt: &Purchase, quote: &Quote) -> Purchase {
     let may_be_sold = receipt.lines.iter().zip(&quote.lines).filter(|(_, quoted)| quoted.withheld.is_none());
-    let lines = may_be_sold.map(|(line, quoted)| Line { amount: quoted.net, ..line.clone() }).collect();
+    let lines = may_be_sold.map(|(line, _)| line.clone()).collect();
+    let coupons = quote.coupons.iter().map(|applied| applied.coupon.clone()).collect();
     let paid = quote.points.wish.as_ref().and_then(|wish| wish.as_ref().ok());
     let redeem = paid.filter(|worth| worth.points.is_positive()).map(|worth| PayWithPoints {
         id: RedemptionId::new(receipt.id.uuid()),
         points: worth.points,
         otp_step: None,
     });
-    Purchase { lines, redeem, ..receipt.clone() }
+    let pricing = Some(Box::new(Pricing { coupons, kept: None }));
+    Purchase { lines, redeem, pricing, ..receipt.clone() }
 }
 
 /// The promotions that do not apply to a purchase of these lines.

@@ -14,8 +14,9 @@ use crate::expiry::Activity;
 use crate::ladder::progress;
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Lot;
-use crate::member::DayTotals;
+use crate::member::{DayTotals, Shared};
 use crate::perk::PerkGift;
+use crate::pricing::kept;
 use crate::redemption::POINTS_TENDER;
 use crate::refusal::Refusal;
 use crate::time::Instant;
@@ -26,13 +27,27 @@ const LATE_LIMIT: Duration = Duration::days(30);
 const AHEAD_LIMIT: Duration = Duration::minutes(5);
 
 impl Draft<'_> {
-    pub(crate) fn purchase(&mut self, purchase: &Purchase) -> Result<Outcome, Refusal> {
+    pub(crate) fn purchase(&mut self, purchase: &Purchase, shared: &Shared) -> Result<Outcome, Refusal> {
         self.timely(purchase)?;
-        self.buy(purchase)
+        let kept = kept(purchase);
+        if let Some(kept) = kept {
+            self.still_binding(kept, shared)?;
+        }
+        self.settle()?;
+        let occurred_at = purchase.occurred_at.unwrap_or(self.at);
+        let Some(price) = self.price(purchase, occurred_at, shared)? else { return Ok(self.buy(purchase)?.into()) };
+        let mut outcome = self.buy(&price.paid(purchase))?;
+        price.explain(&mut outcome.explanation);
+        (outcome.quote, outcome.total) = (kept.map(|kept| kept.id), Some(price.total()));
+        if let Some(kept) = kept {
+            price.keeps(kept, &outcome)?;
+        }
+        self.use_up(purchase, &price)?;
+        Ok(outcome.into())
     }
 
-    /// A purchase whatever its age.
-    pub(crate) fn buy(&mut self, purchase: &Purchase) -> Result<Outcome, Refusal> {
+    /// A purchase whatever its age, of lines that are what was paid.
+    pub(crate) fn buy(&mut self, purchase: &Purchase) -> Result<PurchaseOutcome, Refusal> {
         let occurred_at = purchase.occurred_at.unwrap_or(self.at);
         self.admit(purchase)?;
         self.settle()?;
@@ -51,7 +66,7 @@ impl Draft<'_> {
         // A late purchase may open a lot that has lapsed by now.
         self.settle()?;
         let perks = self.grant_reached(changes)?;
-        Ok(Outcome::Purchase(Box::new(PurchaseOutcome {
+        Ok(PurchaseOutcome {
             id: purchase.id,
             occurred_at,
             recorded_at: self.at,
@@ -59,6 +74,8 @@ impl Draft<'_> {
             given: earned.given,
             pending,
             redeemed: purchase.redeem.map(|pay| pay.points).zip(worth),
+            quote: None,
+            total: None,
             lots,
             balance: Balance::from(&self.member.standing),
             tier_before,
@@ -66,7 +83,7 @@ impl Draft<'_> {
             progress: progress(self.programme, &self.member.standing),
             perks,
             explanation: earned.explanation,
-        })))
+        })
     }
 
     fn admit(&self, purchase: &Purchase) -> Result<(), Refusal> {

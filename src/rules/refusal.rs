@@ -1,6 +1,8 @@
 //! Refusals: why a rule says no.
 
 use crate::amount::{Currency, Minor, OutOfRange, Points};
+use crate::command::Promised;
+use crate::coupon::NotApplied;
 use crate::id::PurchaseId;
 use crate::redemption::RedemptionStatus;
 
@@ -76,6 +78,26 @@ pub enum Refusal {
     /// `occurred_at` lies more than 5 minutes ahead.
     #[error("the purchase lies in the future")]
     OccurredTooLate,
+    /// A line is for other members first.
+    #[error("line {line} is for members of tier {minimum_tier} and above")]
+    Withheld {
+        /// Position, from 1.
+        line: u32,
+        /// Code of the lowest tier that may buy it now.
+        minimum_tier: String,
+    },
+    /// A coupon that was named takes nothing off.
+    #[error("the coupon {} does not apply", .0.code)]
+    CouponNotApplicable(Box<CouponRefused>),
+    /// The quote no longer binds.
+    #[error("the quote has lapsed")]
+    QuoteLapsed,
+    /// Another purchase was made of the quote.
+    #[error("another purchase was made of the quote")]
+    QuoteUsed,
+    /// The purchase would not come out as it was quoted.
+    #[error("the purchase would not come out as it was quoted")]
+    QuoteChanged(Box<Changed>),
     /// An excluded tender pays more than the sale's total.
     #[error("the tenders exceed the total")]
     TendersExceedTotal,
@@ -174,6 +196,28 @@ pub enum Refusal {
     /// A sum left ±(2^53 − 1).
     #[error("an amount is out of range")]
     AmountOutOfRange,
+}
+
+/// A coupon that was named and does not apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CouponRefused {
+    /// Position among those that were named, from 0.
+    pub position: usize,
+    /// Its code.
+    pub code: String,
+    /// Why.
+    pub reason: NotApplied,
+}
+
+/// How a purchase differs from what was promised of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// What was promised.
+    pub promised: Promised,
+    /// What it would come to.
+    pub now: Promised,
+    /// Coupons that no longer apply.
+    pub coupons: Vec<CouponRefused>,
 }
 
 impl From<OutOfRange> for Refusal {

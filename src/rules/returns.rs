@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Minor, OutOfRange, Points, Quantity};
-use crate::command::Return;
+use crate::command::{MOVED, Return};
 use crate::decision::{Balance, Effect, Outcome, PurchaseRecord, ReturnOutcome, ReturnRecord, StandingPatch};
 use crate::draft::{Draft, Note};
 use crate::earning::MICRO;
@@ -147,6 +147,9 @@ impl Draft<'_> {
             given_back,
         };
         self.record(Effect::Return(record.clone()))?;
+        if left.empty && !was.empty {
+            self.give_back_coupons(goods, &sold)?;
+        }
         Ok(Outcome::Return(Box::new(ReturnOutcome {
             record,
             recorded_at: self.at,
@@ -154,6 +157,19 @@ impl Draft<'_> {
             balance: Balance::from(&self.member.standing),
             progress: progress(self.programme, &self.member.standing),
         })))
+    }
+
+    /// Gives back the uses of coupons where nothing of the purchase remains: those of types that say so. One
+    /// that is moved is used in the other purchase instead.
+    fn give_back_coupons(&mut self, goods: &Return, sold: &Sold) -> Result<(), Refusal> {
+        let moved = goods.source == MOVED;
+        let back = |of: &str| moved || self.programme.coupon(of).is_some_and(|of| of.give_back_on_return);
+        let codes: Vec<String> =
+            sold.explanation.coupons.iter().filter(|used| back(&used.of)).map(|used| used.code.clone()).collect();
+        for code in codes {
+            self.record(Effect::GiveBackCoupon { code, purchase: goods.purchase })?;
+        }
+        Ok(())
     }
 
     /// Gives back what points had paid of the goods, in all the share of the sale that came back, to

@@ -78,7 +78,7 @@ pub struct PastPurchase {
     pub occurred_at: Instant,
     /// When it was recorded.
     pub recorded_at: Instant,
-    /// What was sold.
+    /// What was sold, at what was paid for it.
     pub lines: Vec<Line>,
     /// How it was paid, beside points.
     pub tenders: Vec<Tender>,

@@ -11,12 +11,13 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Date, Jsonb, Nullable, Text, Timestamptz, Uuid as UuidType};
 use uuid::Uuid;
 
+use super::coupon::{self, CouponRow, CouponWrites};
 use super::db::Error;
-use super::notice;
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
+use super::{notice, quote};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -66,6 +67,12 @@ pub struct Load {
     pub receipts: (Vec<String>, Vec<String>),
     /// Sources and numbers of returns.
     pub returns: (Vec<String>, Vec<String>),
+    /// Codes of coupons.
+    pub coupons: Vec<String>,
+    /// Members whose own coupons are asked for, where they can be used.
+    pub coupons_of: Vec<Uuid>,
+    /// Kept quotes.
+    pub quotes: Vec<Uuid>,
 }
 
 /// Between which days a tier window lies from the first command of a batch to its last; nothing where
@@ -123,6 +130,10 @@ pub struct Loaded {
     pub uses: Vec<EntitlementUseRow>,
     /// Notices of what is still to come.
     pub notices: Vec<NoticeRow>,
+    /// Issued coupons.
+    pub coupons: Vec<CouponRow>,
+    /// Kept quotes, each with the purchase that was made of it.
+    pub quotes: Vec<(Uuid, Option<Uuid>)>,
 }
 
 /// Everything a batch decided.
@@ -165,6 +176,8 @@ pub struct Writes {
     pub usages: Vec<RewardUsageRow>,
     /// What changes of the use of promotions.
     pub promotions: Counts,
+    /// Uses of coupons and of quotes.
+    pub coupons: CouponWrites,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -365,7 +378,7 @@ impl Standings {
 }
 
 impl Load {
-    /// Locks the members, the rewards and the promotions in their order, then loads.
+    /// Locks the members, the rewards, the promotions, the coupons and the quotes, each in their order, then loads.
     ///
     /// # Errors
     /// As [`Error`]; deadlocks are retryable.
@@ -373,6 +386,10 @@ impl Load {
         Lock(&self).execute(conn)?;
         if !self.promotions.is_empty() {
             promotion::lock(conn, &self.promotions)?;
+        }
+        if !(self.coupons.is_empty() && self.sales.is_empty() && self.quotes.is_empty()) {
+            let Self { coupons: codes, sales, quotes, .. } = &self;
+            coupon::Lock { codes, sales, quotes }.execute(conn)?;
         }
         self.run(conn)
     }
@@ -388,6 +405,13 @@ impl Load {
         let mut earlier = Vec::new();
         if !self.notices.is_empty() && self.notices_at < self.at {
             earlier = notice::of_between(conn, &self.notices, self.notices_at, self.at)?;
+        }
+        let (mut coupons, mut quotes) = (Vec::new(), Vec::new());
+        if !(self.coupons.is_empty() && self.coupons_of.is_empty()) {
+            coupons = coupon::find(conn, &self.coupons, &self.coupons_of, self.at)?;
+        }
+        if !self.quotes.is_empty() {
+            quotes = quote::made(conn, &self.quotes)?;
         }
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
         let row: LoadedRow = self.get_result(conn)?;
@@ -428,6 +452,8 @@ impl Load {
             returns: row.returns.unwrap_or_default(),
             uses: row.uses.unwrap_or_default(),
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
+            coupons,
+            quotes,
         })
     }
 }
@@ -442,7 +468,20 @@ impl Writes {
     ///
     /// # Errors
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
-    pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
+    pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
+        let coupons = std::mem::take(&mut self.coupons);
+        if coupons.is_empty() {
+            return self.store(conn);
+        }
+        // Members are written, and so locked, before coupons.
+        transaction(conn, |conn| {
+            self.store(conn)?;
+            coupons.execute(conn)?;
+            Ok(())
+        })
+    }
+
+    fn store(self, conn: &mut PgConnection) -> Result<(), Error> {
         if self.promotions.is_empty() {
             self.execute(conn)?;
         } else {

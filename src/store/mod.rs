@@ -4,6 +4,7 @@
 pub mod adjustment;
 pub mod audit;
 pub mod batch;
+pub mod coupon;
 pub mod db;
 pub mod explain;
 pub mod import;
@@ -16,6 +17,7 @@ pub mod notice;
 pub mod perk;
 pub mod programme;
 pub mod promotion;
+pub mod quote;
 pub mod role;
 pub mod rows;
 pub mod sandbox;

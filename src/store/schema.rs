@@ -473,7 +473,64 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    coupon_issue (id) {
+        id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        member_id -> Nullable<Uuid>,
+        count -> Int4,
+        issued_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        key -> Nullable<Text>,
+        fingerprint -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    coupon (code) {
+        code -> Text,
+        #[sql_name = "type"]
+        type_ -> Text,
+        issue_id -> Uuid,
+        owner -> Nullable<Uuid>,
+        valid_from -> Timestamptz,
+        valid_until -> Nullable<Timestamptz>,
+        uses -> Int4,
+        used -> Int4,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    coupon_use (coupon, number) {
+        coupon -> Text,
+        number -> Int8,
+        purchase_id -> Uuid,
+        amount -> Int8,
+        used_at -> Timestamptz,
+        given_back_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    quote (id) {
+        id -> Uuid,
+        store_id -> Uuid,
+        asked_at -> Timestamptz,
+        valid_until -> Timestamptz,
+        asked -> Jsonb,
+        promised -> Jsonb,
+        purchase_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::joinable!(coupon -> coupon_issue (issue_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
+    coupon,
+    coupon_issue,
     notice_watch,
     store,
     member,

@@ -1,5 +1,6 @@
 //! The whole books, read in pages of members in id order, as they stood at one instant.
 
+mod coupons;
 mod whole;
 
 use diesel::connection::SimpleConnection;
@@ -12,10 +13,12 @@ use super::db::{Connection, Error};
 use super::ledger::{EntryView, PerkGrantView, TierChangeView};
 use super::rows::{ClockRow, PlacementRow, TiesRow};
 use super::schema::{
-    entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version, promotion_member_usage,
-    promotion_usage, purchase, purchase_return, qualifying_day, redemption, reward_usage, standing, store, tier_change,
+    coupon_use, entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version,
+    promotion_member_usage, promotion_usage, purchase, purchase_return, qualifying_day, redemption, reward_usage,
+    standing, store, tier_change,
 };
 
+pub use coupons::coupons;
 pub use whole::{between_members, key_without_document, number_twice};
 
 /// Rows of one table, each with its member, in the order of members and then of numbers.
@@ -246,6 +249,8 @@ pub struct Frame {
     pub programmes: Vec<(i64, Value)>,
     /// Every store.
     pub stores: Vec<Uuid>,
+    /// How many uses of coupons are on record, given back or not.
+    pub coupon_uses: i64,
     /// How many of each counted reward are on record as handed out.
     pub rewards_used: Vec<(String, i64)>,
     /// What is on record as used of each limited promotion: uses and points.
@@ -323,6 +328,7 @@ pub fn frame(conn: &mut Connection) -> Result<Frame, Error> {
             .select((programme_version::version, programme_version::document))
             .load(conn)?,
         stores: store::table.select(store::id).load(conn)?,
+        coupon_uses: coupon_use::table.count().get_result(conn)?,
         rewards_used: reward_usage::table
             .order(reward_usage::reward)
             .select((reward_usage::reward, reward_usage::used))

@@ -13,6 +13,7 @@ mod auth;
 mod cdnow;
 mod conditions;
 mod configure;
+mod coupons;
 mod dependencies;
 mod docs_commands;
 mod explanation;

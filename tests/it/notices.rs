@@ -124,6 +124,7 @@ impl Run {
             lines,
             tenders: Vec::new(),
             redeem: None,
+            pricing: None,
             content,
         };
         self.bought.insert(member, id);
@@ -264,6 +265,9 @@ fn who_is_asked_beside_somebody_of_a_later_day_is_told_once() {
         keys: (Vec::new(), Vec::new()),
         receipts: (Vec::new(), Vec::new()),
         returns: (Vec::new(), Vec::new()),
+        coupons: Vec::new(),
+        coupons_of: Vec::new(),
+        quotes: Vec::new(),
     };
     let mut conn = tessera::store::batch::connect(&run.db.owner_url).expect("a writer's connection");
     let mut known = |load: Load| load.run(&mut conn).expect("loaded").notices.len();

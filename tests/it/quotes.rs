@@ -48,8 +48,15 @@ fn lattes() -> Vec<Value> {
     vec![latte, line_of("cake", 3_760)]
 }
 
-/// The receipt a till makes of what it was quoted.
-fn bought(till: &Caller, member: &Member, lines: &[Value], quote: &Value) -> Value {
+/// The same basket, bought at list prices.
+fn bought(till: &Caller, member: &Member, lines: &[Value]) -> Value {
+    let mut body = receipt(member, lines);
+    body["coupons"] = json!([]);
+    till.post(PURCHASES, &body).expect(201)
+}
+
+/// The receipt of a till that has taken the prices of a quote itself.
+fn bought_at_net(till: &Caller, member: &Member, lines: &[Value], quote: &Value) -> Value {
     let net = |(line, quoted): (&Value, &Value)| {
         let mut line = line.clone();
         line["amount"] = quoted["net"].clone();
@@ -91,11 +98,16 @@ fn what_is_quoted_is_what_is_earned() {
     assert_eq!(app.db.number("select count(*) as value from entry"), before, "nothing was written");
 
     for (member, quote) in [(&plain, &quote), (&gold, &best)] {
-        let happened = bought(&till, member, &lattes(), quote);
+        let happened = bought(&till, member, &lattes());
         for field in ["points", "breakdown", "balance", "tier", "explanation"] {
             assert_eq!(happened[field], quote["purchase"][field], "{field}");
         }
     }
+    let third = make::member(&till);
+    let (quote, at_net) = (ask(&till, &basket(&third, &lattes())).expect(200), |quote: &Value| {
+        bought_at_net(&till, &third, &lattes(), quote)
+    });
+    assert_eq!(at_net(&quote)["points"], quote["purchase"]["points"], "who takes the prices himself earns the same");
     let id = quote["purchase"]["id"].as_str().unwrap();
     till.get(&format!("{PURCHASES}/{id}")).problem(404, "not_found");
 }
@@ -152,6 +164,14 @@ fn what_is_for_others_first_is_withheld() {
     let nothing = ask(&till.in_chinese(), &basket(&plain, std::slice::from_ref(&sneaker))).expect(200);
     assert_eq!((&nothing["due"], nothing.get("purchase"), &nothing["offers"]), (&json!(0), None, &json!([])));
     assert_eq!(nothing["lines"][0]["withheld"]["reason"], "2031年4月30日（含）前仅限“金卡”及以上会员购买。");
+    // A receipt at list prices with it is refused; of a quote the rest is bought.
+    let mut body = receipt(&plain, &[line(1_000), sneaker.clone()]);
+    body["coupons"] = json!([]);
+    let refused = till.post(PURCHASES, &body).problem(422, "goods_withheld");
+    assert_eq!(refused["errors"][0]["pointer"], "/lines/1");
+    let sale = json!({"quote": quote["id"], "external_id": key()});
+    let bought = till.post(PURCHASES, &sale).expect(201);
+    assert_eq!((&bought["total"], &bought["points"]["given"]), (&json!(1_000), &json!(10)));
     let quote = ask(&till, &basket(&gold, &[sneaker])).expect(200);
     assert_eq!((quote["lines"][0].get("withheld"), &quote["due"]), (None, &json!(50_000)));
 }
@@ -206,8 +226,11 @@ fn only_what_could_be_bought_is_quoted() {
         ask(&till, &body)
     };
     with("optimise", json!("price")).expect(200);
-    with("optimise", json!("points")).problem(400, "invalid_field");
-    with("coupons", json!(["SPRING"])).problem(400, "unknown_field");
+    with("optimise", json!("points")).expect(200);
+    with("optimise", json!("fun")).problem(400, "invalid_field");
+    with("coupons", json!(["SPRING"])).expect(200);
+    with("coupons", json!(["SPRING", "spring"])).problem(400, "invalid_field");
+    with("own_coupons", json!(true)).expect(200);
     with("points", json!("all")).problem(400, "invalid_field");
     with("lines", json!([])).problem(400, "invalid_field");
     with("lines", json!([{"quantity": 0, "amount": 5}])).problem(400, "invalid_field");

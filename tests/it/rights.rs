@@ -102,6 +102,11 @@ fn writing_is_refused_to_the_wrong_role() {
         staff.post("/v1/member/redemptions", &json!({"points": 100})).problem(403, "forbidden");
         staff.put("/v1/member/pin", &json!({"pin": "135790", "password": "x"})).problem(403, "forbidden");
     }
+    for caller in [&own, &app.cashier(), &app.manager()] {
+        caller.post("/v1/admin/coupons/spring/issue", &json!({"count": 1})).problem(403, "forbidden");
+        let revoke = "/v1/admin/coupons/spring/issued/7KQ2M9XD4RTA0WCZ/revoke";
+        caller.post(revoke, &json!({"reason": "x"})).problem(403, "forbidden");
+    }
     let adjustment = json!({"member_id": member.id, "points": 1, "reason": "goodwill", "note": "x"});
     for caller in [&own, &app.cashier()] {
         caller.post("/v1/till/adjustments", &adjustment).problem(403, "forbidden");

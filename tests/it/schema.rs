@@ -124,6 +124,12 @@ fn the_role_of_a_server_can_change_nothing_else_that_is_written_once() {
     for statement in [
         "update purchase set points = 1",
         "delete from purchase",
+        "update coupon set uses = 100",
+        "delete from coupon",
+        "update coupon_issue set count = 1000",
+        "update coupon_use set amount = 1",
+        "delete from coupon_use",
+        "update quote set promised = '{}'",
         "update lot set points = 1",
         "delete from lot",
         "delete from member",

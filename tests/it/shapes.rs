@@ -70,7 +70,7 @@ fn mistakes_are_pointed_at() {
         (with("\"external_id\":\"", "\"external_id\":\"\\u0000"), "invalid_field", "/external_id", "invalid_value"),
         ("[]".to_owned(), "invalid_field", "", "invalid_type"),
         ("null".to_owned(), "invalid_field", "", "invalid_type"),
-        ("{}".to_owned(), "missing_field", "/member_id", "missing_field"),
+        ("{}".to_owned(), "missing_field", "/external_id", "missing_field"),
         (String::new(), "malformed_json", "", ""),
         ("{".to_owned(), "malformed_json", "", ""),
         (format!("{good}x"), "malformed_json", "", ""),

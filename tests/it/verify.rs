@@ -2,6 +2,7 @@
 
 mod adjusted;
 mod anchor;
+mod coupons;
 pub(crate) mod eventful;
 mod limited;
 mod linked;

@@ -9,6 +9,7 @@ mod audit;
 mod coupons;
 mod early_access;
 mod earning_rules;
+mod issued_coupons;
 mod members;
 mod part;
 mod perks;
@@ -39,6 +40,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(rewards::routes)
         .configure(perks::routes)
         .configure(coupons::routes)
+        .configure(issued_coupons::routes)
         .configure(prices::routes)
         .configure(early_access::routes)
         .configure(stores::routes)

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tessera_rules::Programme;
 use tessera_rules::amount::{Multiplier, format_decimal};
-use tessera_rules::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained, PromotionExplained};
+use tessera_rules::explain::{
+    CapExplained, CapKind, DiscountSource, Exclusion, Explanation, LineExplained, PromotionExplained,
+};
 use tessera_rules::promotion::{Miss, PromotionEffect};
 use tessera_rules::text::Text;
 use tessera_rules::time::Zone;
@@ -40,6 +42,7 @@ const LINES_TOLD: usize = 20;
 pub(super) fn tell(entry: &EntryView, bought: &Bought, programme: &Programme, zone: Zone) -> Vec<Text> {
     let why = &bought.explanation;
     let mut told = vec![head(entry, bought, zone)];
+    told.extend(price(why, programme));
     told.extend(basis(why, programme));
     told.extend(factors(why, programme));
     told.extend(why.promotions.iter().map(|promotion| promoted(promotion, &Names(programme))));
@@ -70,6 +73,26 @@ fn head(entry: &EntryView, bought: &Bought, zone: Zone) -> Text {
         given = given,
         here = here,
     )
+}
+
+/// What the goods were at list price, and what made them cheaper.
+fn price(why: &Explanation, programme: &Programme) -> Option<Text> {
+    let off = |source| {
+        let all = why.lines.iter().flat_map(|line| &line.discounts);
+        all.filter(|discount| discount.source == source).map(|discount| discount.amount.get()).sum::<i64>()
+    };
+    let list: i64 = why.lines.iter().map(|line| line.list.unwrap_or(line.amount()).get()).sum();
+    let (saved, coupons) = (off(DiscountSource::MemberPrice), off(DiscountSource::Coupon));
+    let money = |amount| money(amount, programme.currency);
+    (saved + coupons > 0).then(|| {
+        say!(
+            "At list price it came to {list}; member prices took {saved} off, coupons {coupons}.",
+            "原价合计 {list}，会员价优惠 {saved}，优惠券抵减 {coupons}。",
+            list = money(list),
+            saved = money(saved),
+            coupons = money(coupons),
+        )
+    })
 }
 
 /// What counted of the lines, and what that earns at the base rate.

@@ -5,6 +5,7 @@
 //! programme changes no explanation; only names are those of today where a document names no version.
 
 mod accrual;
+pub(super) mod coupon;
 mod other;
 pub(super) mod quoted;
 mod words;

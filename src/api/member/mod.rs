@@ -1,6 +1,7 @@
 //! Routes under `/v1/member`: what a member asks about himself. Whose it is comes from the token,
 //! never from the request.
 
+mod coupons;
 mod entitlements;
 mod points;
 mod pool;
@@ -28,6 +29,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::tier)
         .service(points::perks)
         .service(points::notices)
+        .service(coupons::list)
         .service(entitlements::create)
         .service(points::purchases)
         .service(redemptions::rewards)

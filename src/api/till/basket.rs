@@ -2,6 +2,7 @@
 
 use tessera_rules::amount::MAX_MAGNITUDE;
 use tessera_rules::command::{Line, Tender};
+use tessera_rules::coupon::canonical;
 
 use super::within;
 use crate::api::contact;
@@ -45,4 +46,23 @@ pub(super) fn check(lines: &[Line], tenders: &[Tender]) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Coupons a purchase may name.
+const COUPONS_MAX: usize = 20;
+
+/// The codes of coupons as they are kept. They stand in the body under `coupons`; none may be there twice.
+pub(super) fn coupons(typed: &[String]) -> Result<Vec<String>, Problem> {
+    within("/coupons", typed.len(), 0, COUPONS_MAX)?;
+    let mut codes: Vec<String> = Vec::with_capacity(typed.len());
+    for (i, typed) in typed.iter().enumerate() {
+        contact::text(format_args!("/coupons/{i}"), typed, NAME_MAX)?;
+        let code = canonical(typed);
+        if codes.contains(&code) {
+            let detail = both("The coupon is named twice.", "该优惠券重复。");
+            return Err(Problem::field(Code::InvalidField, format!("/coupons/{i}"), "duplicate", detail));
+        }
+        codes.push(code);
+    }
+    Ok(codes)
 }

@@ -4,11 +4,14 @@
 pub mod adjustments;
 mod authorisation;
 mod basket;
+mod coupons;
 mod entitlements;
+mod kept;
 pub mod members;
 pub mod moving;
 pub mod purchases;
 mod quote;
+mod receipt;
 pub mod redemptions;
 pub mod returns;
 pub(crate) mod schemas;
@@ -26,6 +29,7 @@ use crate::access::Caller;
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(quote::ask)
+        .service(coupons::look_up)
         .service(purchases::preview)
         .service(purchases::create)
         .service(purchases::find)

@@ -143,6 +143,7 @@ pub(super) async fn create(
         lines,
         tenders,
         redeem: None,
+        pricing: None,
     };
     let after = json!({ "member_id": to, "purchase_id": again.id, "reason": reason });
     let command = Command::Move(Box::new(Move { id: ReturnId::new(new_uuid()), purchase: id, to, again }));

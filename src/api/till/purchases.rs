@@ -3,23 +3,20 @@
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tessera_rules::amount::{Currency, Minor, Points};
-use tessera_rules::command::{Line, PayWithPoints, Purchase, Tender};
+use tessera_rules::amount::{Minor, Points};
 use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::explain::Explanation;
-use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
-use tessera_rules::time::to_micros;
-use tessera_rules::{Command, Outcome, Refusal};
+use tessera_rules::id::{PurchaseId, QuoteId};
+use tessera_rules::{Outcome, Refusal};
 use utoipa::{IntoParams, ToSchema};
 
-use super::authorisation::{self, Authorisation};
-use super::schemas::{ExplanationSchema, LineSchema, TenderSchema};
-use super::{basket, till_store};
+use super::receipt::PurchaseRequest;
+use super::schemas::ExplanationSchema;
+use super::{authorisation, till_store};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
-use crate::api::contact;
 use crate::api::document::{Purchases, Returned, allowed, documents};
-use crate::api::error::{Code, Problem, both};
+use crate::api::error::{Code, Problem};
 use crate::api::extract::{Id, IdempotencyKey, Json, Query, Reader};
 use crate::api::guard::permit;
 use crate::api::linked::stays;
@@ -28,109 +25,10 @@ use crate::api::page::{Limit, ListOf};
 use crate::api::problem::stored;
 use crate::api::submit;
 use crate::api::views::{BalanceView, LotView, ProgressView};
-use crate::clock::new_uuid;
 use crate::engine::{Answer, Render, Reply, Submission, Time};
 use crate::store::ledger::{self, Document};
 use crate::store::link;
 use crate::store::shop::{self, ShopRow};
-
-/// A receipt.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct PurchaseRequest {
-    /// Who bought.
-    #[schema(value_type = String, example = "mem_01kapm3v5ne8v9b3r6a2f7qk4d")]
-    member_id: MemberId,
-    /// The receipt number, unique in the store for ever.
-    #[schema(example = "R-2026-000117", max_length = 64)]
-    external_id: String,
-    /// When it happened at the till: at most 30 days back and 5 minutes ahead. Absent: now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    occurred_at: Option<DateTime<Utc>>,
-    /// The programme's currency.
-    #[schema(value_type = String, example = "CNY")]
-    currency: Currency,
-    /// 1 to 1,000 lines.
-    #[schema(value_type = Vec<LineSchema>)]
-    lines: Vec<Line>,
-    /// How it was paid, where a tender is excluded from earning.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<TenderSchema>)]
-    tenders: Vec<Tender>,
-    /// Points that pay for a part of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    redeem: Option<PayRequest>,
-}
-
-/// Points as money off a purchase.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct PayRequest {
-    /// How many.
-    #[schema(value_type = i64, minimum = 1)]
-    points: Points,
-    /// What the member shows or types: his code or his PIN. A preview needs none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    authorisation: Option<Authorisation>,
-}
-
-impl PurchaseRequest {
-    /// Checks what types alone do not say.
-    fn check(&self) -> Result<(), Problem> {
-        contact::text("/external_id", &self.external_id, 64)?;
-        basket::check(&self.lines, &self.tenders)?;
-        if self.redeem.as_ref().is_some_and(|pay| !pay.points.is_positive()) {
-            let detail = both("Must be at least 1.", "必须至少为 1。");
-            return Err(Problem::field(Code::InvalidField, "/redeem/points", "too_small", detail));
-        }
-        Ok(())
-    }
-
-    /// Asks the policy, also whether the caller may spend the member's points where they pay.
-    fn permit(&self, caller: &Caller, action: Action) -> Result<(), Problem> {
-        let member = Resource::Member(self.member_id);
-        permit(caller, action, &member)?;
-        if self.redeem.is_some() {
-            permit(caller, Action::RedeemForMember, &member)?;
-        }
-        Ok(())
-    }
-
-    /// Looks at the member's say-so, where points pay.
-    async fn authorise(
-        &self,
-        services: &Services,
-        caller: &Caller,
-        key: &IdempotencyKey,
-        member: MemberId,
-    ) -> Result<Option<i64>, Problem> {
-        let Some(pay) = &self.redeem else { return Ok(None) };
-        let proof = authorisation::proof(pay.authorisation.as_ref(), "/redeem/authorisation")?;
-        let source = services.engine.store_code(till_store(caller)?).await?;
-        let receipt = Some((source, self.external_id.clone()));
-        authorisation::check(services, caller, key, receipt, member, proof).await
-    }
-
-    /// The command of this receipt at the caller's store.
-    async fn command(&self, services: &Services, caller: &Caller, otp_step: Option<i64>) -> Result<Command, Problem> {
-        let store = till_store(caller)?;
-        let code = services.engine.store_code(store).await?;
-        let paid = self.redeem.as_ref().map(|pay| pay.points);
-        Ok(Command::Purchase(Purchase {
-            id: PurchaseId::new(new_uuid()),
-            store,
-            store_code: code.to_string(),
-            source: code.to_string(),
-            external_id: self.external_id.clone(),
-            occurred_at: self.occurred_at.map(to_micros),
-            currency: self.currency,
-            lines: self.lines.clone(),
-            tenders: self.tenders.clone(),
-            redeem: paid.map(|points| PayWithPoints { id: RedemptionId::new(new_uuid()), points, otp_step }),
-            content: Purchase::content_of(self.member_id, self.currency, &self.lines, &self.tenders, paid),
-        }))
-    }
-}
 
 /// What a purchase earned, and why.
 #[derive(Serialize, ToSchema)]
@@ -142,6 +40,15 @@ pub(super) struct PurchaseView<'a> {
     occurred_at: DateTime<Utc>,
     /// When it was decided.
     recorded_at: DateTime<Utc>,
+    /// The quote it was made of; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    quote_id: Option<QuoteId>,
+    /// What its lines at list prices came to, in minor units, of which points pay `redeemed`; absent where the lines
+    /// were what was paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    total: Option<Minor>,
     /// Points before and after caps, and how many of them are pending.
     points: PointsView,
     /// Points that paid for a part of it; absent for none.
@@ -224,6 +131,8 @@ pub(super) fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
         id: outcome.id,
         occurred_at: outcome.occurred_at,
         recorded_at: outcome.recorded_at,
+        quote_id: outcome.quote,
+        total: outcome.total,
         points: PointsView { wanted: outcome.wanted, given: outcome.given, pending: outcome.pending },
         redeemed: outcome.redeemed.map(|(points, worth)| PaidView { points, worth }),
         breakdown: breakdown(outcome),
@@ -285,12 +194,13 @@ pub(super) async fn preview(
     caller: Caller,
     Json(request): Json<PurchaseRequest>,
 ) -> Result<HttpResponse, Problem> {
-    request.permit(&caller, Action::PreviewPurchase)?;
-    request.check()?;
-    let command = request.command(&services, &caller, None).await?;
-    let mut decided = services.engine.preview(request.member_id, command.clone(), caller.actor()).await?;
+    permit(&caller, Action::PreviewPurchase, &Resource::Programme)?;
+    let receipt = request.receipt(&services, &caller).await?;
+    receipt.permit(&caller, Action::PreviewPurchase)?;
+    let command = receipt.command(&services, &caller, None).await?;
+    let mut decided = services.engine.preview(receipt.member, command.clone(), caller.actor()).await?;
     if matches!(decided, Err(Refusal::MemberMerged)) {
-        let member = stays(&services, request.member_id).await?;
+        let member = stays(&services, receipt.member).await?;
         decided = services.engine.preview(member, command, caller.actor()).await?;
     }
     let outcome = decided.map_err(|refusal| Problem::from(&refusal))?;
@@ -306,6 +216,12 @@ const PROBLEMS: &[Code] = &[
     Code::CurrencyMismatch,
     Code::OccurredTooEarly,
     Code::OccurredTooLate,
+    Code::GoodsWithheld,
+    Code::CouponNotApplicable,
+    Code::NotFound,
+    Code::QuoteLapsed,
+    Code::QuoteUsed,
+    Code::QuoteChanged,
     Code::TendersExceedTotal,
     Code::MoneyOffNotOffered,
     Code::BelowMinimum,
@@ -322,7 +238,8 @@ const PROBLEMS: &[Code] = &[
 ///
 /// The same receipt again is answered with the first result: 201 under the same key, 200 under
 /// another. Another receipt under the same number is a conflict. Points that pay for a part of it need
-/// the member's say-so, as any redemption does.
+/// the member's say-so, as any redemption does. Lines are what was paid; with `coupons` or `quote` they are at list
+/// prices, and the programme makes the price.
 #[utoipa::path(
     operation_id = "record_purchase",
     params(IdempotencyKey),
@@ -342,19 +259,20 @@ pub(super) async fn create(
     reader: Reader,
     Json(request): Json<PurchaseRequest>,
 ) -> Result<HttpResponse, Problem> {
-    request.permit(&caller, Action::RecordPurchase)?;
-    request.check()?;
+    permit(&caller, Action::RecordPurchase, &Resource::Programme)?;
+    let receipt = request.receipt(&services, &caller).await?;
+    receipt.permit(&caller, Action::RecordPurchase)?;
     // Most members are nobody else: who is, is asked only where a code or a PIN has to be somebody's, or
     // when the rules say so.
-    let mut member = request.member_id;
-    if request.redeem.is_some() {
+    let mut member = receipt.member;
+    if receipt.points.is_some() {
         member = stays(&services, member).await?;
     }
-    let otp_step = request.authorise(&services, &caller, &key, member).await?;
+    let otp_step = receipt.authorise(&services, &caller, &key, member).await?;
     loop {
         let submission = Submission {
             member,
-            command: request.command(&services, &caller, otp_step).await?,
+            command: receipt.command(&services, &caller, otp_step).await?,
             actor: caller.actor(),
             time: Time::Live,
             claim: Some(submit::claim(&caller, key.clone(), "POST /v1/till/purchases", &request)?),

@@ -5,30 +5,33 @@ use actix_web::{HttpResponse, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use tessera_rules::amount::{Currency, Minor, Multiplier, Points};
-use tessera_rules::command::{Line, Purchase, Tender};
-use tessera_rules::id::{MemberId, PurchaseId};
+use tessera_rules::command::{Line, Pricing, Purchase, Tender};
+use tessera_rules::coupon::{Applied, NotApplied};
+use tessera_rules::id::{MemberId, PurchaseId, QuoteId};
 use tessera_rules::limit::Left;
 use tessera_rules::programme::MoneyOff;
-use tessera_rules::promise::{Missed, Promise};
+use tessera_rules::promise::{Missed, Optimise, Promise};
 use tessera_rules::promotion::Miss;
 use tessera_rules::quote::{LineQuote, PointsQuote, PointsWish};
 use tessera_rules::redemption::Worth;
-use tessera_rules::time::to_micros;
+use tessera_rules::time::{Instant, to_micros};
 use tessera_rules::{Programme, Refusal};
 use utoipa::ToSchema;
 
+use super::kept::keep;
 use super::purchases::{self, PurchaseView};
-use super::schemas::{LineSchema, PointsWishSchema, TenderSchema};
+use super::schemas::{LineSchema, OptimiseSchema, PointsWishSchema, TenderSchema};
 use super::{basket, till_store};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
 use crate::api::error::{Code, Language, Problem, both};
-use crate::api::explain::quoted;
+use crate::api::explain::{coupon, quoted};
 use crate::api::extract::Json;
 use crate::api::guard::permit;
 use crate::api::linked::stays;
 use crate::api::openapi::problems;
 use crate::clock::new_uuid;
+use crate::engine::Wish;
 
 /// A basket before it is paid.
 #[derive(Deserialize, ToSchema)]
@@ -52,22 +55,24 @@ struct QuoteRequest {
     /// Points that shall pay for a part of it.
     #[schema(value_type = Option<PointsWishSchema>)]
     points: Option<PointsWish>,
-    /// What is looked for, where there is a choice.
+    /// Codes of the coupons that are shown, each once, typed in any case.
+    #[serde(default)]
+    #[schema(required = false, max_items = 20, example = json!(["7KQ2M9XD4RTA0WCZ"]))]
+    coupons: Vec<String>,
+    /// Whether the member's own coupons that could be used now are considered too.
+    #[serde(default)]
+    own_coupons: bool,
+    /// What is looked for among the combinations of coupons: the lowest `price`, or the most `points` earned
+    /// (and of those the lowest price). Absent: of two that cannot be combined the one of lower priority counts.
+    #[schema(value_type = Option<OptimiseSchema>)]
     optimise: Option<Optimise>,
-}
-
-/// What is looked for among several prices.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Optimise {
-    /// The lowest price.
-    Price,
 }
 
 impl QuoteRequest {
     /// Checks what types alone do not say.
     fn check(&self) -> Result<(), Problem> {
         basket::check(&self.lines, &self.tenders)?;
+        basket::coupons(&self.coupons)?;
         if matches!(self.points, Some(PointsWish::Points(points)) if !points.is_positive()) {
             let detail = both("Must be at least 1.", "必须至少为 1。");
             return Err(Problem::field(Code::InvalidField, "/points/points", "too_small", detail));
@@ -90,6 +95,7 @@ impl QuoteRequest {
             lines: self.lines.clone(),
             tenders: self.tenders.clone(),
             redeem: None,
+            pricing: Some(Box::new(Pricing { coupons: basket::coupons(&self.coupons)?, kept: None })),
             content: [0; 32],
         })
     }
@@ -98,6 +104,13 @@ impl QuoteRequest {
 /// What a basket costs a member and earns him. Money is in minor units of `currency`.
 #[derive(Serialize, ToSchema)]
 struct QuoteView<'a> {
+    /// The quote, to be named by a purchase until `valid_until`; absent where nothing may be sold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "quo_01kapm5q0tf3wavd1k9m2x8z7c")]
+    id: Option<QuoteId>,
+    /// Until when a purchase made of it comes out as promised, or is refused; absent where nothing may be sold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<DateTime<Utc>>,
     /// The programme's currency.
     #[schema(value_type = String, example = "CNY")]
     currency: Currency,
@@ -109,6 +122,10 @@ struct QuoteView<'a> {
     /// The sum of its net prices.
     #[schema(value_type = i64, example = 7700)]
     total: Minor,
+    /// The coupons that count, in the order in which they are taken off.
+    coupons: Vec<QuotedCoupon<'a>>,
+    /// Those that do not, and why.
+    not_applied: Vec<QuotedNotApplied<'a>>,
     /// What points can pay.
     points: QuotedPoints<'a>,
     /// What is left to pay in money.
@@ -171,6 +188,47 @@ struct QuotedWithheld<'a> {
     /// The last day on which others may not.
     until: NaiveDate,
     /// The same in the reader's language (`Accept-Language`).
+    reason: String,
+}
+
+/// A coupon that counts.
+#[derive(Serialize, ToSchema)]
+struct QuotedCoupon<'a> {
+    /// Its code.
+    #[schema(example = "7KQ2M9XD4RTA0WCZ")]
+    code: &'a str,
+    /// Code of its kind.
+    #[serde(rename = "type")]
+    #[schema(example = "spring")]
+    of: &'a str,
+    /// What it is called, in the reader's language.
+    name: String,
+    /// What it takes off in all, above 0.
+    #[schema(value_type = i64, example = 1000)]
+    amount: Minor,
+}
+
+/// A coupon that does not count.
+#[derive(Serialize, ToSchema)]
+struct QuotedNotApplied<'a> {
+    /// Its code.
+    #[schema(example = "7KQ2M9XD4RTA0WCZ")]
+    code: &'a str,
+    /// Code of its kind; null where there is no such coupon.
+    #[serde(rename = "type")]
+    of: Option<&'a str>,
+    /// What it is called, in the reader's language; null where there is no such coupon.
+    name: Option<String>,
+    /// Why, in a stable word: `unknown`, `withdrawn`, `others_coupon`, `revoked`, `used_up`, `not_yet`, `expired`,
+    /// `members_only`, `tier_too_low`, `nothing_matches`, `minimum_spend`, `too_few_units`, `not_combinable`,
+    /// `adds_nothing` or `earns_less`.
+    #[schema(example = "minimum_spend")]
+    why: &'static str,
+    /// How much more has to be spent, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, example = 1240)]
+    missing: Option<Minor>,
+    /// The same in the reader's language.
     reason: String,
 }
 
@@ -259,8 +317,15 @@ struct QuotedLimit<'a> {
 }
 
 impl<'a> QuoteView<'a> {
-    fn of(promise: &'a Promise, programme: &Programme, language: Language) -> Self {
-        let Promise { quote, purchase, missed, limits } = promise;
+    fn of(promise: &'a Promise, kept: Option<(QuoteId, Instant)>, programme: &Programme, language: Language) -> Self {
+        let Promise { quote, purchase, missed, limits, .. } = promise;
+        let (id, valid_until) = kept.unzip();
+        let counts = |applied: &'a Applied| QuotedCoupon {
+            code: &applied.coupon,
+            of: &applied.of,
+            name: language.of(&coupon::name(&applied.of, programme)).to_owned(),
+            amount: applied.amount,
+        };
         let offer = |missed: &'a Missed| QuotedOffer {
             code: &missed.code,
             name: language.of(&quoted::name(missed, programme)).to_owned(),
@@ -269,8 +334,13 @@ impl<'a> QuoteView<'a> {
             reason: language.of(&quoted::missed(missed, programme)).to_owned(),
         };
         let limit = |(code, left): &'a (String, Left)| QuotedLimit { code, uses: left.uses, points: left.points };
+        let not_applied = quote.not_applied.iter();
         Self {
+            id,
+            valid_until,
             currency: programme.currency,
+            coupons: quote.coupons.iter().map(counts).collect(),
+            not_applied: not_applied.map(|why| QuotedNotApplied::of(why, promise, programme, language)).collect(),
             lines: quote.lines.iter().map(|line| QuotedLine::of(line, programme, language)).collect(),
             list: quote.list,
             total: quote.total,
@@ -279,6 +349,28 @@ impl<'a> QuoteView<'a> {
             purchase: purchase.as_deref().map(purchases::view),
             offers: missed.iter().map(offer).collect(),
             limits: limits.iter().map(limit).collect(),
+        }
+    }
+}
+
+impl<'a> QuotedNotApplied<'a> {
+    fn of(
+        (code, reason): &'a (String, NotApplied),
+        promise: &'a Promise,
+        programme: &Programme,
+        language: Language,
+    ) -> Self {
+        let of = promise.shown.iter().find(|coupon| &coupon.code == code).map(|coupon| coupon.of.as_str());
+        Self {
+            code,
+            of,
+            name: of.map(|of| language.of(&coupon::name(of, programme)).to_owned()),
+            why: coupon::word(reason),
+            missing: match reason {
+                NotApplied::MinimumSpend { missing } => Some(*missing),
+                _ => None,
+            },
+            reason: language.of(&coupon::not_applied(reason, Some(programme))).to_owned(),
         }
     }
 }
@@ -346,8 +438,9 @@ const PROBLEMS: &[Code] = &[
 
 /// Quote a basket
 ///
-/// What it costs the member, line by line, what points can pay, what it earns and what would make it earn
-/// more. Nothing is written, and points that shall pay need no authorisation here.
+/// What it costs the member, line by line, which coupons count and why others do not, what points can pay, what
+/// it earns and what would make it earn more. Nothing is booked, and points that shall pay need no authorisation
+/// here. The answer is kept for 30 minutes: a purchase that names its id comes out as promised, or is refused.
 #[utoipa::path(
     operation_id = "quote_basket",
     responses((status = 200, description = "The price, and what is earned at it", body = QuoteView)),
@@ -363,14 +456,14 @@ pub(super) async fn ask(
     permit(&caller, Action::QuoteBasket, &Resource::Member(request.member_id))?;
     request.check()?;
     let receipt = request.receipt(&services, &caller).await?;
-    let lowest = request.optimise == Some(Optimise::Price);
-    let promised =
-        async |member| services.engine.promise(member, receipt.clone(), request.points, lowest, caller.actor()).await;
+    let wish = Wish { own_coupons: request.own_coupons, points: request.points, optimise: request.optimise };
+    let promised = async |member| services.engine.promise(member, receipt.clone(), wish, caller.actor()).await;
     let mut answer = promised(request.member_id).await?;
     if matches!(answer, Err(Refusal::MemberMerged)) {
         answer = promised(stays(&services, request.member_id).await?).await?;
     }
     let (versioned, promise) = answer.map_err(|refusal| Problem::from(&refusal))?;
-    let view = QuoteView::of(&promise, &versioned.programme, language);
+    let kept = keep(&services, request.member_id, &promise).await?;
+    let view = QuoteView::of(&promise, kept, &versioned.programme, language);
     Ok(HttpResponse::Ok().insert_header((CONTENT_LANGUAGE, language.tag())).json(view))
 }

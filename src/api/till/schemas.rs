@@ -18,7 +18,8 @@ pub(crate) struct LineSchema {
     /// Above 0: an integer, or a decimal string with at most 3 places.
     #[schema(value_type = QuantitySchema)]
     quantity: QuantitySchema,
-    /// Net line total after discounts, in minor units; negative for a deposit returned.
+    /// Net line total after discounts, or the list price where the programme makes the price, in minor units;
+    /// negative for a deposit returned.
     #[schema(example = 3200)]
     amount: i64,
 }
@@ -55,6 +56,17 @@ pub(crate) enum PointsWishSchema {
     Most,
     /// So many, at least 1.
     Points(i64),
+}
+
+/// What is looked for among the combinations of coupons.
+#[derive(ToSchema)]
+#[schema(as = Optimise)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OptimiseSchema {
+    /// The lowest price.
+    Price,
+    /// The most points earned, and of those the lowest price.
+    Points,
 }
 
 /// What came back of a line of a receipt.
@@ -95,6 +107,9 @@ pub(crate) struct ExplanationSchema {
     /// Line by line.
     #[schema(inline)]
     lines: Vec<LineExplainedSchema>,
+    /// The coupons that were used, in the order in which they were taken off; absent for none.
+    #[schema(inline)]
+    coupons: Option<Vec<CouponExplainedSchema>>,
     /// Promotion by promotion, in priority order; absent where the programme has none.
     #[schema(inline)]
     promotions: Option<Vec<PromotionExplainedSchema>>,
@@ -128,6 +143,11 @@ struct LineExplainedSchema {
     line: u32,
     /// How much of the article was sold; absent for one piece.
     quantity: Option<QuantitySchema>,
+    /// What it cost without the programme in minor units, where it was sold for less.
+    list: Option<i64>,
+    /// What made it cheaper, in the order in which it was taken off; absent for nothing.
+    #[schema(inline)]
+    discounts: Option<Vec<DiscountExplainedSchema>>,
     /// What it was sold for in minor units, where that is not the basis.
     sold_for: Option<i64>,
     /// What counted of it after excluded tenders, in minor units.
@@ -143,6 +163,28 @@ struct LineExplainedSchema {
     promotion_multiplier: Option<String>,
     /// Its share of the points given.
     points: i64,
+}
+
+/// What came off a line.
+#[derive(ToSchema)]
+struct DiscountExplainedSchema {
+    /// `member_price` or `coupon`.
+    source: String,
+    /// Code of the member price or the coupon.
+    code: String,
+    /// How much, in minor units above 0.
+    amount: i64,
+}
+
+/// A coupon that was used.
+#[derive(ToSchema)]
+struct CouponExplainedSchema {
+    /// Its code.
+    code: String,
+    /// Code of its kind.
+    r#type: String,
+    /// What it took off in all, in minor units.
+    amount: i64,
 }
 
 /// One promotion.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tessera_rules::amount::{OutOfRange, Points};
 use tessera_rules::earning::MICRO;
 use tessera_rules::explain::Explanation;
@@ -53,6 +54,9 @@ pub(super) struct Why<'p> {
     base_points: i64,
     #[serde(borrow, default)]
     pub(super) promotions: Vec<Charged<'p>>,
+    /// Coupons that were used.
+    #[serde(default)]
+    pub(super) coupons: Vec<IgnoredAny>,
 }
 
 /// What a promotion was charged.

@@ -36,6 +36,8 @@ pub(super) struct Totals {
     heads: Sha256,
     redeemed: BTreeMap<String, i64>,
     promotions: promotions::Totals,
+    /// Uses of coupons that purchases name.
+    coupons: i64,
     /// Earlier heads of members who were not met yet.
     marks: Marks,
     /// Where the heads are written to, and why that has failed.
@@ -164,6 +166,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     if let Some((table, member, what)) = verify::between_members(conn)? {
         return Ok(Err(Bad::between(&table, member, what)));
     }
+    if let Some((table, number, what)) = verify::coupons(conn)? {
+        return Ok(Err(Bad::overall(table, Some(number), what)));
+    }
     if let Some(Astray { id, what }) = adjustment::astray(conn)? {
         return Ok(Err(Bad::overall("adjustment", id.map(|id| AdjustmentId::new(id).to_string()), what)));
     }
@@ -194,6 +199,10 @@ fn check(mut totals: Totals, parts: &Receiver<Part>, histories: &Receiver<Histor
     rewards(&mut totals, &frame);
     for bad in std::mem::take(&mut totals.promotions).check(&frame, &books) {
         totals.note(Err(bad));
+    }
+    if totals.coupons != frame.coupon_uses {
+        let what = format!("purchases name {} uses of coupons, {} are on record", totals.coupons, frame.coupon_uses);
+        totals.note(Err(Bad::overall("coupon_use", None, what)));
     }
     // The least id, so that the same row is named each time.
     if let Some(gone) = totals.marks.keys().min().copied() {
@@ -322,6 +331,7 @@ fn member(totals: &mut Totals, books: &Books, member: &Member<'_>) -> Result<(),
     let (entries, sums) = chain::check(member, books, mark.as_ref())?;
     totals.sums.add(&sums);
     let told = sales::read(member)?;
+    totals.coupons += told.values().map(|sale| sale.told.explanation.coupons.len() as i64).sum::<i64>();
     moved::documents(member, &entries, &told)?;
     let active = idle::Active::of(member, books);
     let idle = lots::check(member, books, &entries, &told, &active)?;

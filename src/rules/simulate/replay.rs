@@ -129,6 +129,7 @@ impl<'a> Replay<'a> {
             currency: self.draft.programme.currency,
             lines: past.lines.clone(),
             tenders: past.tenders.clone(),
+            pricing: None,
             redeem: None,
             content: [0; 32],
         };

@@ -127,7 +127,8 @@ const NOW: &str = "2026-04-10T04:00:00Z";
 
 fn coupon(of: &str, code: &str) -> Coupon {
     let of = of.to_owned();
-    Coupon { code: code.to_owned(), of, owner: Some(member(OWNER)), from: at(NOW), until: None, uses: 1, used: 0 }
+    let (code, owner) = (code.to_owned(), Some(member(OWNER)));
+    Coupon { code, of, owner, from: at(NOW), until: None, uses: 1, used: 0, revoked: false }
 }
 
 /// A quote for the owner; a coupon `ten#b` is a second one of type `ten`.
@@ -337,4 +338,16 @@ fn a_discount_is_told_line_by_line() {
     assert_eq!(of_first, [("coffee-half", 1500), ("ten", 150)]);
     assert_eq!(quote.lines[2].discounts, []);
     assert_eq!((quote.list, quote.total, quote.due), (minor(4900), minor(3050), minor(3050)));
+}
+
+#[test]
+fn a_code_is_read_as_it_is_typed() {
+    use tessera_rules::coupon::{canonical, code_of};
+    assert_eq!(code_of([0; 10]), "0000000000000000");
+    assert_eq!(code_of([0xff; 10]), "ZZZZZZZZZZZZZZZZ");
+    let code = code_of([0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x10, 0x32]);
+    assert_eq!(code, "04HMASW9NF6YY41J");
+    for typed in [&code, "04hm-asw9-nf6y-y41j", " O4HM ASW9 NF6Y Y4IJ ", "o4hmasw9nf6yy4lj"] {
+        assert_eq!(canonical(typed), code);
+    }
 }

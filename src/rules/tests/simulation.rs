@@ -7,6 +7,7 @@ use tessera_rules::command::{Purchase, Return, ReturnLine, ReturnPart, ReturnedG
 use tessera_rules::decision::{Effect, ReturnRecord};
 use tessera_rules::id::{MemberId, PurchaseId, ReturnId};
 use tessera_rules::life::PromotionState;
+use tessera_rules::limit::Limits;
 use tessera_rules::programme::Tiers;
 use tessera_rules::promotion::{NthPurchase, Promotion, PromotionEffect};
 use tessera_rules::returns::Sold;
@@ -139,12 +140,17 @@ fn brought_back(purchase: PurchaseId, how: u8, number: u128) -> Command {
     })
 }
 
-/// Asks for what only a replay from the first purchase on can tell.
+/// Asks for what only a replay from the first purchase on can tell, and for what is used up.
 fn asking(programme: &mut Programme) {
+    let limited = |limits: Limits, gift: Promotion| Promotion { limits, ..gift };
+    let (often, none) = (Some(2), Limits::default());
     let gift = |code: &str| promotion(code, 3, PromotionEffect::Add { points: points(7) });
     let asks = "member.window_spend > 10000 || size(lines) > 2 && purchase.amount > 100";
     programme.promotions.push(Promotion { nth_purchase: Some(NthPurchase::Every(3)), ..gift("third") });
     programme.promotions.push(Promotion { condition: Some(asks.to_owned().into()), ..gift("asking") });
+    programme.promotions.push(limited(Limits { per_member: often, per_member_per_day: Some(1), ..none }, gift("own")));
+    programme.promotions.push(limited(Limits { total: often, ..none }, gift("twice")));
+    programme.promotions.push(limited(Limits { budget_points: Some(points(17)), ..none }, gift("budget")));
 }
 
 fn days(from: &str, to: &str) -> Span {
@@ -231,6 +237,7 @@ impl Story {
             currency: self.0.run.programme.currency,
             lines: vec![line(amount), line(amount)],
             tenders: Vec::new(),
+            pricing: None,
             redeem: None,
             content: [0; 32],
         };

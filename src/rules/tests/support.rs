@@ -15,7 +15,7 @@ use tessera_rules::life::PromotionState;
 use tessera_rules::lot::{Lot, LotKey};
 use tessera_rules::notice::Notices;
 use tessera_rules::programme::{Earning, Returns, Tiers};
-use tessera_rules::promise::{Enquiry, Promise, promise};
+use tessera_rules::promise::{Enquiry, Optimise, Promise, promise};
 use tessera_rules::promotion::{Combine, Promotion, PromotionEffect, Schedule};
 use tessera_rules::quote::PointsWish;
 use tessera_rules::redemption::{Redemption, RedemptionStatus};
@@ -230,6 +230,7 @@ impl Desk {
             lines: vec![line(amount)],
             tenders: Vec::<Tender>::new(),
             redeem: None,
+            pricing: None,
             content: [0; 32],
         }
     }
@@ -268,7 +269,17 @@ impl Desk {
 
     /// What a receipt at list prices is promised.
     pub(crate) fn promise(&self, receipt: &Purchase, points: Option<PointsWish>) -> Result<Promise, Refusal> {
-        let enquiry = Enquiry { receipt, points, optimise: false };
+        self.promise_of(receipt, points, None)
+    }
+
+    /// The same, where something is looked for.
+    pub(crate) fn promise_of(
+        &self,
+        receipt: &Purchase,
+        points: Option<PointsWish>,
+        optimise: Option<Optimise>,
+    ) -> Result<Promise, Refusal> {
+        let enquiry = Enquiry { receipt, own_coupons: false, points, optimise };
         promise(&self.programme, &self.state, self.member, &enquiry, &self.context())
     }
 

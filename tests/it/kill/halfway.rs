@@ -32,6 +32,8 @@ impl House {
         let db = Db::on(&server);
         let mut document = programme();
         document["pools"] = json!({"members": 6, "daily_limit": 500});
+        document["coupons"] = json!([{"code": "flyer", "name": "Flyer", "holder": "bearer",
+            "discount": {"off": {"kind": "amount", "amount": 500}}}]);
         apply(&mut db.connect(), &document);
         Self { dir, db, server }
     }
@@ -46,10 +48,12 @@ impl House {
 
     /// Keeps a member's row: whatever moves his points waits until the connection is dropped.
     fn lock(&self, member: &Member) -> Connection {
+        self.lock_row(&format!("standing where member_id = '{}'", uuid_of(member)))
+    }
+
+    fn lock_row(&self, row: &str) -> Connection {
         let mut conn = self.db.connect();
-        let id = uuid_of(member);
-        conn.batch_execute(&format!("begin; select from standing where member_id = '{id}' for update"))
-            .expect("a lock");
+        conn.batch_execute(&format!("begin; select from {row} for update")).expect("a lock");
         conn
     }
 
@@ -255,4 +259,45 @@ fn when_the_database_dies_under_load_the_same_key_finds_out() {
     assert_eq!(app.db.number("select count(*) as value from entry"), i64::try_from(sales.len()).unwrap());
     drop(app);
     server.stop().expect("the server stops");
+}
+
+#[test]
+fn the_coupon_of_a_purchase_that_was_cut_off_is_used_once() {
+    let house = House::open("coupon");
+    for cut_off in [true, false] {
+        let (mut process, anon) = house.serve();
+        let till = anon.with_token(&signed_in(&anon, "cashier-west"));
+        let admin = anon.with_token(&signed_in(&anon, "admin"));
+        let member = make::member(&till);
+        let issued = admin.post("/v1/admin/coupons/flyer/issue", &json!({"count": 1})).expect(201);
+        let code = issued["coupons"][0]["code"].as_str().expect("a code").to_owned();
+        let uses = || house.db.number(&format!("select count(*) as value from coupon_use where coupon = '{code}'"));
+        let mut body = receipt(&member, &[line(10_000)]);
+        body["coupons"] = json!([code]);
+        let mut sale = Sale { key: key(), body, acknowledged: None };
+
+        let locked = house.lock_row(&format!("coupon where code = '{code}'"));
+        std::thread::scope(|scope| {
+            let (till, sale) = (&till, &mut sale);
+            let answered = scope.spawn(move || send(till, sale));
+            eventually("the purchase waits for the coupon", || house.waiting().then_some(()));
+            house.kill(&mut process, locked, cut_off);
+            assert!(!answered.join().expect("the till"), "nobody was told anything");
+        });
+        assert!(uses() <= i64::from(!cut_off));
+
+        let (process, anon) = house.serve();
+        let till = anon.with_token(&signed_in(&anon, "cashier-west"));
+        assert!(send(&till, &mut sale), "the same key finds out");
+        let mut other = receipt(&member, &[line(10_000)]);
+        other["coupons"] = json!([code]);
+        till.post("/v1/till/purchases", &other).problem(422, "coupon_not_applicable");
+        assert_eq!(uses(), 1);
+        assert_eq!(house.db.number(&format!("select used::bigint as value from coupon where code = '{code}'")), 1);
+        if cut_off {
+            drop(process);
+        } else {
+            return house.close(process);
+        }
+    }
 }

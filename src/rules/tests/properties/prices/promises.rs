@@ -3,21 +3,28 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use tessera_rules::amount::Points;
-use tessera_rules::command::{JoinPool, Line, PayWithPoints, Purchase, Tender};
-use tessera_rules::id::{MemberId, RedemptionId};
+use tessera_rules::command::{JoinPool, Kept, Line, PayWithPoints, Pricing, Promised, Purchase, Tender};
+use tessera_rules::coupon::Coupon;
+use tessera_rules::decision::PurchaseOutcome;
+use tessera_rules::id::{MemberId, QuoteId, RedemptionId};
 use tessera_rules::pool::Pools;
 use tessera_rules::programme::EarningRule;
-use tessera_rules::promise::Promise;
+use tessera_rules::promise::{Optimise, Promise};
 use tessera_rules::promotion::{Combine, Miss, Promotion, PromotionEffect};
 use tessera_rules::quote::{PointsWish, Quote};
 use tessera_rules::redemption::Worth;
-use tessera_rules::{Command, MemberState, Programme, Standing};
+use tessera_rules::refusal::Changed;
+use tessera_rules::{Command, MemberState, Programme, Refusal, Standing};
 use uuid::Uuid;
 
 use super::scene::{Scene, scene};
 use crate::properties::cases;
 use crate::shop::minor;
 use crate::support::{Desk, points, promotion, times};
+
+fn optimise() -> impl Strategy<Value = Option<Optimise>> {
+    select(&[None, Some(Optimise::Price), Some(Optimise::Points)][..])
+}
 
 /// What matters to earning beside the prices, and how the member pays.
 #[derive(Debug, Clone)]
@@ -99,22 +106,45 @@ fn desk(scene: &Scene, twist: &Twist) -> Desk {
     desk
 }
 
-/// The receipt a till would make of a quote.
+/// The receipt a till would make of a quote: what may be sold at list prices, and the coupons that count.
 fn sale(receipt: &Purchase, quote: &Quote, paid: Option<Points>) -> Purchase {
     let mut sale = receipt.clone();
     sale.lines.clear();
     for (line, quoted) in receipt.lines.iter().zip(&quote.lines) {
         if quoted.withheld.is_none() {
-            sale.lines.push(Line { amount: quoted.net, ..line.clone() });
+            sale.lines.push(line.clone());
         }
     }
+    let coupons = quote.coupons.iter().map(|applied| applied.coupon.clone()).collect();
+    sale.pricing = Some(Box::new(Pricing { coupons, kept: None }));
     let pay = |points| PayWithPoints { id: RedemptionId::new(Uuid::from_u128(99)), points, otp_step: None };
     sale.redeem = paid.filter(|points| points.is_positive()).map(pay);
     sale
 }
 
+/// The purchase of a kept quote: refused under any other promise, taken under its own, and only once.
+fn made_of_it(desk: &mut Desk, mut sale: Purchase, promised: Promised) -> PurchaseOutcome {
+    let id = QuoteId::new(Uuid::from_u128(98));
+    desk.state.shared.quotes.insert(id, None);
+    let mut pricing = *sale.pricing.take().expect("at list prices");
+    let mut kept = |promised: &Promised, until: i64| {
+        let valid_until = desk.now + chrono::Duration::minutes(until);
+        pricing.kept = Some(Kept { id, valid_until, promised: promised.clone() });
+        Purchase { pricing: Some(Box::new(pricing.clone())), ..sale.clone() }
+    };
+    let more = Promised { points: promised.points.plus(points(1)).expect("in range"), ..promised.clone() };
+    let (other, late, right) = (kept(&more, 1), kept(&promised, 0), kept(&promised, 1));
+    let changed = Changed { promised: more, now: promised, coupons: Vec::new() };
+    assert_eq!(desk.purchase(other), Err(Refusal::QuoteChanged(Box::new(changed))));
+    assert_eq!(desk.purchase(late), Err(Refusal::QuoteLapsed));
+    let made = desk.purchase(right.clone()).expect("what is promised happens");
+    assert_eq!(desk.purchase(right), Err(Refusal::QuoteUsed));
+    made
+}
+
 fn keeps(desk: &mut Desk, receipt: &Purchase, wish: Option<PointsWish>, promise: Promise) {
-    let Promise { quote, purchase, missed, limits } = promise;
+    let promised = promise.promised().expect("in range");
+    let Promise { quote, purchase, missed, limits, .. } = promise;
     assert!(limits.is_empty(), "nothing is limited here");
     if let (Some(PointsWish::Points(wanted)), Some(Err(refusal))) = (wish, &quote.points.wish) {
         let refused = sale(receipt, &quote, Some(wanted));
@@ -130,8 +160,14 @@ fn keeps(desk: &mut Desk, receipt: &Purchase, wish: Option<PointsWish>, promise:
         return;
     }
     let lines = sale.lines.clone();
-    let happened = desk.purchase(sale).expect("what is promised happens");
+    let used = |desk: &Desk, code: &str| desk.state.shared.coupons[code].used;
+    let before: Vec<u32> = quote.coupons.iter().map(|one| used(desk, &one.coupon)).collect();
+    let mut happened = made_of_it(desk, sale, promised.expect("there is something to sell"));
+    happened.quote = None;
     assert_eq!(purchase.as_deref(), Some(&happened));
+    let after: Vec<u32> = quote.coupons.iter().map(|one| used(desk, &one.coupon) - 1).collect();
+    assert_eq!(before, after, "each coupon that counts is used once");
+    let paid = |i: usize| happened.explanation.lines[i].amount().get();
     let told = happened.explanation.promotions.iter().filter(|told| told.missed.is_some());
     assert!(told.map(|told| &told.code).eq(missed.iter().map(|one| &one.code)));
     for one in &missed {
@@ -139,8 +175,8 @@ fn keeps(desk: &mut Desk, receipt: &Purchase, wish: Option<PointsWish>, promise:
             assert_ne!(one.why, Miss::MinimumSpend);
             continue;
         };
-        let of_all = |line: &&Line| one.code == "all" || line.categories.iter().any(|own| own == "wear");
-        let spent: i64 = lines.iter().filter(of_all).map(|line| line.amount.get()).sum();
+        let of_all = |line: &Line| one.code == "all" || line.categories.iter().any(|own| own == "wear");
+        let spent: i64 = (0..lines.len()).filter(|&i| of_all(&lines[i])).map(paid).sum();
         let promotion = desk.programme.promotions.iter().find(|own| own.code == one.code).expect("it is there");
         assert_eq!(Some(minor(spent + missing.get())), promotion.minimum_spend);
     }
@@ -151,21 +187,29 @@ proptest! {
 
     /// A purchase made of what is promised is answered to the letter as it was promised.
     #[test]
-    fn a_promise_is_kept(scene in scene(0), twist in twist()) {
+    fn a_promise_is_kept(scene in scene(5), twist in twist(), optimise in optimise()) {
         let mut desk = desk(&scene, &twist);
         let mut receipt = desk.receipt(0);
+        for coupon in &scene.coupons {
+            // Those of the buyer are this member's.
+            let his = coupon.owner == Some(MemberId::new(Uuid::from_u128(1)));
+            let owner = his.then_some(desk.member);
+            desk.state.shared.coupons.insert(coupon.code.clone(), Coupon { owner, ..coupon.clone() });
+        }
+        let coupons = scene.coupons.iter().map(|coupon| coupon.code.clone()).collect();
+        receipt.pricing = Some(Box::new(Pricing { coupons, kept: None }));
         receipt.lines.clone_from(&scene.lines);
         receipt.occurred_at = twist.late.then(|| scene.at - chrono::Duration::hours(30));
         if twist.gift_card > 0 {
             receipt.tenders = vec![Tender { kind: "gift_card".to_owned(), amount: minor(twist.gift_card) }];
         }
         let wish = if twist.most { Some(PointsWish::Most) } else { scene.points.map(PointsWish::Points) };
-        match desk.promise(&receipt, wish) {
+        match desk.promise_of(&receipt, wish, optimise) {
             Ok(promise) => keeps(&mut desk, &receipt, wish, promise),
             Err(refusal) => {
                 // The gift card is worth more than the goods.
                 let bare = Purchase { tenders: Vec::new(), ..receipt.clone() };
-                let quote = desk.promise(&bare, wish).expect("without it there is a price").quote;
+                let quote = desk.promise_of(&bare, wish, optimise).expect("without it there is a price").quote;
                 let paid = quote.points.wish.clone().and_then(Result::ok).map(|worth| worth.points);
                 prop_assert_eq!(desk.purchase(sale(&receipt, &quote, paid)), Err(refusal));
             }

@@ -148,6 +148,7 @@ fn coupons(most: usize) -> impl Strategy<Value = (Vec<CouponType>, Vec<Coupon>)>
             until: (twist == 2).then(|| at("2026-02-01T00:00:00Z")),
             uses: 1,
             used: u32::from(twist == 3),
+            revoked: twist == 4,
         };
         let coupons = drawn.into_iter().enumerate().map(coupon).collect();
         (types, coupons)

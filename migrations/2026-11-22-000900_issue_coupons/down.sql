@@ -1,0 +1,11 @@
+drop function store_coupons;
+drop function load_coupons;
+drop function lock_coupons;
+drop function who_were;
+drop function who_stays;
+drop table quote;
+drop table coupon_use;
+drop table coupon;
+drop table coupon_issue;
+drop function guard_coupon_use;
+drop function guard_coupon;
