@@ -33,6 +33,7 @@ pub mod sandbox;
 mod serve;
 mod shape;
 mod submit;
+mod supply;
 pub mod till;
 mod transferred;
 mod views;

@@ -2,6 +2,7 @@
 //! beyond its title.
 
 use tessera_rules::Refusal;
+use tessera_rules::fulfilment::FulfilmentStatus;
 
 use super::error::{Code, Problem, both};
 
@@ -35,6 +36,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::RewardUnknown => Code::RewardUnknown,
         Refusal::RewardNotOffered => Code::RewardNotOffered,
         Refusal::TierTooLow(_) => Code::TierTooLow,
+        Refusal::MemberLimit(_) => Code::MemberLimit,
         Refusal::OutOfStock => Code::OutOfStock,
         Refusal::MoneyOffNotOffered => Code::MoneyOffNotOffered,
         Refusal::BelowMinimum(_) => Code::BelowMinimum,
@@ -44,6 +46,9 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::RedemptionUnknown => Code::RedemptionUnknown,
         Refusal::NotHeld(_) => Code::NotHeld,
         Refusal::VoidedBefore => Code::VoidedBefore,
+        Refusal::FulfilmentState(_) => Code::FulfilmentState,
+        Refusal::HandedOver => Code::HandedOver,
+        Refusal::VoucherShown => Code::VoucherShown,
         Refusal::PaidForPurchase(_) => Code::PaidForPurchase,
         Refusal::CaptureOutOfRange(_) => Code::CaptureOutOfRange,
         Refusal::RewardIsWhole => Code::RewardIsWhole,
@@ -111,6 +116,13 @@ impl From<&Refusal> for Problem {
                     format!("本次消费最多可用积分抵扣 {most}（最小货币单位）。"),
                 ))
                 .with_member("most", most.get()),
+            Refusal::MemberLimit(most) => problem
+                .with_detail(both(
+                    format!("A member may have {most} of this reward."),
+                    format!("每位会员最多可兑换 {most} 份。"),
+                ))
+                .with_member("limit", *most),
+            Refusal::FulfilmentState(stands) => problem.with_member("fulfilment", stands.map(FulfilmentStatus::as_str)),
             Refusal::NotHeld(status) => problem.with_member("redemption_status", status.as_str()),
             Refusal::PaidForPurchase(purchase) => problem.with_member("purchase_id", purchase.to_string()),
             Refusal::CaptureOutOfRange(held) => problem

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
+use crate::fulfilment::{FulfilmentStatus, FulfilmentStep};
 use crate::id::{MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
 use crate::link::{Link, Sent};
@@ -81,12 +82,22 @@ pub enum Effect {
     UseReward {
         /// The reward's code.
         code: String,
+        /// For which redemption.
+        redemption: RedemptionId,
+        /// The partner's code that goes with it.
+        voucher: Option<String>,
     },
     /// One of a reward is not handed out after all.
     PutBackReward {
         /// The reward's code.
         code: String,
+        /// Of which redemption.
+        redemption: RedemptionId,
+        /// The partner's code that is free again.
+        voucher: Option<String>,
     },
+    /// Goods that were redeemed go a step on their way.
+    Fulfil(FulfilmentStep),
     /// A purchase is on record.
     Purchase(PurchaseRecord),
     /// A redemption is on record, or stands otherwise than before: the row of that id is written
@@ -397,6 +408,10 @@ pub struct RedemptionOutcome {
     pub reward: Option<String>,
     /// Code of the perk that gave it for nothing.
     pub perk: Option<String>,
+    /// The partner's code that it gives, once it is captured.
+    pub voucher: Option<String>,
+    /// Where its goods stand.
+    pub fulfilment: Option<FulfilmentStatus>,
     /// What they were worth as money off.
     pub worth: Option<Minor>,
     /// Currency of that worth.

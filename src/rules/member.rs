@@ -1,10 +1,11 @@
 //! The state of a member as loaded for one batch of commands, and how a decision changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::amount::{OutOfRange, Points};
 use crate::decision::{Decision, Effect};
 use crate::entitlement::EntitlementUse;
+use crate::fulfilment::Fulfilment;
 use crate::id::{MemberId, PurchaseId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
 use crate::link::{Link, Sent};
@@ -30,6 +31,25 @@ pub struct State {
 pub struct Shared {
     /// Rewards handed out so far, by code.
     pub rewards_used: BTreeMap<String, i64>,
+    /// Codes of partners that nobody has yet, by reward, in the order in which they go; loaded as many as
+    /// a batch may need.
+    pub vouchers: BTreeMap<String, VecDeque<String>>,
+}
+
+impl Shared {
+    fn take(&mut self, reward: &str, voucher: Option<&String>) {
+        *self.rewards_used.entry(reward.to_owned()).or_default() += 1;
+        if let (Some(taken), Some(free)) = (voucher, self.vouchers.get_mut(reward)) {
+            free.retain(|code| code != taken);
+        }
+    }
+
+    fn put_back(&mut self, reward: &str, voucher: Option<&String>) {
+        *self.rewards_used.entry(reward.to_owned()).or_default() -= 1;
+        if let Some(free) = voucher {
+            self.vouchers.entry(reward.to_owned()).or_default().push_front(free.clone());
+        }
+    }
 }
 
 /// One member as loaded.
@@ -59,8 +79,8 @@ pub struct MemberState {
     /// Birth date; loaded for a perk.
     pub birth_date: Option<BirthDate>,
     /// Redemptions: every open hold when one is opened, ended or falls due, the one a command names,
-    /// and the one that paid for a loaded sale; where grants are loaded, what was redeemed by them. Those
-    /// a decision makes are added.
+    /// and the one that paid for a loaded sale; where grants are loaded, what was redeemed by them; for a
+    /// reward with a limit for each member, what he has of it. Those a decision makes are added.
     pub redemptions: BTreeMap<RedemptionId, Redemption>,
     /// Purchases as they stand, loaded for a return of their goods and for nothing else.
     pub sales: BTreeMap<PurchaseId, Sold>,
@@ -306,6 +326,11 @@ impl MemberState {
                 Ok(())
             })?,
             Effect::Redemption(record) => self.redemption(record.id, record.redemption.clone()),
+            Effect::Fulfil(step) => {
+                if let Some(redemption) = self.redemptions.get_mut(&step.redemption) {
+                    redemption.fulfilment = Some(Fulfilment { status: step.status, steps: step.number });
+                }
+            }
             Effect::Return(record) => {
                 if let Some(sold) = self.sales.get_mut(&record.purchase) {
                     sold.record(record)?;
@@ -398,8 +423,8 @@ impl State {
         for effect in effects {
             state.apply(effect)?;
             match effect {
-                Effect::UseReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() += 1,
-                Effect::PutBackReward { code } => *self.shared.rewards_used.entry(code.clone()).or_default() -= 1,
+                Effect::UseReward { code, voucher, .. } => self.shared.take(code, voucher.as_ref()),
+                Effect::PutBackReward { code, voucher, .. } => self.shared.put_back(code, voucher.as_ref()),
                 _ => {}
             }
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::db::Error;
 use super::notice;
+use super::reward;
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
@@ -55,6 +56,8 @@ pub struct Load {
     pub days: (Vec<Uuid>, Vec<NaiveDate>),
     /// Rewards, sorted by code.
     pub rewards: Vec<String>,
+    /// What is needed of them beside their counts.
+    pub reward: reward::Wanted,
     /// Callers and idempotency keys.
     pub keys: (Vec<Uuid>, Vec<String>),
     /// Sources and receipt numbers.
@@ -94,6 +97,8 @@ pub struct Loaded {
     pub birthdays: Vec<(Uuid, Option<i32>, u32, u32)>,
     /// Rewards handed out.
     pub usages: Vec<RewardUsageRow>,
+    /// Codes, and goods on their way.
+    pub reward: reward::Found,
     /// Idempotency keys that were used before, each with its body.
     pub keys: Vec<IdempotencyRow>,
     /// Receipts that are known already.
@@ -154,6 +159,8 @@ pub struct Writes {
     pub notices: Vec<NoticeRow>,
     /// By how much the counts of rewards grow.
     pub usages: Vec<RewardUsageRow>,
+    /// Codes that are given out and let go, and steps of goods.
+    pub reward: reward::Changes,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -178,6 +185,8 @@ macro_rules! call {
         Ok(())
     }};
 }
+
+pub(super) use call;
 
 type LoadedSql = (
     Nullable<BigInt>,
@@ -316,6 +325,8 @@ impl QueryId for Writes {
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
+impl RunQueryDsl<PgConnection> for &Writes {}
+
 impl RunQueryDsl<PgConnection> for Writes {}
 
 /// The standings of members and no more, beside the programme version in force. One statement without a
@@ -374,7 +385,10 @@ impl Load {
         if !self.notices.is_empty() && self.notices_at < self.at {
             earlier = notice::of_between(conn, &self.notices, self.notices_at, self.at)?;
         }
+        let wanted = std::mem::take(&mut self.reward);
         let row: LoadedRow = self.get_result(conn)?;
+        let mut redemptions = row.redemptions.unwrap_or_default();
+        let reward = wanted.run(conn, &mut redemptions)?;
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
             for key in &mut keys {
@@ -397,9 +411,10 @@ impl Load {
             grants: row.grants.unwrap_or_default(),
             birthdays: birthdays.unwrap_or_default(),
             usages: row.usages.unwrap_or_default(),
+            reward,
             keys,
             receipts: row.receipts.unwrap_or_default(),
-            redemptions: row.redemptions.unwrap_or_default(),
+            redemptions,
             sales: row.sales.unwrap_or_default(),
             sale_lots: sale_lots.unwrap_or_default(),
             sale_lapsed: sale_lapsed.unwrap_or_default(),
@@ -422,8 +437,14 @@ impl Writes {
     /// # Errors
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
-        self.execute(conn)?;
-        Ok(())
+        if self.reward.is_empty() {
+            self.execute(conn)?;
+            return Ok(());
+        }
+        transaction(conn, |conn| {
+            (&self).execute(conn)?;
+            self.reward.run(conn)
+        })
     }
 }
 

@@ -15,6 +15,7 @@ pub mod member;
 pub mod notice;
 pub mod perk;
 pub mod programme;
+pub mod reward;
 pub mod role;
 pub mod rows;
 pub mod sandbox;

@@ -259,6 +259,7 @@ fn who_is_asked_beside_somebody_of_a_later_day_is_told_once() {
         uses_from: run.zone.day_of(notices_at),
         days: (Vec::new(), Vec::new()),
         rewards: Vec::new(),
+        reward: Default::default(),
         keys: (Vec::new(), Vec::new()),
         receipts: (Vec::new(), Vec::new()),
         returns: (Vec::new(), Vec::new()),

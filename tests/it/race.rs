@@ -8,7 +8,11 @@ use crate::support::make::{self, earn, key, line, receipt};
 use crate::support::{App, Caller, Member, Reply, eventually};
 
 /// Sends from one thread each, all at the same moment, half of them to each process.
-fn all_at_once(count: usize, callers: &[Caller], send: impl Fn(&Caller, usize) -> Reply + Sync) -> Vec<Reply> {
+pub(crate) fn all_at_once(
+    count: usize,
+    callers: &[Caller],
+    send: impl Fn(&Caller, usize) -> Reply + Sync,
+) -> Vec<Reply> {
     let start = Barrier::new(count);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..count)
@@ -24,7 +28,7 @@ fn all_at_once(count: usize, callers: &[Caller], send: impl Fn(&Caller, usize) -
     })
 }
 
-fn count(replies: &[Reply], status: u16) -> usize {
+pub(crate) fn count(replies: &[Reply], status: u16) -> usize {
     replies.iter().filter(|reply| reply.status == status).count()
 }
 

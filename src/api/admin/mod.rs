@@ -21,6 +21,7 @@ pub(in crate::api) mod schemas;
 mod staff;
 mod stores;
 mod tiers;
+mod voucher_codes;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -33,6 +34,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(earning_rules::routes)
         .configure(promotions::routes)
         .configure(rewards::routes)
+        .configure(voucher_codes::routes)
         .configure(perks::routes)
         .configure(coupons::routes)
         .configure(prices::routes)

@@ -6,6 +6,7 @@ mod points;
 mod pool;
 mod profile;
 mod redemptions;
+mod rewards;
 mod transfers;
 
 use tessera_rules::id::MemberId;
@@ -30,7 +31,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::notices)
         .service(entitlements::create)
         .service(points::purchases)
-        .service(redemptions::rewards)
+        .service(rewards::list)
         .service(redemptions::list)
         .service(redemptions::create)
         .service(transfers::create)

@@ -5,6 +5,7 @@ pub mod adjustments;
 mod authorisation;
 mod basket;
 mod entitlements;
+mod fulfilment;
 pub mod members;
 pub mod moving;
 pub mod purchases;
@@ -34,6 +35,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(returns::list)
         .service(moving::create)
         .service(redemptions::create)
+        .service(fulfilment::list)
+        .service(fulfilment::ready)
+        .service(fulfilment::hand_over)
         .service(redemptions::get)
         .service(redemptions::capture)
         .service(redemptions::void)

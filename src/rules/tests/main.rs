@@ -27,6 +27,7 @@ mod properties;
 mod quantities;
 mod redemption;
 mod returns;
+mod rewards;
 mod shop;
 mod stories;
 mod support;
