@@ -79,6 +79,7 @@ enum WaitsAs {
 #[into_params(parameter_in = Query)]
 struct WaitingQuery {
     /// Only where they stand so; both where nothing is said.
+    #[param(inline)]
     fulfilment: Option<WaitsAs>,
     /// Only of this member.
     #[param(value_type = Option<String>)]

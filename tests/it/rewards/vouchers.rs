@@ -165,7 +165,15 @@ fn verify_follows_every_code() {
     let of = |reward: &str| format!("(select id from redemption where reward = '{reward}')");
     let changes = [
         ("update voucher_code set redemption_id = null".to_owned(), "it has neither a code nor goods"),
-        (format!("update voucher_code set redemption_id = {} where number = 2", of("coffee")), "not of its reward"),
+        (
+            format!(
+                "update voucher_code set redemption_id = {} where number = 1; \
+                 update voucher_code set redemption_id = {} where number = 2",
+                of("cinema"),
+                of("coffee")
+            ),
+            "not of its reward",
+        ),
         (
             format!(
                 "update voucher_code set redemption_id = null; \
