@@ -57,7 +57,6 @@ fn a_member_is_shown_his_own_price_and_pays_it() {
     app.advance("P31D");
     assert_eq!(catalogue(&own, "cake")["left_for_member"], 1, "another month");
 
-    // Two purchases: each tier is reached after the purchase that crosses it.
     let gold = make::member(&till);
     till.post("/v1/till/purchases", &receipt(&gold, &[line(600_000)])).expect(201);
     let own = app.member(&gold);
@@ -76,7 +75,7 @@ fn a_limit_and_a_price_are_kept_by_verify() {
     earn(&till, &member, 900);
     let own = app.member(&member);
     redeem(&own, "coffee").expect(201);
-    let cake = redeem(&own, "cake").expect(201);
+    redeem(&own, "cake").expect(201);
     app.verified = false;
     app.stop();
     let verify = || {
@@ -84,8 +83,6 @@ fn a_limit_and_a_price_are_kept_by_verify() {
         crate::support::process::finish(command.env("DATABASE_URL", &app.db.url).arg("verify"))
     };
     assert_eq!(verify().0, 0);
-    let (_, id) = cake["id"].as_str().expect("an id").split_once('_').expect("a prefix");
-    assert!(!id.is_empty());
     let changes = [
         ("update reward_usage set used = 2 where reward = 'cake'", "2 are counted, 1 were redeemed"),
         (
