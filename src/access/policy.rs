@@ -146,6 +146,8 @@ pub enum Action {
     ReadRedemption,
     /// Capture a redemption on hold, or void one.
     SettleRedemption,
+    /// Get redeemed goods ready, or hand them over.
+    FulfilRedemption,
     /// Use for a member what his tier entitles to.
     UseEntitlement,
     /// Look a coupon up by its code.
@@ -285,6 +287,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
 
         // Whether goods come back to another store than the one that sold them, the programme says.
         Action::ReturnPurchase => staff(caller, Cashier),
+        Action::FulfilRedemption => at_counter(caller, resource),
         Action::SettleRedemption => at_own_store(caller, Cashier, resource),
         Action::MovePurchase => at_own_store(caller, Manager, resource),
 
@@ -359,6 +362,14 @@ fn at_store(caller: &Caller, least: StaffRole, resource: &Resource) -> Verdict {
         Kind::Staff(_, StaffRole::Manager | StaffRole::Admin) => Verdict::Allow,
         Kind::Staff(_, StaffRole::Cashier) if theirs.is_some() && theirs == caller.store => Verdict::Allow,
         Kind::Staff(_, StaffRole::Cashier) | Kind::Member(_) => Verdict::NotFound,
+    }
+}
+
+/// As [`at_own_store`] for everybody who sells; what lies in no store yet any of them may bring out.
+fn at_counter(caller: &Caller, resource: &Resource) -> Verdict {
+    match resource {
+        Resource::Document { store: None, .. } => staff(caller, StaffRole::Cashier),
+        _ => at_own_store(caller, StaffRole::Cashier, resource),
     }
 }
 

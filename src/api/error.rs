@@ -70,6 +70,8 @@ codes! {
     Forbidden, "forbidden", 403, "The caller may not do this", "无权执行此操作";
     CodeWrong, "code_wrong", 403, "The member's code is wrong", "会员动态码错误";
     CodeUsed, "code_used", 403, "The member's code was used before", "会员动态码已被使用";
+    HandedOver, "handed_over", 403, "The goods were handed over: a manager takes them back", "奖品已交付，须由店长撤销";
+    VoucherShown, "voucher_shown", 403, "The code was shown: an admin takes it back", "券码已展示，须由管理员撤销";
     PinWrong, "pin_wrong", 403, "The PIN is wrong", "PIN 码错误";
     AuthorisationLocked, "authorisation_locked", 403, "Too many wrong codes: redeeming is locked for a while", "错误次数过多，兑换已暂时锁定";
     SecondPersonNeeded, "second_person_needed", 403, "Somebody else has to decide on this adjustment", "须由另一名员工审批该调整";
@@ -98,6 +100,8 @@ codes! {
     StateConflict, "state_conflict", 409, "The object's state does not allow this", "对象当前状态不允许此操作";
     PromotionState, "promotion_state", 409, "The promotion's state does not allow this", "活动当前状态不允许此操作";
     OutOfStock, "out_of_stock", 409, "The reward is out of stock", "奖品已无库存";
+    FulfilmentState, "fulfilment_state", 409, "The goods do not stand where this step begins", "奖品当前状态不允许此操作";
+    VoucherCodeTaken, "voucher_code_taken", 409, "Codes of the list are there already", "列表中的券码已存在";
     NotHeld, "not_held", 409, "The redemption is not on hold", "该兑换不处于冻结状态";
     VoidedBefore, "voided_before", 409, "The redemption was voided before", "该兑换已被撤销";
     PaidForPurchase, "paid_for_purchase", 409, "The points paid for a purchase: return its goods instead", "该积分已用于支付消费，请办理退货";
@@ -127,6 +131,7 @@ codes! {
     CouponOver, "coupon_over", 422, "Coupons of this kind could never be used any more", "该优惠券已过使用期";
     TendersExceedTotal, "tenders_exceed_total", 422, "The tenders exceed the total", "支付金额超过总额";
     RewardNotOffered, "reward_not_offered", 422, "The reward is not offered today", "奖品当前不可兑换";
+    MemberLimit, "member_limit", 422, "The member has as many of the reward as he may", "会员兑换该奖品已达上限";
     TierTooLow, "tier_too_low", 422, "The member's tier is too low for the reward", "会员等级不足";
     MoneyOffNotOffered, "money_off_not_offered", 422, "Points cannot be redeemed for money off", "积分不可抵扣现金";
     BelowMinimum, "below_minimum", 422, "Fewer points than the minimum", "低于最低兑换积分";

@@ -35,6 +35,7 @@ mod serve;
 mod shape;
 pub mod simulated;
 mod submit;
+mod supply;
 pub mod till;
 mod transferred;
 mod views;

@@ -1,20 +1,27 @@
 //! Redemptions as both faces show them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tessera_rules::Outcome;
 use tessera_rules::amount::{Minor, Points};
 use tessera_rules::command::Redeemed;
+use tessera_rules::fulfilment::FulfilmentStatus;
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
 use tessera_rules::redemption::RedemptionStatus;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::Services;
 use super::error::{Code, Problem, both};
 use super::submit::answer;
 use super::views::{BalanceView, MoneyView};
 use crate::engine::Answer;
+use crate::store::Error;
+use crate::store::db::Connection;
 use crate::store::ledger::RedemptionState;
+use crate::store::reward::{self, StepView};
 
 /// Points that were spent, set aside or given back.
 #[derive(Serialize, ToSchema)]
@@ -36,6 +43,14 @@ pub(super) struct RedemptionView<'a> {
     /// Code of the perk that gave the reward for nothing; absent where none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     perk: Option<&'a str>,
+    /// The partner's code that the reward is, once it is captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "CINEMA-7F3K-22QX")]
+    voucher_code: Option<&'a str>,
+    /// Where the goods stand; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "reserved")]
+    fulfilment: Option<FulfilmentStatus>,
     /// What they are worth as money off; null for a reward.
     money_off: Option<MoneyView>,
     /// When.
@@ -52,6 +67,7 @@ pub(super) const PROBLEMS: &[Code] = &[
     Code::RewardUnknown,
     Code::RewardNotOffered,
     Code::TierTooLow,
+    Code::MemberLimit,
     Code::OutOfStock,
     Code::MoneyOffNotOffered,
     Code::BelowMinimum,
@@ -101,11 +117,53 @@ fn view(status: u16, outcome: &Outcome) -> Answer {
             points: redemption.points,
             reward_id: redemption.reward.as_deref(),
             perk: redemption.perk.as_deref(),
+            voucher_code: redemption.voucher.as_deref(),
+            fulfilment: redemption.fulfilment,
             money_off,
             recorded_at: redemption.recorded_at,
             balance: redemption.balance.into(),
         },
     )
+}
+
+/// A step of goods on their way to the member.
+#[derive(Serialize, ToSchema)]
+struct FulfilmentStepView {
+    /// Where they stood from then on.
+    #[schema(example = "reserved")]
+    fulfilment: String,
+    /// When.
+    at: DateTime<Utc>,
+    /// By whom: `member`, `cashier`, `manager` or `admin`.
+    #[schema(example = "cashier")]
+    by: String,
+}
+
+/// Who is shown a redemption.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Viewer {
+    /// The member, whose code it is.
+    Member,
+    /// Staff, to whom a code is no more than money left lying about.
+    Staff,
+}
+
+/// What is read beside redemptions.
+struct Beside {
+    codes: HashMap<Uuid, String>,
+    steps: HashMap<Uuid, Vec<FulfilmentStepView>>,
+}
+
+impl Beside {
+    fn read(conn: &mut Connection, ids: &[Uuid], viewer: Viewer) -> Result<Self, Error> {
+        let codes = if viewer == Viewer::Member { reward::given(conn, ids)? } else { Vec::new() };
+        let mut steps: HashMap<Uuid, Vec<FulfilmentStepView>> = HashMap::new();
+        for StepView { redemption_id, status, at, actor_role } in reward::steps(conn, ids)? {
+            let step = FulfilmentStepView { fulfilment: status, at, by: actor_role };
+            steps.entry(redemption_id).or_default().push(step);
+        }
+        Ok(Self { codes: codes.into_iter().collect(), steps })
+    }
 }
 
 /// A redemption as it stands now.
@@ -127,6 +185,17 @@ pub(super) struct RedemptionNow {
     /// Code of the perk that gave the reward for nothing; absent where none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     perk: Option<String>,
+    /// The partner's code that the reward is; told to the member alone, and absent unless `captured`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "CINEMA-7F3K-22QX")]
+    voucher_code: Option<String>,
+    /// Where the goods stand: `reserved`, `ready`, `handed_over` or `cancelled`; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ready")]
+    fulfilment: Option<String>,
+    /// How they got there, oldest first; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fulfilment_steps: Vec<FulfilmentStepView>,
     /// What they are worth as money off; null for a reward.
     money_off: Option<MoneyView>,
     /// The purchase that they paid for a part of; absent for none.
@@ -143,6 +212,7 @@ pub(super) async fn now(
     services: &Services,
     member: MemberId,
     rows: Vec<RedemptionState>,
+    viewer: Viewer,
 ) -> Result<Vec<RedemptionNow>, Problem> {
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -153,8 +223,12 @@ pub(super) async fn now(
         true => Some(services.settled(member).await?),
         false => None,
     };
+    let ids: Vec<Uuid> = rows.iter().filter(|row| row.reward.is_some()).map(|row| row.id).collect();
+    let mut beside = services.pool.run(move |conn| Beside::read(conn, &ids, viewer)).await?;
     let view = |row: RedemptionState| {
         let id = RedemptionId::new(row.id);
+        let captured = row.status == RedemptionStatus::Captured.as_str();
+        let steps = beside.steps.remove(&row.id).unwrap_or_default();
         let known = settled.as_ref().and_then(|settled| settled.member.redemptions.get(&id));
         RedemptionNow {
             id,
@@ -163,6 +237,9 @@ pub(super) async fn now(
             points: row.points,
             reward_id: row.reward,
             perk: row.perk,
+            voucher_code: beside.codes.remove(&row.id).filter(|_| captured),
+            fulfilment: steps.last().map(|step| step.fulfilment.clone()),
+            fulfilment_steps: steps,
             money_off: row.worth.and_then(|worth| Some(MoneyView { amount: Minor::new(worth).ok()?, currency })),
             purchase_id: row.purchase_id.map(PurchaseId::new),
             recorded_at: row.recorded_at,

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use tessera_rules::Refusal;
+use tessera_rules::fulfilment::FulfilmentStatus;
 use tessera_rules::refusal::{Changed, CouponRefused};
 
 use super::error::{Code, FieldError, Problem, both};
@@ -43,6 +44,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::RewardUnknown => Code::RewardUnknown,
         Refusal::RewardNotOffered => Code::RewardNotOffered,
         Refusal::TierTooLow(_) => Code::TierTooLow,
+        Refusal::MemberLimit(_) => Code::MemberLimit,
         Refusal::OutOfStock => Code::OutOfStock,
         Refusal::MoneyOffNotOffered => Code::MoneyOffNotOffered,
         Refusal::BelowMinimum(_) => Code::BelowMinimum,
@@ -52,6 +54,9 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::RedemptionUnknown => Code::RedemptionUnknown,
         Refusal::NotHeld(_) => Code::NotHeld,
         Refusal::VoidedBefore => Code::VoidedBefore,
+        Refusal::FulfilmentState(_) => Code::FulfilmentState,
+        Refusal::HandedOver => Code::HandedOver,
+        Refusal::VoucherShown => Code::VoucherShown,
         Refusal::PaidForPurchase(_) => Code::PaidForPurchase,
         Refusal::CaptureOutOfRange(_) => Code::CaptureOutOfRange,
         Refusal::RewardIsWhole => Code::RewardIsWhole,
@@ -136,6 +141,13 @@ impl From<&Refusal> for Problem {
                     format!("本次消费最多可用积分抵扣 {most}（最小货币单位）。"),
                 ))
                 .with_member("most", most.get()),
+            Refusal::MemberLimit(most) => problem
+                .with_detail(both(
+                    format!("A member may have {most} of this reward."),
+                    format!("每位会员最多可兑换 {most} 份。"),
+                ))
+                .with_member("limit", *most),
+            Refusal::FulfilmentState(stands) => problem.with_member("fulfilment", stands.map(FulfilmentStatus::as_str)),
             Refusal::NotHeld(status) => problem.with_member("redemption_status", status.as_str()),
             Refusal::PaidForPurchase(purchase) => problem.with_member("purchase_id", purchase.to_string()),
             Refusal::CaptureOutOfRange(held) => problem

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tessera_rules::decision::{Beside, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
 use tessera_rules::explain::Explanation;
+use tessera_rules::fulfilment::FulfilmentStatus;
 use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::limit::PromotionUsage;
 use tessera_rules::redemption::RedemptionStatus;
@@ -125,6 +126,7 @@ impl Deciding {
         }
         self.state.shared.coupons.extend(shared.coupons);
         self.state.shared.quotes.extend(shared.quotes);
+        self.state.shared.vouchers.extend(shared.vouchers);
         for row in loaded.keys {
             let body = row.body.ok_or_else(|| broken("answer"))?;
             let answer = Answer { status: row.status.unsigned_abs(), body };
@@ -322,8 +324,15 @@ impl Deciding {
             Effect::Grant(grant) => self.writes.grants.push(convert::grant_row(member_id, grant)?),
             Effect::UseEntitlement(used) => self.writes.uses.push(documents::entitlement_use_row(member_id, used)),
             Effect::Notice(notice) => self.writes.notices.push(documents::notice_row(member_id, notice)?),
-            Effect::UseReward { code } => *self.counted.entry(code).or_default() += 1,
-            Effect::PutBackReward { code } => *self.counted.entry(code).or_default() -= 1,
+            Effect::UseReward { code, redemption, voucher } => self.use_reward(code, redemption, voucher),
+            Effect::PutBackReward { code, redemption, voucher } => {
+                self.writes.reward.freed.extend(voucher.map(|_| redemption.uuid()));
+                *self.counted.entry(code).or_default() -= 1;
+            }
+            Effect::Fulfil(step) => {
+                let row = documents::step_row(step, self.recorded_at(member), submission.actor);
+                self.writes.reward.steps.push(row);
+            }
             Effect::UsePromotion(used) => self.promotions.count(member, used),
             Effect::UseCoupon(used) => self.writes.coupons.used(used, self.recorded_at(member)),
             Effect::GiveBackCoupon { code, purchase } => {
@@ -341,6 +350,16 @@ impl Deciding {
             Effect::Standing(_) => {}
         }
         Ok(())
+    }
+
+    fn use_reward(&mut self, code: String, redemption: RedemptionId, voucher: Option<String>) {
+        if let Some(voucher) = voucher {
+            let (rewards, codes, redemptions) = &mut self.writes.reward.given;
+            rewards.push(code.clone());
+            codes.push(voucher);
+            redemptions.push(redemption.uuid());
+        }
+        *self.counted.entry(code).or_default() += 1;
     }
 
     /// A redemption is written once a batch, as it stands in the end.
@@ -435,10 +454,12 @@ impl Deciding {
     fn event(&mut self, submission: &Submission, outcome: &Outcome, document: Option<Uuid>, points: i64) {
         let kind = match outcome {
             Outcome::Purchase(_) => "purchase.recorded",
-            Outcome::Redemption(redemption) => match redemption.status {
-                RedemptionStatus::Held => "points.held",
-                RedemptionStatus::Captured => "points.redeemed",
-                RedemptionStatus::Voided => "redemption.voided",
+            Outcome::Redemption(redemption) => match (&submission.command, redemption.status) {
+                (Command::Fulfil(step), _) if step.to == FulfilmentStatus::Ready => "reward.ready",
+                (Command::Fulfil(_), _) => "reward.handed_over",
+                (_, RedemptionStatus::Held) => "points.held",
+                (_, RedemptionStatus::Captured) => "points.redeemed",
+                (_, RedemptionStatus::Voided) => "redemption.voided",
             },
             Outcome::Return(_) => "purchase.returned",
             Outcome::Tier(_) => "tier.placed",
@@ -457,11 +478,16 @@ impl Deciding {
             Outcome::Perks(granted) if !granted.is_empty() => "perk.granted",
             Outcome::Perks(_) | Outcome::Notices(_) | Outcome::Settled => "member.settled",
         };
+        // Whoever is told that something waits for him wants to know what.
+        let fulfilled = match &submission.command {
+            Command::Fulfil(fulfil) => Some(fulfil.redemption.uuid()),
+            _ => None,
+        };
         self.writes.events.push(OutboxRow {
             id: new_uuid(),
             member_id: submission.member.uuid(),
             kind: kind.to_owned(),
-            document_id: document,
+            document_id: document.or(fulfilled),
             points,
             at: self.recorded_at(submission.member),
         });

@@ -8,6 +8,7 @@ use tessera_rules::command::{Actor, Command, Line};
 use tessera_rules::decision::{RedemptionRecord, ReturnRecord, TransferRecord};
 use tessera_rules::entitlement::EntitlementUse;
 use tessera_rules::explain::Explanation;
+use tessera_rules::fulfilment::{Fulfilment, FulfilmentStatus, FulfilmentStep};
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId, StoreId};
 use tessera_rules::lot::Bite;
 use tessera_rules::notice::Notice;
@@ -19,9 +20,17 @@ use uuid::Uuid;
 
 use super::convert::{broken, points, role};
 use super::{Answer, Failure};
-use crate::store::rows::{EntitlementUseRow, NoticeRow, PurchaseRow, RedemptionRow, ReturnRow, TransferRow};
+use crate::store::reward::FulfilmentRow;
+use crate::store::rows::{
+    EntitlementUseRow, FulfilmentStepRow, NoticeRow, PurchaseRow, RedemptionRow, ReturnRow, TransferRow,
+};
 
-pub(super) fn redemption(row: RedemptionRow) -> Result<(RedemptionId, Redemption), Failure> {
+/// A redemption with the code it has and where its goods stand.
+pub(super) fn redemption(
+    row: RedemptionRow,
+    voucher: Option<String>,
+    goods: Option<&FulfilmentRow>,
+) -> Result<(RedemptionId, Redemption), Failure> {
     let bites = row.bite_lots.into_iter().zip(row.bite_points);
     let bite = |(lot, taken)| Ok(Bite { lot, points: points(taken)? });
     let redemption = Redemption {
@@ -31,12 +40,33 @@ pub(super) fn redemption(row: RedemptionRow) -> Result<(RedemptionId, Redemption
         purchase: row.purchase_id.map(PurchaseId::new),
         points: points(row.points)?,
         worth: row.worth.map(tessera_rules::amount::Minor::new).transpose().map_err(|_| broken("worth"))?,
+        recorded_at: row.recorded_at,
         held_until: row.held_until,
         entry: row.entry,
         bites: bites.map(bite).collect::<Result<_, Failure>>()?,
         grant: row.perk.zip(row.occasion).map(|(perk, occasion)| GrantKey { perk, occasion }),
+        voucher,
+        fulfilment: goods.map(fulfilment).transpose()?,
     };
     Ok((RedemptionId::new(row.id), redemption))
+}
+
+fn fulfilment(row: &FulfilmentRow) -> Result<Fulfilment, Failure> {
+    let status = FulfilmentStatus::parse(&row.status).ok_or_else(|| broken("fulfilment"))?;
+    Ok(Fulfilment { status, steps: row.steps.unsigned_abs() })
+}
+
+/// The row of a step of goods.
+pub(super) fn step_row(step: FulfilmentStep, at: Instant, actor: Actor) -> FulfilmentStepRow {
+    FulfilmentStepRow {
+        redemption_id: step.redemption.uuid(),
+        number: step.number.cast_signed(),
+        status: step.status.as_str().to_owned(),
+        store_id: step.store.map(StoreId::uuid),
+        at,
+        actor_role: role(actor.role),
+        actor_id: actor.id,
+    }
 }
 
 /// The row of a redemption. Where the row exists, what is said of its making stays as it is there.

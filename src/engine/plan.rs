@@ -1,12 +1,13 @@
 //! What a batch needs to know before it can be decided.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::TimeDelta;
 use tessera_rules::command::{Capture, Purchase, Redeemed};
 use tessera_rules::condition::Condition;
 use tessera_rules::id::MemberId;
 use tessera_rules::promotion::Promotion;
+use tessera_rules::reward::RewardKind;
 use tessera_rules::tier::{Span, Window};
 use tessera_rules::time::{Day, Instant};
 use tessera_rules::{Command, Programme, Standing};
@@ -14,13 +15,14 @@ use uuid::Uuid;
 
 use super::{Submission, Time};
 use crate::store::batch::{Load, WindowBounds};
-use crate::store::promotion;
+use crate::store::{promotion, reward};
 
 /// What a batch needs to know, if nothing is remembered.
 pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator<Item = &'a Submission>) -> Load {
     let mut members = BTreeSet::new();
     let (mut debit, mut late, mut perks) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut days, mut rewards) = ((Vec::new(), Vec::new()), BTreeSet::new());
+    let (mut days, mut rewards) = ((Vec::new(), Vec::new()), BTreeMap::new());
+    let mut counted = BTreeSet::new();
     let (mut notices, mut redemptions, mut sales) = (Vec::new(), Vec::new(), Vec::new());
     let (mut keys, mut receipts) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     let mut returns = (Vec::new(), Vec::new());
@@ -92,9 +94,12 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 debit.push(member);
                 // Counted without a limit too: a limit set later counts what went before.
                 if let Redeemed::Reward(code) = &redeem.what
-                    && programme.reward(code).is_some()
+                    && let Some(reward) = programme.reward(code)
                 {
-                    rewards.insert(code.clone());
+                    *rewards.entry(code.clone()).or_insert(0_i64) += 1;
+                    if reward.per_member.is_some() {
+                        counted.insert(member);
+                    }
                     // A grant may give it.
                     perks.push(member);
                 }
@@ -103,6 +108,7 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
                 debit.push(member);
                 redemptions.push(redemption.uuid());
             }
+            Command::Fulfil(fulfil) => redemptions.push(fulfil.redemption.uuid()),
             Command::Return(goods) => {
                 debit.push(member);
                 sales.push(goods.purchase.uuid());
@@ -182,7 +188,8 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
         today,
         uses_from,
         days,
-        rewards: rewards.into_iter().collect(),
+        reward: wanted(programme, &rewards, counted, first),
+        rewards: rewards.into_keys().collect(),
         promotions: promotions.into_iter().collect(),
         promotion_uses,
         keys,
@@ -199,6 +206,24 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
 fn may_be_for(promotion: &Promotion, purchase: &Purchase, day: Day) -> bool {
     promotion.schedule.to.is_none_or(|to| day <= to)
         && (promotion.stores.is_empty() || promotion.stores.contains(&purchase.store_code))
+}
+
+/// What is needed of the rewards that are redeemed so often, from a day on, of which these members may have
+/// only some.
+fn wanted(
+    programme: &Programme,
+    redeemed: &BTreeMap<String, i64>,
+    limited: BTreeSet<Uuid>,
+    first: Day,
+) -> reward::Wanted {
+    let rewards = redeemed.iter().filter_map(|(code, times)| Some((programme.reward(code)?, *times)));
+    let coded = rewards.clone().filter(|(reward, _)| reward.kind == RewardKind::PartnerVoucher);
+    let vouchers = coded.map(|(reward, times)| (reward.code.clone(), times)).unzip();
+    let limits = rewards.filter_map(|(reward, _)| Some((reward, reward.per_member?)));
+    // The earliest of their periods; one that counts for ever begins before all of them.
+    let since = limits.clone().map(|(_, limit)| limit.counted_since(programme.time_zone, first)).min().flatten();
+    let limits = limits.map(|(reward, _)| reward.code.clone());
+    reward::Wanted { limited: (limited.into_iter().collect(), limits.collect()), since, vouchers }
 }
 
 /// The bounds of a window that does not depend on the member.

@@ -1,5 +1,6 @@
 //! The state the rules decide on: what a question needs, loaded as of one moment.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tessera_rules::id::{MemberId, PurchaseId, QuoteId};
@@ -13,6 +14,7 @@ use super::{Failure, Programmes, Versioned, documents};
 use crate::store::Error;
 use crate::store::batch::{Load, Loaded};
 use crate::store::db::Connection;
+use crate::store::reward::FulfilmentRow;
 
 /// Loads what is wanted under the programme in force at that moment; the inner failure is the
 /// programme's.
@@ -60,9 +62,17 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     for (id, year, month, day) in loaded.birthdays.drain(..) {
         member(&mut state, id)?.birth_date = Some(BirthDate { year, month, day });
     }
+    let reward = std::mem::take(&mut loaded.reward);
+    let given: HashMap<Uuid, String> = reward.given.into_iter().collect();
+    let goods: HashMap<Uuid, FulfilmentRow> =
+        reward.fulfilments.into_iter().map(|row| (row.redemption_id, row)).collect();
+    for (of, code) in reward.free {
+        state.shared.vouchers.entry(of).or_default().push_back(code);
+    }
     for row in loaded.redemptions.drain(..) {
         let of = row.member_id;
-        let (id, redemption) = documents::redemption(row)?;
+        let (voucher, fulfilment) = (given.get(&row.id).cloned(), goods.get(&row.id));
+        let (id, redemption) = documents::redemption(row, voucher, fulfilment)?;
         member(&mut state, of)?.redemptions.insert(id, redemption);
     }
     for row in &loaded.sales {

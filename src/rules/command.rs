@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, Points, Quantity};
+use crate::fulfilment::FulfilmentStatus;
 use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::time::{Day, Instant};
 
@@ -67,6 +68,8 @@ pub enum Command {
     Capture(Capture),
     /// A redemption is taken back: set aside or spent, its points return to their lots.
     Void(RedemptionId),
+    /// Goods that were redeemed are got ready or handed over.
+    Fulfil(Fulfil),
     /// Goods come back.
     Return(Return),
     /// Points are put right or brought along.
@@ -279,6 +282,17 @@ pub struct Capture {
     pub points: Option<Points>,
 }
 
+/// A step of redeemed goods on their way to the member.
+#[derive(Debug, Clone, Copy)]
+pub struct Fulfil {
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// Where they stand from now on: ready or handed over.
+    pub to: FulfilmentStatus,
+    /// In which store.
+    pub store: StoreId,
+}
+
 /// Goods of one purchase that come back.
 #[derive(Debug, Clone)]
 pub struct Return {
@@ -436,6 +450,7 @@ impl Command {
             Self::Redeem(redeem) => Some(redeem.id.uuid()),
             Self::Capture(capture) => Some(capture.redemption.uuid()),
             Self::Void(redemption) => Some(redemption.uuid()),
+            Self::Fulfil(fulfil) => Some(fulfil.redemption.uuid()),
             Self::Return(goods) => Some(goods.id.uuid()),
             Self::Adjust(adjust) => Some(adjust.id.uuid()),
             Self::Transfer(transfer) => Some(transfer.id.uuid()),

@@ -125,6 +125,7 @@ impl Draft<'_> {
             Command::Settle => settled(self, Outcome::Settled),
             Command::Capture(capture) => self.capture(capture),
             Command::Void(redemption) => self.void(*redemption),
+            Command::Fulfil(asked) => self.fulfil(asked),
             Command::Return(goods) => self.take_back(goods),
             Command::Unmerge => self.unmerge(),
             // Who was merged is given and told nothing any more.

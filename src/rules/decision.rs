@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
+use crate::fulfilment::{FulfilmentStatus, FulfilmentStep};
 use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
 use crate::limit::PromotionUse;
@@ -82,12 +83,22 @@ pub enum Effect {
     UseReward {
         /// The reward's code.
         code: String,
+        /// For which redemption.
+        redemption: RedemptionId,
+        /// The partner's code that goes with it.
+        voucher: Option<String>,
     },
     /// One of a reward is not handed out after all.
     PutBackReward {
         /// The reward's code.
         code: String,
+        /// Of which redemption.
+        redemption: RedemptionId,
+        /// The partner's code that is free again.
+        voucher: Option<String>,
     },
+    /// Goods that were redeemed go a step on their way.
+    Fulfil(FulfilmentStep),
     /// More or less of a limited promotion is used.
     UsePromotion(PromotionUse),
     /// A coupon is used in a purchase.
@@ -431,6 +442,10 @@ pub struct RedemptionOutcome {
     pub reward: Option<String>,
     /// Code of the perk that gave it for nothing.
     pub perk: Option<String>,
+    /// The partner's code that it gives, once it is captured.
+    pub voucher: Option<String>,
+    /// Where its goods stand.
+    pub fulfilment: Option<FulfilmentStatus>,
     /// What they were worth as money off.
     pub worth: Option<Minor>,
     /// Currency of that worth.

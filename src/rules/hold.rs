@@ -39,8 +39,8 @@ impl Draft<'_> {
             return Err(Refusal::NotHeld(held.status));
         }
         let points = capture.points.unwrap_or(held.points);
-        // What a perk gave has no points to capture.
-        if !points.is_positive() && held.grant.is_none() || points > held.points {
+        // What was free has no points to capture.
+        if !points.is_positive() && held.points.is_positive() || points > held.points {
             return Err(Refusal::CaptureOutOfRange(held.points));
         }
         if held.reward.is_some() && points < held.points {
@@ -67,22 +67,28 @@ impl Draft<'_> {
         match redemption.status {
             RedemptionStatus::Voided => return Err(Refusal::VoidedBefore),
             RedemptionStatus::Held => self.release(note(EntryKind::Release), &redemption.bites)?,
-            RedemptionStatus::Captured => self.give_back(note(EntryKind::GiveBack), &redemption.bites)?,
+            RedemptionStatus::Captured => {
+                self.check_take_back(&redemption)?;
+                self.give_back(note(EntryKind::GiveBack), &redemption.bites)?;
+            }
         }
         self.voided(id, redemption)
     }
 
-    fn known(&self, id: RedemptionId) -> Result<Redemption, Refusal> {
+    pub(crate) fn known(&self, id: RedemptionId) -> Result<Redemption, Refusal> {
         self.member.redemptions.get(&id).cloned().ok_or(Refusal::RedemptionUnknown)
     }
 
-    /// Puts a redemption on record as voided; a reward that was set aside for it is free again.
+    /// Puts a redemption on record as voided; a reward that was set aside for it is free again. A code that
+    /// was told is nobody else's ever.
     fn voided(&mut self, id: RedemptionId, redemption: Redemption) -> Result<Outcome, Refusal> {
         if let Some(code) = &redemption.reward {
-            self.record(Effect::PutBackReward { code: code.clone() })?;
+            let voucher = redemption.voucher.clone().filter(|_| redemption.status == RedemptionStatus::Held);
+            self.record(Effect::PutBackReward { code: code.clone(), redemption: id, voucher })?;
         }
         let status = RedemptionStatus::Voided;
-        self.redemption(id, Redemption { status, held_until: None, bites: Vec::new(), ..redemption })
+        let voucher = redemption.voucher.filter(|_| redemption.status == RedemptionStatus::Captured);
+        self.redemption(id, Redemption { status, held_until: None, bites: Vec::new(), voucher, ..redemption })
     }
 
     /// Lets held points go: back to their lots, which pay debt first; what has lapsed meanwhile

@@ -13,7 +13,7 @@
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.
 //! 5. [`mod@decide`] – the one entry; it settles the member to the command's time ([`settle`]) and
-//!    hands over to [`earning`], [`redemption`] with [`hold`], [`returns`], [`adjustment`], [`perk`],
+//!    hands over to [`earning`], [`redemption`] with [`hold`] and [`fulfilment`], [`returns`], [`adjustment`], [`perk`],
 //!    [`entitlement`] or [`notice`]. What moves by the clock: [`expiry`], and [`tier`] with [`ladder`].
 //! 6. [`discount`], [`price`] and [`coupon`] – what goods cost a member: [`basket`] takes discounts off,
 //!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price, and [`mod@promise`] what the
@@ -40,6 +40,7 @@ pub mod entitlement;
 pub mod expiry;
 pub mod explain;
 pub mod forecast;
+pub mod fulfilment;
 pub mod goods;
 pub mod history;
 pub mod hold;

@@ -1,11 +1,12 @@
 //! The state of a member as loaded for one batch of commands, and how a decision changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::amount::{OutOfRange, Points};
 use crate::coupon::Coupon;
 use crate::decision::{CouponUse, Decision, Effect};
 use crate::entitlement::EntitlementUse;
+use crate::fulfilment::Fulfilment;
 use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId};
 use crate::ledger::{Account, Entry, GENESIS};
 use crate::limit::{MemberUses, PromotionUsage};
@@ -39,6 +40,9 @@ pub struct Shared {
     pub coupons: BTreeMap<String, Coupon>,
     /// Kept quotes that commands name, each with the purchase that was made of it.
     pub quotes: BTreeMap<QuoteId, Option<PurchaseId>>,
+    /// Codes of partners that nobody has yet, by reward, in the order in which they go; loaded as many as
+    /// a batch may need.
+    pub vouchers: BTreeMap<String, VecDeque<String>>,
 }
 
 /// One member as loaded.
@@ -70,8 +74,8 @@ pub struct MemberState {
     /// Birth date; loaded for a perk.
     pub birth_date: Option<BirthDate>,
     /// Redemptions: every open hold when one is opened, ended or falls due, the one a command names,
-    /// and the one that paid for a loaded sale; where grants are loaded, what was redeemed by them. Those
-    /// a decision makes are added.
+    /// and the one that paid for a loaded sale; where grants are loaded, what was redeemed by them; for a
+    /// reward with a limit for each member, what he has of it. Those a decision makes are added.
     pub redemptions: BTreeMap<RedemptionId, Redemption>,
     /// Purchases as they stand, loaded for a return of their goods and for nothing else.
     pub sales: BTreeMap<PurchaseId, Sold>,
@@ -318,6 +322,11 @@ impl MemberState {
                 Ok(())
             })?,
             Effect::Redemption(record) => self.redemption(record.id, record.redemption.clone()),
+            Effect::Fulfil(step) => {
+                if let Some(redemption) = self.redemptions.get_mut(&step.redemption) {
+                    redemption.fulfilment = Some(Fulfilment { status: step.status, steps: step.number });
+                }
+            }
             Effect::Return(record) => {
                 if let Some(sold) = self.sales.get_mut(&record.purchase) {
                     sold.record(record)?;
@@ -431,8 +440,8 @@ impl Shared {
     /// Counts what an effect uses up or puts back.
     fn apply(&mut self, effect: &Effect) {
         match effect {
-            Effect::UseReward { code } => *self.rewards_used.entry(code.clone()).or_default() += 1,
-            Effect::PutBackReward { code } => *self.rewards_used.entry(code.clone()).or_default() -= 1,
+            Effect::UseReward { code, voucher, .. } => self.take(code, voucher.as_ref()),
+            Effect::PutBackReward { code, voucher, .. } => self.put_back(code, voucher.as_ref()),
             Effect::UsePromotion(used) => {
                 let usage = self.promotions_used.entry(used.code.clone()).or_default();
                 *usage = usage.plus(used.change);
@@ -449,6 +458,20 @@ impl Shared {
             }
             Effect::UseQuote { quote, purchase } => drop(self.quotes.insert(*quote, Some(*purchase))),
             _ => {}
+        }
+    }
+
+    fn take(&mut self, reward: &str, voucher: Option<&String>) {
+        *self.rewards_used.entry(reward.to_owned()).or_default() += 1;
+        if let (Some(taken), Some(free)) = (voucher, self.vouchers.get_mut(reward)) {
+            free.retain(|code| code != taken);
+        }
+    }
+
+    fn put_back(&mut self, reward: &str, voucher: Option<&String>) {
+        *self.rewards_used.entry(reward.to_owned()).or_default() -= 1;
+        if let Some(free) = voucher {
+            self.vouchers.entry(reward.to_owned()).or_default().push_front(free.clone());
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::command::{PayWithPoints, Redeem, RedeemMode, Redeemed};
 use crate::decision::{Balance, Effect, Outcome, RedemptionOutcome, RedemptionRecord, StandingPatch};
 use crate::draft::{Draft, Note};
 use crate::expiry::Activity;
+use crate::fulfilment::Fulfilment;
 use crate::id::{PurchaseId, RedemptionId, StoreId};
 use crate::ledger::{Account, EntryKind};
 use crate::lot::Bite;
@@ -30,6 +31,8 @@ pub struct Redemption {
     pub points: Points,
     /// What they are worth as money off, in minor units.
     pub worth: Option<Minor>,
+    /// When the points were set aside or spent.
+    pub recorded_at: Instant,
     /// When a hold ends by itself.
     pub held_until: Option<Instant>,
     /// The entry that set the points aside or spent them.
@@ -38,6 +41,10 @@ pub struct Redemption {
     pub bites: Vec<Bite>,
     /// The grant of a perk that gave the reward for nothing: then there are no points, entry and bites.
     pub grant: Option<GrantKey>,
+    /// The partner's code that it gives, told once it is captured.
+    pub voucher: Option<String>,
+    /// How far its goods have come, from the capture on.
+    pub fulfilment: Option<Fulfilment>,
 }
 
 /// How a redemption stands.
@@ -137,11 +144,13 @@ impl MoneyOff {
 }
 
 /// What a redemption takes and gives.
-struct Price {
-    points: Points,
-    worth: Option<Minor>,
+pub(crate) struct Price {
+    pub(crate) points: Points,
+    pub(crate) worth: Option<Minor>,
     /// The grant that pays.
-    grant: Option<GrantKey>,
+    pub(crate) grant: Option<GrantKey>,
+    /// The partner's code that is given.
+    pub(crate) voucher: Option<String>,
 }
 
 /// The tender that points make of a purchase; a programme may exclude it from earning like any other.
@@ -167,10 +176,13 @@ impl Draft<'_> {
             purchase: None,
             points: price.points,
             worth: price.worth,
+            recorded_at: self.at,
             held_until: held.then_some(self.at + minutes),
             entry: None,
             bites: Vec::new(),
             grant: price.grant,
+            voucher: price.voucher,
+            fulfilment: None,
         };
         self.spend(redeem.id, redemption, redeem.otp_step)
     }
@@ -193,10 +205,13 @@ impl Draft<'_> {
             purchase: Some(purchase),
             points: pay.points,
             worth: Some(worth),
+            recorded_at: self.at,
             held_until: None,
             entry: None,
             bites: Vec::new(),
             grant: None,
+            voucher: None,
+            fulfilment: None,
         };
         self.spend(pay.id, redemption, pay.otp_step)?;
         Ok(worth)
@@ -218,7 +233,8 @@ impl Draft<'_> {
         (redemption.entry, redemption.bites) = (taken.entry, taken.bites);
         self.active(Activity::Redeeming, self.at)?;
         if let Some(code) = &redemption.reward {
-            self.record(Effect::UseReward { code: code.clone() })?;
+            let voucher = redemption.voucher.clone();
+            self.record(Effect::UseReward { code: code.clone(), redemption: id, voucher })?;
         }
         if otp_step.is_some() {
             self.patch(StandingPatch { otp_step, ..StandingPatch::default() })?;
@@ -226,21 +242,30 @@ impl Draft<'_> {
         self.redemption(id, redemption)
     }
 
-    /// Puts a redemption on record as it stands now.
+    /// Puts a redemption on record as it stands now, with what follows for its goods.
     pub(crate) fn redemption(&mut self, id: RedemptionId, redemption: Redemption) -> Result<Outcome, Refusal> {
         self.record(Effect::Redemption(RedemptionRecord { id, redemption: redemption.clone() }))?;
-        Ok(Outcome::Redemption(RedemptionOutcome {
+        let fulfilment = self.follow_up(id, &redemption)?;
+        Ok(self.redemption_outcome(id, Redemption { fulfilment, ..redemption }))
+    }
+
+    /// What is told of a redemption as it stands now. A code is told with the capture and not before.
+    pub(crate) fn redemption_outcome(&self, id: RedemptionId, redemption: Redemption) -> Outcome {
+        let captured = redemption.status == RedemptionStatus::Captured;
+        Outcome::Redemption(RedemptionOutcome {
             id,
             status: redemption.status,
             held_until: redemption.held_until,
             points: redemption.points,
             reward: redemption.reward,
             perk: redemption.grant.map(|grant| grant.perk),
+            voucher: redemption.voucher.filter(|_| captured),
+            fulfilment: redemption.fulfilment.map(|fulfilment| fulfilment.status),
             worth: redemption.worth,
             currency: self.programme.currency,
             recorded_at: self.at,
             balance: Balance::from(&self.member.standing),
-        }))
+        })
     }
 
     /// What an entry of a redemption says of itself.
@@ -256,34 +281,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A reward costs nothing while a perk's grant of it is open: what was granted is promised, whatever
-    /// tier the reward needs and whether or not it is offered otherwise, as long as there is stock.
-    fn reward_price(&self, code: &str, shared: &Shared) -> Result<Price, Refusal> {
-        let reward = self.programme.reward(code).ok_or(Refusal::RewardUnknown)?;
-        let given = self.member.given(code, self.at);
-        let grant = given.map(|given| GrantKey { perk: given.perk.clone(), occasion: given.occasion });
-        if grant.is_none() && !reward.offered_on(self.today()) {
-            return Err(Refusal::RewardNotOffered);
-        }
-        if let Some(tier) = &reward.minimum_tier
-            && grant.is_none()
-            && self.tier() < self.programme.tier_position(tier)
-        {
-            return Err(Refusal::TierTooLow(tier.clone()));
-        }
-        // A hold of the member's own that has just run out has put its reward back.
-        let back = |effect: &&Effect| matches!(effect, Effect::PutBackReward { code: back } if back == code);
-        let back = self.effects.iter().filter(back).count() as i64;
-        let used = shared.rewards_used.get(code).copied().unwrap_or(0) - back;
-        if reward.stock.is_some_and(|stock| used >= i64::from(stock)) {
-            return Err(Refusal::OutOfStock);
-        }
-        let points = if grant.is_some() { Points::ZERO } else { reward.points };
-        Ok(Price { points, worth: None, grant })
-    }
-
     fn money_off_price(&self, points: Points) -> Result<Price, Refusal> {
         let offer = self.programme.redemption.as_ref().ok_or(Refusal::MoneyOffNotOffered)?;
-        Ok(Price { points, worth: Some(offer.price(points)?), grant: None })
+        Ok(Price { points, worth: Some(offer.price(points)?), grant: None, voucher: None })
     }
 }

@@ -3,6 +3,7 @@
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::command::Promised;
 use crate::coupon::NotApplied;
+use crate::fulfilment::FulfilmentStatus;
 use crate::id::PurchaseId;
 use crate::redemption::RedemptionStatus;
 
@@ -113,6 +114,9 @@ pub enum Refusal {
     /// The member's tier is below the reward's.
     #[error("the reward needs tier {0}")]
     TierTooLow(String),
+    /// The member has as many of the reward as he may.
+    #[error("a member may have {0} of the reward")]
+    MemberLimit(u32),
     /// None of the reward is left.
     #[error("the reward is out of stock")]
     OutOfStock,
@@ -145,6 +149,15 @@ pub enum Refusal {
     /// A voided redemption stays voided.
     #[error("the redemption was voided before")]
     VoidedBefore,
+    /// The goods of the redemption do not stand where this step begins; or it has none.
+    #[error("the goods are {}", .0.map_or("none", FulfilmentStatus::as_str))]
+    FulfilmentState(Option<FulfilmentStatus>),
+    /// The member has the goods: a manager takes them back.
+    #[error("the goods were handed over: a manager takes them back")]
+    HandedOver,
+    /// The member has seen the code: an admin takes it back.
+    #[error("the code was shown: an admin takes it back")]
+    VoucherShown,
     /// Points that paid for a purchase come back by a return of its goods.
     #[error("the points paid for a purchase: return its goods instead")]
     PaidForPurchase(PurchaseId),

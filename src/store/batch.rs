@@ -17,7 +17,7 @@ use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
-use super::{notice, quote};
+use super::{notice, quote, reward};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -61,6 +61,8 @@ pub struct Load {
     pub promotions: Vec<String>,
     /// Whose uses of which promotions are needed, from which day on.
     pub promotion_uses: promotion::Asked,
+    /// What is needed of them beside their counts.
+    pub reward: reward::Wanted,
     /// Callers and idempotency keys.
     pub keys: (Vec<Uuid>, Vec<String>),
     /// Sources and receipt numbers.
@@ -110,6 +112,8 @@ pub struct Loaded {
     pub promotions_used: Vec<promotion::Used>,
     /// What members have.
     pub promotion_uses: Vec<promotion::MemberUse>,
+    /// Codes, and goods on their way.
+    pub reward: reward::Found,
     /// Idempotency keys that were used before, each with its body.
     pub keys: Vec<IdempotencyRow>,
     /// Receipts that are known already.
@@ -178,6 +182,8 @@ pub struct Writes {
     pub promotions: Counts,
     /// Uses of coupons and of quotes.
     pub coupons: CouponWrites,
+    /// Codes that are given out and let go, and steps of goods.
+    pub reward: reward::Changes,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -341,6 +347,8 @@ impl QueryId for Writes {
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
+impl RunQueryDsl<PgConnection> for &Writes {}
+
 impl RunQueryDsl<PgConnection> for Writes {}
 
 /// The standings of members and no more, beside the programme version in force. One statement without a
@@ -414,7 +422,10 @@ impl Load {
             quotes = quote::made(conn, &self.quotes)?;
         }
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
+        let wanted = std::mem::take(&mut self.reward);
         let row: LoadedRow = self.get_result(conn)?;
+        let mut redemptions = row.redemptions.unwrap_or_default();
+        let reward = wanted.run(conn, &mut redemptions)?;
         // After the standings: whoever has used more since has changed a standing too.
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
@@ -442,9 +453,10 @@ impl Load {
             usages: row.usages.unwrap_or_default(),
             promotions_used,
             promotion_uses,
+            reward,
             keys,
             receipts: row.receipts.unwrap_or_default(),
-            redemptions: row.redemptions.unwrap_or_default(),
+            redemptions,
             sales: row.sales.unwrap_or_default(),
             sale_lots: sale_lots.unwrap_or_default(),
             sale_lapsed: sale_lapsed.unwrap_or_default(),
@@ -469,13 +481,14 @@ impl Writes {
     /// # Errors
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
-        let coupons = std::mem::take(&mut self.coupons);
-        if coupons.is_empty() {
+        let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
+        if reward.is_empty() && coupons.is_empty() {
             return self.store(conn);
         }
-        // Members are written, and so locked, before coupons.
+        // Members are written, and so locked, before what is beside them.
         transaction(conn, |conn| {
             self.store(conn)?;
+            reward.run(conn)?;
             coupons.execute(conn)?;
             Ok(())
         })

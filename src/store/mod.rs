@@ -18,6 +18,7 @@ pub mod perk;
 pub mod programme;
 pub mod promotion;
 pub mod quote;
+pub mod reward;
 pub mod role;
 pub mod rows;
 pub mod sandbox;

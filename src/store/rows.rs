@@ -313,6 +313,16 @@ rows! {
         reward: String => Text,
         used: i64 => BigInt,
     }
+    /// A step of goods on their way to the member.
+    FulfilmentStepRow = "fulfilment_step" as FulfilmentStepType {
+        redemption_id: Uuid => UuidType,
+        number: i32 => Integer,
+        status: String => Text,
+        store_id: Option<Uuid> => Nullable<UuidType>,
+        at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+    }
     /// An idempotency key and its answer.
     IdempotencyRow = "idempotency" as IdempotencyType {
         caller: Uuid => UuidType,

@@ -474,6 +474,50 @@ diesel::table! {
 }
 
 diesel::table! {
+    voucher_upload (id) {
+        id -> Uuid,
+        reward -> Text,
+        digest -> Bytea,
+        codes -> Int4,
+        uploaded_by -> Uuid,
+        uploaded_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    voucher_code (number) {
+        number -> Int8,
+        reward -> Text,
+        code -> Text,
+        upload_id -> Uuid,
+        redemption_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    fulfilment (redemption_id) {
+        redemption_id -> Uuid,
+        member_id -> Uuid,
+        store_id -> Nullable<Uuid>,
+        status -> Text,
+        changed_at -> Timestamptz,
+        steps -> Int4,
+    }
+}
+
+diesel::table! {
+    fulfilment_step (redemption_id, number) {
+        redemption_id -> Uuid,
+        number -> Int4,
+        status -> Text,
+        store_id -> Nullable<Uuid>,
+        at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     coupon_issue (id) {
         id -> Uuid,
         #[sql_name = "type"]
@@ -540,6 +584,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     lot_movement,
     purchase,
     redemption,
+    fulfilment,
+    fulfilment_step,
+    voucher_code,
+    voucher_upload,
     staff,
     session,
     refresh_token,

@@ -395,6 +395,14 @@ fn a_cashier_sees_only_the_purchases_of_the_store() {
         assert_eq!(may(&manager, action, &document(Some(here))), Verdict::Allow);
     }
     assert_eq!(may(&cashier, Action::MovePurchase, &document(Some(here))), Verdict::Forbidden);
+    // Goods that lie in no store yet are fetched in any.
+    for staff in [&cashier, &manager] {
+        assert_eq!(may(staff, Action::FulfilRedemption, &document(None)), Verdict::Allow);
+        assert_eq!(may(staff, Action::FulfilRedemption, &document(Some(here))), Verdict::Allow);
+        assert_eq!(may(staff, Action::FulfilRedemption, &document(Some(there))), Verdict::NotFound);
+    }
+    let (own, own_document) = (caller(Kind::Member(member), None), document(None));
+    assert_eq!(may(&own, Action::FulfilRedemption, &own_document), Verdict::Forbidden);
     // Whether goods come back to another store is the programme's choice: any till may ask.
     for staff in [&cashier, &manager] {
         assert_eq!(may(staff, Action::ReturnPurchase, &document(Some(there))), Verdict::Allow);

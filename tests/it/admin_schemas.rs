@@ -101,8 +101,11 @@ fn full() -> Value {
         "rewards": [
             {
                 "code": "mug", "name": "Mug", "points": 100, "stock": 3, "minimum_tier": "base",
-                "from": "2026-01-01", "to": "2026-12-31",
+                "from": "2026-01-01", "to": "2026-12-31", "description": { "en": "Blue", "zh": "蓝色" },
+                "pictures": ["https://example.com/mug.webp"], "points_by_tier": [{ "tier": "gold", "points": 0 }],
+                "per_member": { "most": 1, "per": "year" },
             },
+            { "code": "cinema", "name": "Cinema", "kind": "partner_voucher", "points": 900 },
         ],
         "perks": [
             {
@@ -304,6 +307,8 @@ fn what_may_be_left_out_is_described_so() {
         ("Entitlement", &["code", "name", "per_year"]),
         ("Promotion", &["code", "name", "effect"]),
         ("Reward", &["code", "name", "points"]),
+        ("TierPrice", &["tier", "points"]),
+        ("MemberLimit", &["most"]),
         ("Perk", &["code", "name", "occasion", "grant", "windows"]),
         ("CouponType", &["code", "name", "discount"]),
         ("Discount", &["off"]),

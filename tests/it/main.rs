@@ -38,6 +38,7 @@ mod quotes;
 mod race;
 mod redemptions;
 mod returns;
+mod rewards;
 mod rights;
 mod sandbox;
 mod sandbox_duration;

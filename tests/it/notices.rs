@@ -262,6 +262,7 @@ fn who_is_asked_beside_somebody_of_a_later_day_is_told_once() {
         rewards: Vec::new(),
         promotions: Vec::new(),
         promotion_uses: Default::default(),
+        reward: Default::default(),
         keys: (Vec::new(), Vec::new()),
         receipts: (Vec::new(), Vec::new()),
         returns: (Vec::new(), Vec::new()),

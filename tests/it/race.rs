@@ -28,7 +28,7 @@ pub(crate) fn all_at_once(
     })
 }
 
-fn count(replies: &[Reply], status: u16) -> usize {
+pub(crate) fn count(replies: &[Reply], status: u16) -> usize {
     replies.iter().filter(|reply| reply.status == status).count()
 }
 

@@ -24,6 +24,7 @@ mod simulate;
 mod staff;
 mod stores;
 mod tiers;
+mod voucher_codes;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -38,6 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(promotions::routes)
         .configure(promotion_life::routes)
         .configure(rewards::routes)
+        .configure(voucher_codes::routes)
         .configure(perks::routes)
         .configure(coupons::routes)
         .configure(issued_coupons::routes)

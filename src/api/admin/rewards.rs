@@ -1,7 +1,5 @@
 //! `/v1/admin/rewards`: what points buy.
 
-use std::collections::HashMap;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, post, put, web};
 use serde::Serialize;
@@ -18,8 +16,8 @@ use crate::api::extract::{Id, IfMatch, Json};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
+use crate::api::supply::Supply;
 use crate::api::work::{gone, versioned};
-use crate::store::ledger;
 
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list_rewards).service(create_reward).service(read_reward).service(put_reward).service(delete_reward);
@@ -51,14 +49,12 @@ struct Stocked {
     left: Option<i64>,
 }
 
-/// Shows rewards with what was handed out of those that have a stock.
+/// Shows rewards with what was handed out of those that have a stock, and what is left.
 async fn stocked(services: &Services, rewards: Vec<Named<Reward>>) -> Result<Vec<Stocked>, Problem> {
-    let counted: HashMap<String, i64> = services.pool.run(ledger::rewards_used).await?.into_iter().collect();
+    let supply = Supply::read(services).await?;
     let show = |named: Named<Reward>| {
-        let used = named.part.stock.map(|_| counted.get(&named.id).copied().unwrap_or(0));
-        // A stock may be lowered below what was handed out already.
-        let left = named.part.stock.zip(used).map(|(stock, used)| (i64::from(stock) - used).max(0));
-        Stocked { named, used, left }
+        let used = named.part.stock.map(|_| supply.used(&named.part));
+        Stocked { used, left: supply.left(&named.part), named }
     };
     Ok(rewards.into_iter().map(show).collect())
 }

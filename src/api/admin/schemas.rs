@@ -8,6 +8,7 @@ mod ladder;
 mod limits;
 mod perk;
 mod prices;
+mod rewards;
 
 use chrono::NaiveDate;
 use utoipa::ToSchema;
@@ -20,6 +21,8 @@ pub(super) use perk::{Perk, PerkView};
 pub(super) use prices::{
     CouponType, CouponTypeView, EarlyAccess, EarlyAccessView, MemberPrice, MemberPriceView, Prices,
 };
+pub(in crate::api) use rewards::{MemberLimit, RewardKind};
+pub(super) use rewards::{Reward, RewardView};
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -429,41 +432,6 @@ pub(super) enum Weekday {
     Friday,
     Saturday,
     Sunday,
-}
-
-/// An item of the catalogue.
-#[derive(ToSchema)]
-pub(super) struct Reward {
-    /// Names the reward for ever; redemptions point to it.
-    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "free-latte")]
-    code: String,
-    /// What members see.
-    name: Text,
-    /// What it costs.
-    #[schema(minimum = 1, example = 300)]
-    points: i64,
-    /// How many may be handed out in all; absent: no limit.
-    #[schema(minimum = 0)]
-    stock: Option<u32>,
-    /// Code of the lowest tier that may have it.
-    minimum_tier: Option<String>,
-    /// First day it may be redeemed, inclusive.
-    from: Option<NaiveDate>,
-    /// Last day it may be redeemed, inclusive.
-    to: Option<NaiveDate>,
-}
-
-/// A reward as it is shown.
-#[derive(ToSchema)]
-pub(super) struct RewardView {
-    /// The code: what a redemption names as `reward_id`.
-    id: String,
-    #[serde(flatten)]
-    reward: Reward,
-    /// How many were handed out; null without a stock.
-    used: Option<i64>,
-    /// How many are left; null without a stock.
-    left: Option<i64>,
 }
 
 /// A text for both languages, or one for each.

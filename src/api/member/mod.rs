@@ -7,6 +7,7 @@ mod points;
 mod pool;
 mod profile;
 mod redemptions;
+mod rewards;
 mod transfers;
 
 use tessera_rules::id::MemberId;
@@ -32,7 +33,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(coupons::list)
         .service(entitlements::create)
         .service(points::purchases)
-        .service(redemptions::rewards)
+        .service(rewards::list)
         .service(redemptions::list)
         .service(redemptions::create)
         .service(transfers::create)

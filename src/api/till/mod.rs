@@ -6,6 +6,7 @@ mod authorisation;
 mod basket;
 mod coupons;
 mod entitlements;
+mod fulfilment;
 mod kept;
 pub mod members;
 pub mod moving;
@@ -38,6 +39,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(returns::list)
         .service(moving::create)
         .service(redemptions::create)
+        .service(fulfilment::list)
+        .service(fulfilment::ready)
+        .service(fulfilment::hand_over)
         .service(redemptions::get)
         .service(redemptions::capture)
         .service(redemptions::void)

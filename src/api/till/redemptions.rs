@@ -19,7 +19,7 @@ use crate::api::extract::{Id, IdempotencyKey, Json, Reader};
 use crate::api::guard::permit;
 use crate::api::linked::stays;
 use crate::api::openapi::problems;
-use crate::api::redeemed::{self, RedemptionNow, RedemptionView};
+use crate::api::redeemed::{self, RedemptionNow, RedemptionView, Viewer};
 use crate::api::submit::{self, Request};
 use crate::clock::new_uuid;
 use crate::store::ledger::{self, RedemptionState};
@@ -117,7 +117,7 @@ pub(super) async fn get(
     Id(id): Id<RedemptionId>,
 ) -> Result<HttpResponse, Problem> {
     let (member, row) = find(&services, &caller, Action::ReadRedemption, id).await?;
-    let shown = redeemed::now(&services, member, vec![row]).await?.pop();
+    let shown = redeemed::now(&services, member, vec![row], Viewer::Staff).await?.pop();
     Ok(HttpResponse::Ok().json(shown.ok_or(Problem::new(Code::NotFound))?))
 }
 
@@ -175,7 +175,9 @@ struct VoidRequest {}
 ///
 /// Points return to the lots they came from, with their old expiry; for a lot that has lapsed since they
 /// were spent a new one opens with the programme's days of grace, and points that were only set aside
-/// lapse. Points that paid for a purchase come back by a return of its goods instead.
+/// lapse. Points that paid for a purchase come back by a return of its goods instead. Goods that wait are
+/// cancelled; those that were handed over a manager takes back, and a partner's code, once shown, an admin:
+/// nobody else is given it again.
 #[utoipa::path(
     operation_id = "void_redemption",
     params(IdempotencyKey),
@@ -198,5 +200,12 @@ pub(super) async fn void(
 }
 
 /// What taking a redemption back may be refused for.
-const VOID_PROBLEMS: &[Code] =
-    &[Code::RedemptionUnknown, Code::VoidedBefore, Code::PaidForPurchase, Code::AmountOutOfRange, Code::NoProgramme];
+const VOID_PROBLEMS: &[Code] = &[
+    Code::RedemptionUnknown,
+    Code::VoidedBefore,
+    Code::HandedOver,
+    Code::VoucherShown,
+    Code::PaidForPurchase,
+    Code::AmountOutOfRange,
+    Code::NoProgramme,
+];

@@ -8,6 +8,8 @@ use tessera_rules::amount::Points;
 use tessera_rules::ledger::{Entry, EntryKind};
 use tessera_rules::programme::MoneyOff;
 use tessera_rules::redemption::RedemptionStatus;
+use tessera_rules::reward::Reward;
+use tessera_rules::time::{Day, Instant};
 
 use super::books::{Bad, Books, Member};
 use super::moved::{Moved, Sum};
@@ -57,6 +59,7 @@ pub(super) fn check(
         }
     }
     paid(member)?;
+    limits(member, books)?;
     let left = held.iter().filter(|(_, points)| **points != 0).count();
     let lots = member.lots.iter().filter(|(_, lot)| lot.held != 0);
     let strays = lots.clone().find(|(_, lot)| held.get(&lot.number) != Some(&lot.held));
@@ -72,6 +75,37 @@ pub(super) fn check(
     }
     let due = member.redemptions.iter().filter_map(|(_, row)| row.held_until).min();
     member.same("holds_due_at", member.standing.clock.holds_due_at, due)
+}
+
+/// What a reward costs: everybody, or some tiers.
+fn prices(reward: &Reward) -> impl Iterator<Item = i64> {
+    std::iter::once(reward.points).chain(reward.points_by_tier.iter().map(|price| price.points)).map(Points::get)
+}
+
+/// The member has no more of a reward than some version of the programme lets him.
+fn limits(member: &Member<'_>, books: &Books) -> Result<(), Bad> {
+    let mut taken: BTreeMap<&str, Vec<Instant>> = BTreeMap::new();
+    let standing = member.redemptions.iter().map(|(_, row)| row).filter(|row| row.perk.is_none());
+    for row in standing.filter(|row| row.status != RedemptionStatus::Voided.as_str()) {
+        if let Some(reward) = &row.reward {
+            taken.entry(reward).or_default().push(row.recorded_at);
+        }
+    }
+    for (reward, at) in taken {
+        let within = |programme: &Programme| {
+            let limit = programme.reward(reward).and_then(|reward| reward.per_member);
+            limit.is_none_or(|limit| {
+                let mut periods: BTreeMap<Option<Day>, u32> = BTreeMap::new();
+                let zone = programme.time_zone;
+                at.iter().for_each(|at| *periods.entry(limit.counted_from(zone.day_of(*at))).or_default() += 1);
+                periods.values().all(|count| *count <= limit.most)
+            })
+        };
+        if !books.any(within) {
+            return Err(member.wrong(format!("the member has more of the reward {reward} than he may")));
+        }
+    }
+    Ok(())
 }
 
 /// Every redemption that a purchase names is there.
@@ -117,11 +151,11 @@ fn spent(
     let (hold, capture) = (moved.take(EntryKind::Hold, row.id), moved.take(EntryKind::Redemption, row.id));
     let (released, lapsed) = (moved.take(EntryKind::Release, row.id), moved.take(EntryKind::Expiry, row.id));
     let nothing = [&hold, &capture, &released, &lapsed].iter().all(|sum| sum.entry.is_none());
-    if row.perk.is_some() {
-        // What a perk gave moves no points; whether it gave it is looked at with the grants.
+    if row.reward.is_some() && row.points == 0 {
+        // What is free for a tier or given by a perk moves no points; the perk is looked at with the grants.
         let fits = (status == RedemptionStatus::Held) == row.held_until.is_some();
         let free = nothing && fits && row.points == 0 && row.entry.is_none();
-        return if free { Ok(0) } else { bad("it was given for nothing, and points moved") };
+        return if free { Ok(0) } else { bad("it cost nothing, and points moved") };
     }
     let first: &Sum = if hold.entry.is_some() { &hold } else { &capture };
     let last: &Sum = if capture.entry.is_some() { &capture } else { &hold };
@@ -186,7 +220,7 @@ fn offered(member: &Member<'_>, books: &Books, row: &RedemptionView, asked: i64)
     };
     let fits = |programme: &Programme| match &row.reward {
         Some(code) if row.perk.is_some() => programme.reward(code).is_some(),
-        Some(code) => programme.reward(code).is_some_and(|reward| reward.points.get() == row.points),
+        Some(code) => programme.reward(code).is_some_and(|reward| prices(reward).any(|price| price == row.points)),
         None => programme.redemption.as_ref().is_some_and(|offer| worth(offer) == row.worth.map(i128::from)),
     };
     let held = |programme: &Programme| {

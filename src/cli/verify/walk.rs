@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sha2::{Digest, Sha256};
-use tessera_rules::id::{AdjustmentId, MemberId};
+use tessera_rules::id::{AdjustmentId, MemberId, RedemptionId};
 use tessera_rules::ledger::Account;
 use tessera_rules::redemption::RedemptionStatus;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use super::{chain, history, idle, lots, moved, promotions, sales};
 use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
+use crate::store::reward;
 use crate::store::verify::{self, Frame, History, Ledger, Range};
 
 /// Pages read ahead.
@@ -171,6 +172,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     }
     if let Some(Astray { id, what }) = adjustment::astray(conn)? {
         return Ok(Err(Bad::overall("adjustment", id.map(|id| AdjustmentId::new(id).to_string()), what)));
+    }
+    if let Some(reward::Astray { id, what }) = reward::astray(conn)? {
+        return Ok(Err(Bad::overall("redemption", Some(RedemptionId::new(id).to_string()), what)));
     }
     Ok(Ok(()))
 }

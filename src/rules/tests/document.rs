@@ -10,7 +10,7 @@ use tessera_rules::occasion::tier_number;
 use tessera_rules::perk::{OccasionKind, Perk, PerkGift, PerkWindow};
 use tessera_rules::programme::{EarningRule, MoneyOff, is_code};
 use tessera_rules::promotion::PromotionEffect;
-use tessera_rules::reward::Reward;
+use tessera_rules::reward::{MemberLimit, Reward, TierPrice};
 use tessera_rules::tier::{Validity, Window};
 use tessera_rules::time::{LeapDay, MonthDay, Period};
 
@@ -43,15 +43,7 @@ fn whole() -> Programme {
         sku: None,
         multiplier: times("2"),
     }];
-    programme.rewards = vec![Reward {
-        code: "mug".to_owned(),
-        name: "Mug".into(),
-        points: points(40),
-        stock: None,
-        minimum_tier: None,
-        from: None,
-        to: None,
-    }];
+    programme.rewards = vec![Reward::goods("mug", "Mug".into(), points(40))];
     programme.perks = vec![Perk {
         code: "cake".to_owned(),
         name: "Cake".into(),
@@ -116,7 +108,7 @@ member = [{ code = "mug", sku = "mug", price = 900, minimum_tier = "gold", most 
 early_access = [{ code = "first", skus = ["mug"], minimum_tier = "gold", until = "2025-02-01" }]
 "#;
 
-const BREAKS: [(Break, &str); 37] = [
+const BREAKS: [(Break, &str); 42] = [
     (|p| p.earning.rate.points = 0, "/earning/rate out_of_range"),
     (|p| p.earning.rate.per = 1_000_000_001, "/earning/rate out_of_range"),
     (|p| p.earning.rules[0].code = "Food".into(), "/earning/rules/0/code code_invalid"),
@@ -156,6 +148,17 @@ const BREAKS: [(Break, &str); 37] = [
     (|p| p.promotions[1].code = "double".into(), "/promotions/1/code code_taken"),
     (|p| p.rewards[0].points = Points::ZERO, "/rewards/0/points too_small"),
     (|p| p.rewards[0].minimum_tier = Some("iron".into()), "/rewards/0/minimum_tier unknown_tier"),
+    (|p| price(p, "iron", 1), "/rewards/0/points_by_tier/0/tier unknown_tier"),
+    (|p| price(p, "base", -1), "/rewards/0/points_by_tier/0/points too_small"),
+    (
+        |p| {
+            price(p, "base", 1);
+            price(p, "base", 2);
+        },
+        "/rewards/0/points_by_tier/1/tier tier_twice",
+    ),
+    (|p| p.rewards[0].per_member = Some(MemberLimit { most: 0, per: None }), "/rewards/0/per_member/most too_small"),
+    (|p| p.rewards[0].pictures = vec!["https://a.example/".into(); 9], "/rewards/0/pictures too_many"),
     (|p| p.perks[0].windows.clear(), "/perks/0/windows empty"),
     (|p| p.perks[0].windows[0].before_days = 181, "/perks/0/windows/0 out_of_range"),
     (|p| p.perks[0].windows[0].tiers = vec!["iron".into()], "/perks/0/windows/0/tiers/0 unknown_tier"),
@@ -274,6 +277,10 @@ fn off_of(programme: &mut Programme, text: &str) {
 
 fn entitlements(programme: &mut Programme) -> &mut Vec<Entitlement> {
     &mut programme.tiers.levels[1].entitlements
+}
+
+fn price(programme: &mut Programme, tier: &str, value: i64) {
+    programme.rewards[0].points_by_tier.push(TierPrice { tier: tier.to_owned(), points: points(value) });
 }
 
 fn off(programme: &mut Programme) -> &mut MoneyOff {

@@ -17,15 +17,7 @@ use crate::support::{Desk, after, at, points, programme, times};
 fn desk() -> Desk {
     let rate = Rate { points: 1, per: 10 };
     let offer = MoneyOff { rate, minimum: points(1), step: points(1), largest_share: times("1"), hold_minutes: 15 };
-    let mug = Reward {
-        code: "mug".to_owned(),
-        name: "Mug".into(),
-        points: points(40),
-        stock: Some(1),
-        minimum_tier: None,
-        from: None,
-        to: None,
-    };
+    let mug = Reward { stock: Some(1), ..Reward::goods("mug", "Mug".into(), points(40)) };
     let expiry = after(1, Period::Day);
     let mut desk = Desk::new(Programme { expiry, redemption: Some(offer), rewards: vec![mug], ..programme() });
     desk.at("2025-03-10T10:00:00Z").buy(5_000);

@@ -29,6 +29,7 @@ mod properties;
 mod quantities;
 mod redemption;
 mod returns;
+mod rewards;
 mod shop;
 mod simulation;
 mod stories;

@@ -22,15 +22,7 @@ use crate::support::{at, points, programme, promotion, times};
 fn base() -> Programme {
     let (rate, one) = (Rate { points: 1, per: 1 }, points(1));
     let offer = MoneyOff { rate, minimum: one, step: one, largest_share: times("1"), hold_minutes: 15 };
-    let mug = Reward {
-        code: "mug".to_owned(),
-        name: "Mug".into(),
-        points: one,
-        stock: None,
-        minimum_tier: None,
-        from: None,
-        to: None,
-    };
+    let mug = Reward::goods("mug", "Mug".into(), one);
     let birthday = Perk {
         code: "birthday".to_owned(),
         name: "Birthday".into(),

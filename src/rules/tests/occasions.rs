@@ -50,13 +50,10 @@ fn desk(perks: Vec<Perk>) -> Desk {
     let window = Window::Rolling { days: 100 };
     let tiers = Tiers { measure: Measure::Points, window, fall: Fall::OneStep, levels, ..Tiers::default() };
     let mug = Reward {
-        code: "mug".to_owned(),
-        name: "Mug".into(),
-        points: points(40),
         stock: Some(2),
         minimum_tier: Some("gold".to_owned()),
-        from: None,
         to: Some(day("2024-12-31")),
+        ..Reward::goods("mug", "Mug".into(), points(40))
     };
     let redemption = MoneyOff {
         rate: tessera_rules::amount::Rate { points: 1, per: 1 },

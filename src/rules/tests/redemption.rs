@@ -13,13 +13,11 @@ use crate::support::{Desk, day, level, points, programme, times};
 
 fn mug() -> Reward {
     Reward {
-        code: "mug".to_owned(),
-        name: "Mug".into(),
-        points: points(40),
         stock: Some(2),
         minimum_tier: Some("gold".to_owned()),
         from: Some(day("2025-03-01")),
         to: Some(day("2025-03-31")),
+        ..Reward::goods("mug", "Mug".into(), points(40))
     }
 }
 

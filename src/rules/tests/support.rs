@@ -122,6 +122,7 @@ pub(crate) struct Desk {
     pub(crate) state: State,
     pub(crate) member: MemberId,
     pub(crate) now: Instant,
+    pub(crate) actor: Actor,
     pub(crate) effects: Vec<Effect>,
     ids: u128,
 }
@@ -135,7 +136,7 @@ impl Desk {
         let now = at("2025-01-01T00:00:00Z");
         let members = BTreeMap::from([(member, MemberState::new(Standing::new(member, now)))]);
         let state = State { members, ..State::default() };
-        Self { programme, state, member, now, effects: Vec::new(), ids: 0 }
+        Self { programme, state, member, now, actor: Actor::SYSTEM, effects: Vec::new(), ids: 0 }
     }
 
     pub(crate) fn at(&mut self, text: &str) -> &mut Self {
@@ -152,7 +153,7 @@ impl Desk {
     }
 
     pub(crate) fn context(&self) -> Context {
-        Context { now: self.now, actor: Actor::SYSTEM, programme_version: 1, historic: false }
+        Context { now: self.now, actor: self.actor, programme_version: 1, historic: false }
     }
 
     pub(crate) fn decide(&self, command: &Command) -> Result<Decision, Refusal> {
@@ -188,6 +189,7 @@ impl Desk {
         match command {
             Command::Capture(capture) => named.push(capture.redemption),
             Command::Void(redemption) => named.push(*redemption),
+            Command::Fulfil(fulfil) => named.push(fulfil.redemption),
             Command::Return(goods) => sale = Some(goods.purchase),
             Command::Move(moving) => sale = Some(moving.purchase),
             Command::Redeem(redeem) => holds |= redeem.mode == RedeemMode::Hold,
@@ -197,7 +199,14 @@ impl Desk {
         member.sales.retain(|id, _| Some(*id) == sale);
         named.extend(member.sales.values().filter_map(|sold| sold.redemption));
         let held = |redemption: &Redemption| holds && redemption.status == RedemptionStatus::Held;
-        member.redemptions.retain(|id, redemption| named.contains(id) || held(redemption) || granted(redemption));
+        // What a limit for each member counts is loaded with the reward.
+        let asked = match command {
+            Command::Redeem(Redeem { what: Redeemed::Reward(code), .. }) => self.programme.reward(code),
+            _ => None,
+        };
+        let limited = asked.filter(|reward| reward.per_member.is_some()).map(|reward| &reward.code);
+        let counted = |made: &Redemption| limited.is_some() && made.reward.as_ref() == limited;
+        member.redemptions.retain(|id, made| named.contains(id) || held(made) || granted(made) || counted(made));
         let plain = matches!(command, Command::Purchase(purchase) if purchase.redeem.is_none());
         let due = member.standing.due_at().is_some_and(|due| due <= now);
         let own = |lot: &Lot| member.sales.values().any(|sold| sold.lots.contains(&lot.origin.unwrap_or(lot.number)));

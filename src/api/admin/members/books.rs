@@ -18,7 +18,7 @@ use crate::api::extract::{Id, Path, Query};
 use crate::api::guard::permit;
 use crate::api::openapi::problems;
 use crate::api::page::{Cursor, Limit, ListOf, Page};
-use crate::api::redeemed::{self, RedemptionNow};
+use crate::api::redeemed::{self, RedemptionNow, Viewer};
 use crate::api::work::{ActorView, run};
 use crate::store::ledger::{self, EntryView};
 
@@ -228,5 +228,6 @@ pub(super) async fn member_redemptions(
         Ok(ledger::redemptions(conn, id.0, before, limit.to_read())?)
     });
     let ListOf { data, next_cursor } = ListOf::new("redemptions", rows.await?, limit, |row| row.id, |row| row);
-    Ok(HttpResponse::Ok().json(ListOf { data: redeemed::now(&services, id.0, data).await?, next_cursor }))
+    Ok(HttpResponse::Ok()
+        .json(ListOf { data: redeemed::now(&services, id.0, data, Viewer::Staff).await?, next_cursor }))
 }

@@ -33,8 +33,8 @@ impl Limits {
                     let first = self.grants.insert((member, grant.perk.clone(), grant.occasion));
                     assert!(first, "one grant for an occasion: {grant:?}");
                 }
-                Effect::PutBackReward { code } => *self.rewards.entry(code.clone()).or_default() -= 1,
-                Effect::UseReward { code } => {
+                Effect::PutBackReward { code, .. } => *self.rewards.entry(code.clone()).or_default() -= 1,
+                Effect::UseReward { code, .. } => {
                     let used = self.rewards.entry(code.clone()).or_default();
                     *used += 1;
                     let stock = programme.reward(code).expect("of the catalogue").stock;

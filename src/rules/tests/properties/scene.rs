@@ -254,15 +254,8 @@ impl Rules {
         });
         document.promotions = self.promos.iter().enumerate().rev().map(|(i, promo)| promo.document(i)).collect();
         document.tiers = self.tiers();
-        document.rewards = vec![Reward {
-            code: "mug".to_owned(),
-            name: "Mug".into(),
-            points: points(self.mug.0),
-            stock: Some(self.mug.1),
-            minimum_tier: None,
-            from: None,
-            to: None,
-        }];
+        document.rewards =
+            vec![Reward { stock: Some(self.mug.1), ..Reward::goods("mug", "Mug".into(), points(self.mug.0)) }];
         document.perks = vec![self.gift.document()];
         document
     }
