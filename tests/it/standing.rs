@@ -249,13 +249,17 @@ fn rewards_tell_whether_they_could_be_had() {
     earn(&till, &member, 60);
     let caller = app.member(&member);
     let rewards = || caller.get("/v1/member/rewards").expect(200)["data"].take();
+    let reward = |id: &str, (en, zh): (&str, &str), points: i64, left: Option<i64>, tier: Option<&str>, may: bool| {
+        json!({
+            "id": id, "kind": "goods", "name": {"en": en, "zh": zh}, "description": null, "pictures": [],
+            "points": points, "normal_points": points, "minimum_tier": tier, "per_member": null, "left": left,
+            "left_for_member": null, "until": null, "redeemable": may,
+        })
+    };
     let expected = json!([
-        {"id": "coffee", "name": {"en": "A cup of coffee", "zh": "咖啡一杯"}, "points": 100, "minimum_tier": null,
-         "left": null, "until": null, "redeemable": false},
-        {"id": "mug", "name": {"en": "Mug", "zh": "马克杯"}, "points": 50, "minimum_tier": null, "left": 3,
-         "until": null, "redeemable": true},
-        {"id": "dinner", "name": {"en": "Dinner", "zh": "晚餐"}, "points": 100, "minimum_tier": "gold", "left": null,
-         "until": null, "redeemable": false},
+        reward("coffee", ("A cup of coffee", "咖啡一杯"), 100, None, None, false),
+        reward("mug", ("Mug", "马克杯"), 50, Some(3), None, true),
+        reward("dinner", ("Dinner", "晚餐"), 100, None, Some("gold"), false),
     ]);
     assert_eq!(rewards(), expected);
     caller.post("/v1/member/redemptions", &json!({"reward_id": "mug"})).expect(201);
