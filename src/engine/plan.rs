@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::TimeDelta;
-use tessera_rules::command::{Capture, Purchase, Redeemed};
+use tessera_rules::command::{Capture, Move, Purchase, Redeem, Redeemed};
 use tessera_rules::condition::Condition;
 use tessera_rules::id::MemberId;
 use tessera_rules::promotion::Promotion;
@@ -15,139 +15,104 @@ use uuid::Uuid;
 
 use super::{Submission, Time};
 use crate::store::batch::{Load, WindowBounds};
-use crate::store::{promotion, reward};
+use crate::store::reward;
 
 /// What a batch needs to know, if nothing is remembered.
 pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator<Item = &'a Submission>) -> Load {
-    let mut members = BTreeSet::new();
-    let (mut debit, mut late, mut perks) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut days, mut rewards) = ((Vec::new(), Vec::new()), BTreeMap::new());
-    let mut counted = BTreeSet::new();
-    let (mut notices, mut redemptions, mut sales) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut keys, mut receipts) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
-    let mut returns = (Vec::new(), Vec::new());
-    let (mut whole, mut risers) = (Vec::new(), Vec::new());
-    let tier_perks = programme.has_tier_perks();
-    let limited: Vec<&Promotion> = programme.promotions.iter().filter(|one| !one.limits.is_none()).collect();
-    let (mut promotions, mut promotion_uses) = (BTreeSet::new(), promotion::Asked::default());
-    let mut counts = |purchase: &Purchase, member: Uuid, day: Day| {
-        for promotion in limited.iter().filter(|promotion| may_be_for(promotion, purchase, day)) {
-            if promotion.limits.is_shared() {
-                promotions.insert(promotion.code.clone());
-            }
-            if promotion.limits.is_personal() {
-                promotion_uses.0.push(member);
-                promotion_uses.1.push(promotion.code.clone());
-                promotion_uses.2.push(if promotion.limits.per_member.is_some() { Day::default() } else { day });
-            }
+    let mut plan = Plan::new(programme, now);
+    batch.for_each(|submission| plan.add(submission));
+    plan.finish()
+}
+
+/// What the commands of a batch need, as they are looked at one by one.
+struct Plan<'p> {
+    programme: &'p Programme,
+    now: Instant,
+    /// Whether there are perks for reaching a tier, and whether a condition asks for birth dates.
+    tier_perks: bool,
+    birthdays: bool,
+    limited: Vec<&'p Promotion>,
+    /// The times of the first and the last command.
+    times: Option<(Instant, Instant)>,
+    notices_at: Option<Instant>,
+    /// How often each reward is redeemed, and by whom where members may have only some.
+    redeemed: BTreeMap<String, i64>,
+    counted: BTreeSet<Uuid>,
+    load: Load,
+}
+
+impl<'p> Plan<'p> {
+    fn new(programme: &'p Programme, now: Instant) -> Self {
+        Self {
+            programme,
+            now,
+            tier_perks: programme.has_tier_perks(),
+            birthdays: programme.conditions().any(Condition::reads_birthday),
+            limited: programme.promotions.iter().filter(|promotion| !promotion.limits.is_none()).collect(),
+            times: None,
+            notices_at: None,
+            redeemed: BTreeMap::new(),
+            counted: BTreeSet::new(),
+            load: Load { since: now, ..Load::default() },
         }
-    };
-    let birthdays = programme.conditions().any(Condition::reads_birthday);
-    let (mut since, mut earliest, mut latest) = (now, None::<Instant>, None::<Instant>);
-    let (mut coupons, mut quotes) = (BTreeSet::new(), Vec::new());
-    let mut notices_at = None::<Instant>;
-    for submission in batch {
-        let at = submission.time.instant(now);
-        let member = submission.member.uuid();
-        earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
-        latest = Some(latest.map_or(at, |latest| latest.max(at)));
-        members.insert(member);
+    }
+
+    fn add(&mut self, submission: &Submission) {
+        let (at, member) = (submission.time.instant(self.now), submission.member.uuid());
+        self.times = Some(self.times.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        self.load.members.push(member);
         // Points move between the lots of both.
         if let Some(other) = submission.command.other() {
-            members.insert(other.uuid());
-            debit.extend([member, other.uuid()]);
+            self.load.members.push(other.uuid());
+            self.load.debit.extend([member, other.uuid()]);
         }
-        match &submission.command {
-            Command::Purchase(purchase) => {
-                let occurred_at = purchase.occurred_at.unwrap_or(at);
-                since = since.min(occurred_at);
-                // The member's last command may lie ahead of the clock, so a named instant is late
-                // whenever it is not the command's own. A lot of a late purchase may have lapsed by
-                // now and moves at once, and then every open lot must be known.
-                if occurred_at != at {
-                    late.push(member);
-                    debit.push(member);
-                }
-                if purchase.redeem.is_some() {
-                    debit.push(member);
-                }
-                if let Some(pricing) = &purchase.pricing {
-                    coupons.extend(pricing.coupons.iter().cloned());
-                    quotes.extend(pricing.kept.iter().map(|kept| kept.id.uuid()));
-                }
-                if programme.earning.cap_per_day.is_some() {
-                    days.0.push(member);
-                    days.1.push(programme.time_zone.day_of(occurred_at));
-                }
-                if tier_perks {
-                    risers.push(member);
-                }
-                // The birth date comes with the grants.
-                if birthdays {
-                    perks.push(member);
-                }
-                counts(purchase, member, programme.time_zone.day_of(occurred_at));
-                receipts.0.push(purchase.source.clone());
-                receipts.1.push(purchase.external_id.clone());
-            }
-            Command::Redeem(redeem) => {
-                debit.push(member);
-                // Counted without a limit too: a limit set later counts what went before.
-                if let Redeemed::Reward(code) = &redeem.what
-                    && let Some(reward) = programme.reward(code)
-                {
-                    *rewards.entry(code.clone()).or_insert(0_i64) += 1;
-                    if reward.per_member.is_some() {
-                        counted.insert(member);
-                    }
-                    // A grant may give it.
-                    perks.push(member);
-                }
-            }
+        self.command(&submission.command, member, at);
+        // A change of tier may give every open lot another expiry.
+        if self.programme.redates_lots() {
+            self.load.debit.push(member);
+        }
+        if let Some(claim) = &submission.claim {
+            self.load.keys.0.push(claim.caller);
+            self.load.keys.1.push(claim.key.clone());
+        }
+    }
+
+    fn command(&mut self, command: &Command, member: Uuid, at: Instant) {
+        let load = &mut self.load;
+        match command {
+            Command::Purchase(purchase) => self.purchase(purchase, member, at),
+            Command::Redeem(redeem) => self.redeem(redeem, member),
+            Command::Move(moving) => self.moving(moving, at),
             Command::Capture(Capture { redemption, .. }) | Command::Void(redemption) => {
-                debit.push(member);
-                redemptions.push(redemption.uuid());
+                load.debit.push(member);
+                load.redemptions.push(redemption.uuid());
             }
-            Command::Fulfil(fulfil) => redemptions.push(fulfil.redemption.uuid()),
+            Command::Fulfil(fulfil) => load.redemptions.push(fulfil.redemption.uuid()),
             Command::Return(goods) => {
-                debit.push(member);
-                sales.push(goods.purchase.uuid());
-                returns.0.push(goods.source.clone());
-                returns.1.push(goods.external_id.clone());
+                load.debit.push(member);
+                load.sales.push(goods.purchase.uuid());
+                load.returns.0.push(goods.source.clone());
+                load.returns.1.push(goods.external_id.clone());
             }
-            Command::Adjust(_) => debit.push(member),
+            Command::Adjust(_) | Command::LeavePool => load.debit.push(member),
             Command::Notify => {
-                debit.push(member);
-                notices.push(member);
-                notices_at = Some(notices_at.map_or(at, |earliest| earliest.min(at)));
+                load.debit.push(member);
+                load.notices.push(member);
+                self.notices_at = Some(self.notices_at.map_or(at, |earliest| earliest.min(at)));
             }
             Command::GrantPerks => {
-                perks.push(member);
+                load.perks.push(member);
                 // Whether the last change of tier was a rise.
-                if tier_perks {
-                    late.push(member);
+                if self.tier_perks {
+                    load.late.push(member);
                 }
             }
-            Command::UseEntitlement(_) => perks.push(member),
-            Command::PlaceTier(_) if tier_perks => perks.push(member),
-            Command::Merge(_) => whole.push(member),
+            Command::UseEntitlement(_) => load.perks.push(member),
+            Command::PlaceTier(_) if self.tier_perks => load.perks.push(member),
+            Command::Merge(_) => load.whole.push(member),
             Command::Unmerge => {
-                whole.push(member);
-                debit.push(member);
-            }
-            Command::LeavePool => debit.push(member),
-            Command::Move(moving) => {
-                // The purchase lies back as a late one does.
-                let (to, occurred_at) = (moving.to.uuid(), moving.again.occurred_at.unwrap_or(at));
-                since = since.min(occurred_at);
-                late.push(to);
-                if tier_perks || birthdays {
-                    perks.push(to);
-                }
-                days.0.push(to);
-                days.1.push(programme.time_zone.day_of(occurred_at));
-                counts(&moving.again, to, programme.time_zone.day_of(occurred_at));
-                sales.push(moving.purchase.uuid());
+                load.whole.push(member);
+                load.debit.push(member);
             }
             Command::Transfer(_)
             | Command::JoinPool(_)
@@ -155,50 +120,113 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
             | Command::PlaceTier(_)
             | Command::Settle => {}
         }
-        // A change of tier may give every open lot another expiry.
-        if programme.redates_lots() {
-            debit.push(member);
+    }
+
+    fn purchase(&mut self, purchase: &Purchase, member: Uuid, at: Instant) {
+        let occurred_at = purchase.occurred_at.unwrap_or(at);
+        let day = self.programme.time_zone.day_of(occurred_at);
+        let load = &mut self.load;
+        load.since = load.since.min(occurred_at);
+        // The member's last command may lie ahead of the clock, so a named instant is late whenever it is
+        // not the command's own. A lot of a late purchase may have lapsed by now and moves at once, and then
+        // every open lot must be known.
+        if occurred_at != at {
+            load.late.push(member);
         }
-        if let Some(claim) = &submission.claim {
-            keys.0.push(claim.caller);
-            keys.1.push(claim.key.clone());
+        if occurred_at != at || purchase.redeem.is_some() {
+            load.debit.push(member);
+        }
+        if let Some(pricing) = &purchase.pricing {
+            load.coupons.extend(pricing.coupons.iter().cloned());
+            load.quotes.extend(pricing.kept.iter().map(|kept| kept.id.uuid()));
+        }
+        if self.programme.earning.cap_per_day.is_some() {
+            load.days.0.push(member);
+            load.days.1.push(day);
+        }
+        if self.tier_perks {
+            load.risers.push(member);
+        }
+        // The birth date comes with the grants.
+        if self.birthdays {
+            load.perks.push(member);
+        }
+        load.receipts.0.push(purchase.source.clone());
+        load.receipts.1.push(purchase.external_id.clone());
+        self.limits(purchase, member, day);
+    }
+
+    /// What was used of promotions that may be for a purchase.
+    fn limits(&mut self, purchase: &Purchase, member: Uuid, day: Day) {
+        for promotion in self.limited.iter().filter(|promotion| may_be_for(promotion, purchase, day)) {
+            if promotion.limits.is_shared() {
+                self.load.promotions.push(promotion.code.clone());
+            }
+            if promotion.limits.is_personal() {
+                let ever = promotion.limits.per_member.is_some();
+                self.load.promotion_uses.0.push(member);
+                self.load.promotion_uses.1.push(promotion.code.clone());
+                self.load.promotion_uses.2.push(if ever { Day::default() } else { day });
+            }
         }
     }
-    let granted: HashSet<Uuid> = perks.iter().copied().collect();
-    risers.retain(|member| !granted.contains(member));
-    let at = latest.unwrap_or(now);
-    let zone = programme.time_zone;
-    // A late purchase may lie in the year before: on a day that was chosen for a multiple.
-    let uses_from = zone.day_of(since.min(at));
-    let (first, today) = (zone.day_of(earliest.unwrap_or(now)), zone.day_of(at));
-    Load {
-        members: members.into_iter().collect(),
-        debit,
-        late,
-        perks,
-        risers,
-        notices,
-        notices_at: notices_at.unwrap_or(at),
-        whole,
-        redemptions,
-        sales,
-        at,
-        since,
-        window: bounds(programme.tiers.window, first, today),
-        today,
-        uses_from,
-        days,
-        reward: wanted(programme, &rewards, counted, first),
-        rewards: rewards.into_keys().collect(),
-        promotions: promotions.into_iter().collect(),
-        promotion_uses,
-        keys,
-        receipts,
-        returns,
-        coupons: coupons.into_iter().collect(),
-        coupons_of: Vec::new(),
-        quotes,
+
+    fn redeem(&mut self, redeem: &Redeem, member: Uuid) {
+        self.load.debit.push(member);
+        // Counted without a limit too: a limit set later counts what went before.
+        if let Redeemed::Reward(code) = &redeem.what
+            && let Some(reward) = self.programme.reward(code)
+        {
+            *self.redeemed.entry(code.clone()).or_default() += 1;
+            if reward.per_member.is_some() {
+                self.counted.insert(member);
+            }
+            // A grant may give it.
+            self.load.perks.push(member);
+        }
     }
+
+    /// The purchase lies back as a late one does.
+    fn moving(&mut self, moving: &Move, at: Instant) {
+        let (to, occurred_at) = (moving.to.uuid(), moving.again.occurred_at.unwrap_or(at));
+        let day = self.programme.time_zone.day_of(occurred_at);
+        let load = &mut self.load;
+        load.since = load.since.min(occurred_at);
+        load.late.push(to);
+        if self.tier_perks || self.birthdays {
+            load.perks.push(to);
+        }
+        load.days.0.push(to);
+        load.days.1.push(day);
+        load.sales.push(moving.purchase.uuid());
+        self.limits(&moving.again, to, day);
+    }
+
+    fn finish(self) -> Load {
+        let Self { programme, mut load, .. } = self;
+        let zone = programme.time_zone;
+        let (first, at) = self.times.unwrap_or((self.now, self.now));
+        let (first, today) = (zone.day_of(first), zone.day_of(at));
+        sort(&mut load.members);
+        sort(&mut load.promotions);
+        sort(&mut load.coupons);
+        let granted: HashSet<Uuid> = load.perks.iter().copied().collect();
+        load.risers.retain(|member| !granted.contains(member));
+        (load.at, load.today) = (at, today);
+        load.notices_at = self.notices_at.unwrap_or(at);
+        load.window = bounds(programme.tiers.window, first, today);
+        // A late purchase may lie in the year before: on a day that was chosen for a multiple.
+        load.uses_from = zone.day_of(load.since.min(at));
+        load.reward = wanted(programme, &self.redeemed, self.counted, first);
+        load.rewards = self.redeemed.into_keys().collect();
+        load
+    }
+}
+
+/// Sorts a list of which every element counts once.
+fn sort<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
 }
 
 /// Whether a limited promotion may be for a purchase of that day or, where the member's last command lies

@@ -21,7 +21,7 @@ use super::{notice, quote, reward};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Load {
     /// Members of the batch. Who keeps their points comes with them.
     pub members: Vec<Uuid>,

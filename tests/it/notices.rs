@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tessera::clock::{Clock, new_uuid};
 use tessera::engine::{Answer, Engine, NewMember, Submission, Time, enrol};
 use tessera::jobs;
-use tessera::store::batch::{Load, WindowBounds};
+use tessera::store::batch::Load;
 use tessera::store::db::Connection;
 use tessera::store::notice::to_ask;
 use tessera::store::{Pool, shop};
@@ -245,30 +245,13 @@ fn who_is_asked_beside_somebody_of_a_later_day_is_told_once() {
     let load = |at: Instant, notices_at: Instant| Load {
         members: vec![member],
         debit: vec![member],
-        late: Vec::new(),
-        perks: Vec::new(),
-        risers: Vec::new(),
         notices: vec![member],
         notices_at,
-        whole: Vec::new(),
-        redemptions: Vec::new(),
-        sales: Vec::new(),
         at,
         since: notices_at,
-        window: WindowBounds::default(),
         today: run.zone.day_of(at),
         uses_from: run.zone.day_of(notices_at),
-        days: (Vec::new(), Vec::new()),
-        rewards: Vec::new(),
-        promotions: Vec::new(),
-        promotion_uses: Default::default(),
-        reward: Default::default(),
-        keys: (Vec::new(), Vec::new()),
-        receipts: (Vec::new(), Vec::new()),
-        returns: (Vec::new(), Vec::new()),
-        coupons: Vec::new(),
-        coupons_of: Vec::new(),
-        quotes: Vec::new(),
+        ..Load::default()
     };
     let mut conn = tessera::store::batch::connect(&run.db.owner_url).expect("a writer's connection");
     let mut known = |load: Load| load.run(&mut conn).expect("loaded").notices.len();
