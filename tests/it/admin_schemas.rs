@@ -32,6 +32,8 @@ fn full() -> Value {
         "expiry": { "policy": "after", "months": 12, "round": "month" },
         "activities": ["redeeming"],
         "returns": { "shortfall": "forgive", "expired_return_grace_days": 14, "other_stores": false },
+        "transfers": {"minimum": 10, "daily_limit": 500},
+        "pools": {"members": 4, "daily_limit": 200},
         "adjustments": {
             "manager": { "each": 100, "per_day": 300 }, "admin": { "each": 1000, "per_day": 3000 },
             "reasons": ["goodwill", "till_error"],
@@ -283,6 +285,8 @@ fn what_may_be_left_out_is_described_so() {
         "activities",
         "returns",
         "adjustments",
+        "transfers",
+        "pools",
         "redemption",
         "tiers",
         "notices",

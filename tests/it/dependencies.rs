@@ -28,6 +28,8 @@ const LICENCES: &[&str] = &[
 /// Crates that the tree holds in several versions, because our dependencies do not agree yet.
 const TWICE: &[&str] = &[
     "base64",
+    "bit-set",
+    "bit-vec",
     "getrandom",
     "hashbrown",
     "http",

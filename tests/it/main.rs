@@ -32,6 +32,7 @@ mod openapi;
 mod outage;
 mod panic;
 mod perks;
+mod programme_file;
 mod promotions;
 mod purchases;
 mod quotes;

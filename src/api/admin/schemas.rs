@@ -9,6 +9,7 @@ mod limits;
 mod perk;
 mod prices;
 mod rewards;
+mod together;
 
 use chrono::NaiveDate;
 use utoipa::ToSchema;
@@ -23,6 +24,7 @@ pub(super) use prices::{
 };
 pub(in crate::api) use rewards::{MemberLimit, RewardKind};
 pub(super) use rewards::{Reward, RewardView};
+pub(super) use together::{Pools, Transfers};
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -52,6 +54,10 @@ pub(super) struct Programme {
     /// What staff may give and take by hand, and from how many points on somebody else has to agree.
     #[schema(required = false)]
     adjustments: Adjustments,
+    /// Points that members give to each other; absent: not offered.
+    transfers: Option<Transfers>,
+    /// Household pools; absent: not offered.
+    pools: Option<Pools>,
     /// The tiers and what they measure; one tier for all where nothing is said.
     #[schema(required = false)]
     tiers: Tiers,

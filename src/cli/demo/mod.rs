@@ -27,6 +27,7 @@ use self::replay::Replay;
 use self::setup::Shop;
 use self::stop::Stop;
 use super::desk::{self, Desk};
+use super::programme::ProgrammeFile;
 use super::{migrate, output, programme};
 use crate::app::{App, Database};
 use crate::config::Settings;
@@ -70,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     settings.database.allow_owner = true;
     desk::quieten(&mut settings.log);
     telemetry::init(&settings.log)?;
-    let file = args.programme.as_deref().map(programme::read).transpose()?;
+    let file = args.programme.as_deref().map(ProgrammeFile::read).transpose()?.map(|file| file.programme);
     let stop = Stop::listen()?;
 
     let desk = open(settings)?;

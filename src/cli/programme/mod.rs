@@ -1,21 +1,20 @@
 //! `tessera programme`: the programme as a file. The same room as the admin API, by another door:
 //! both append a version of the same document through `engine::configure`.
 
+mod file;
 mod moves;
 mod schedule;
+mod schema;
 mod simulate;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::{Value, json};
-use tessera_rules::Programme;
-use tessera_rules::programme::Problem;
 use tessera_rules::time::Day;
 
+pub(super) use self::file::{ProgrammeFile, parse};
 use self::moves::Moves;
 use super::desk::Desk;
 use super::output;
@@ -63,6 +62,8 @@ enum Command {
     Scheduled,
     /// Withdraw the programme that waits for its day, or take note that it was refused
     Withdraw,
+    /// Print the JSON Schema of a programme file, for editors
+    Schema,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -73,18 +74,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Apply { file, on: Some(on), expect } => schedule::apply(&file, on, expect, args.json),
         Command::Scheduled => schedule::show(args.json),
         Command::Withdraw => schedule::withdraw(args.json),
+        Command::Schema => schema::run(),
     }
-}
-
-/// Reads a programme; the error names line and column.
-pub(super) fn read(file: &Path) -> anyhow::Result<Programme> {
-    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    parse(&text).with_context(|| file.display().to_string())
-}
-
-pub(super) fn parse(text: &str) -> anyhow::Result<Programme> {
-    // The parser's words end in an empty line.
-    toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))
 }
 
 fn show(json: bool) -> anyhow::Result<ExitCode> {
@@ -102,8 +93,9 @@ fn show(json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn plan(file: &Path, on: Option<Day>, asked: simulate::Asked, json: bool) -> anyhow::Result<ExitCode> {
-    let programme = read(file)?;
+fn plan(path: &Path, on: Option<Day>, asked: simulate::Asked, json: bool) -> anyhow::Result<ExitCode> {
+    let file = ProgrammeFile::read(path)?;
+    let programme = &file.programme;
     let mut problems = programme.problems();
     let desk = Desk::open()?;
     let current = desk.pool.blocking(configure::current)?;
@@ -112,11 +104,11 @@ fn plan(file: &Path, on: Option<Day>, asked: simulate::Asked, json: bool) -> any
         schedule::ahead(current, desk.clock.now(), on)?;
     }
     let moves = match &current {
-        Some((_, current)) if problems.is_empty() => moves::between(&desk, current, &programme)?,
+        Some((_, current)) if problems.is_empty() => moves::between(&desk, current, programme)?,
         _ => Moves::default(),
     };
     let simulation = match &current {
-        Some((_, current)) if problems.is_empty() => simulate::run(&desk, current, &programme, asked)?,
+        Some((_, current)) if problems.is_empty() => simulate::run(&desk, current, programme, asked)?,
         _ => None,
     };
     desk.close()?;
@@ -124,9 +116,9 @@ fn plan(file: &Path, on: Option<Day>, asked: simulate::Asked, json: bool) -> any
         Some((version, current)) => (Some(version), serde_json::to_value(current)?),
         None => (None, Value::Null),
     };
-    let changes = diff::between(&before, &serde_json::to_value(&programme)?);
+    let changes = diff::between(&before, &serde_json::to_value(programme)?);
     if json {
-        let (moves, problems) = (moves.to_json(), listed(&problems));
+        let (moves, problems) = (moves.to_json(), file.listed(&problems));
         output::result(
             json!({ "version": version, "changes": changes, "moves": moves, "problems": problems, "simulation": simulation }),
         )?;
@@ -141,28 +133,28 @@ fn plan(file: &Path, on: Option<Day>, asked: simulate::Asked, json: bool) -> any
             }
             None => output::message("this would be the first version"),
         }
-        tell(file, &problems);
+        file.tell(&problems);
         simulation.iter().flat_map(SimulationView::lines).try_for_each(output::result)?;
     }
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn apply(file: &Path, expect: Option<i64>, json: bool) -> anyhow::Result<ExitCode> {
-    let programme = read(file)?;
+fn apply(path: &Path, expect: Option<i64>, json: bool) -> anyhow::Result<ExitCode> {
+    let file = ProgrammeFile::read(path)?;
     let desk = Desk::open()?;
     let at = desk.clock.now();
     let applied = desk.pool.blocking(|conn| {
-        Ok(configure::apply(conn, expect, &programme, at, OPERATOR, "programme.apply", "programme"))
+        Ok(configure::apply(conn, expect, &file.programme, at, OPERATOR, "programme.apply", "programme"))
     })?;
     desk.close()?;
     let applied = match applied {
         Ok(applied) => applied,
         Err(ApplyError::Problems(problems)) if json => {
-            output::result(json!({ "version": null, "changed": false, "problems": listed(&problems) }))?;
+            output::result(json!({ "version": null, "changed": false, "problems": file.listed(&problems) }))?;
             return Ok(ExitCode::FAILURE);
         }
         Err(ApplyError::Problems(problems)) => {
-            tell(file, &problems);
+            file.tell(&problems);
             return Ok(ExitCode::FAILURE);
         }
         Err(ApplyError::Conflict { current }) => {
@@ -180,16 +172,4 @@ fn apply(file: &Path, expect: Option<i64>, json: bool) -> anyhow::Result<ExitCod
         output::result(format_args!("version {version} says the same already"))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn listed(problems: &[Problem]) -> Vec<Value> {
-    let one = |problem: &Problem| json!({ "pointer": problem.pointer, "code": problem.code, "detail": problem.detail });
-    problems.iter().map(one).collect()
-}
-
-/// Says what is wrong with a file, one line each.
-pub(super) fn tell(file: &Path, problems: &[Problem]) {
-    for Problem { pointer, code, detail } in problems {
-        output::message(format_args!("error: {}: {pointer}: {detail} ({code})", file.display()));
-    }
 }

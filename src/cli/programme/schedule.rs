@@ -8,7 +8,7 @@ use serde_json::json;
 use tessera_rules::Programme;
 use tessera_rules::time::{Day, Instant};
 
-use super::{listed, read, tell};
+use super::ProgrammeFile;
 use crate::cli::desk::Desk;
 use crate::cli::output;
 use crate::cli::staff::OPERATOR;
@@ -24,8 +24,8 @@ pub(super) fn ahead(in_force: &Programme, now: Instant, on: Day) -> anyhow::Resu
 }
 
 /// Schedules a file, instead of whatever is scheduled.
-pub(super) fn apply(file: &Path, on: Day, expect: Option<i64>, json: bool) -> anyhow::Result<ExitCode> {
-    let programme = read(file)?;
+pub(super) fn apply(path: &Path, on: Day, expect: Option<i64>, json: bool) -> anyhow::Result<ExitCode> {
+    let file = ProgrammeFile::read(path)?;
     let desk = Desk::open()?;
     let at = desk.clock.now();
     let scheduled = desk.pool.blocking(|conn| {
@@ -34,7 +34,7 @@ pub(super) fn apply(file: &Path, on: Day, expect: Option<i64>, json: bool) -> an
             None => configure::current(conn)?.map_or(0, |(version, _)| version),
         };
         let instead_of = find(conn)?.map(|row| row.number);
-        let plan = Plan { base, on, programme: &programme, instead_of };
+        let plan = Plan { base, on, programme: &file.programme, instead_of };
         Ok(schedule::schedule(conn, &plan, at, OPERATOR).map(|_| base))
     })?;
     desk.close()?;
@@ -43,9 +43,9 @@ pub(super) fn apply(file: &Path, on: Day, expect: Option<i64>, json: bool) -> an
         Ok(base) => output::result(format_args!("version {base} stays in force until {on}, when this follows it"))?,
         Err(ScheduleError::Problems(problems)) => {
             if json {
-                output::result(json!({ "version": null, "effective_on": null, "problems": listed(&problems) }))?;
+                output::result(json!({ "version": null, "effective_on": null, "problems": file.listed(&problems) }))?;
             } else {
-                tell(file, &problems);
+                file.tell(&problems);
             }
             return Ok(ExitCode::FAILURE);
         }
