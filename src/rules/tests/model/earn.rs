@@ -30,8 +30,8 @@ pub(crate) struct Earned {
     pub(crate) formula: Formula,
     /// What counts of each line, and its multiplier.
     pub(crate) lines: Vec<(i64, i64)>,
-    /// Uses of limited promotions: which, and how many points.
-    pub(crate) used: Vec<(usize, i64)>,
+    /// Uses of limited promotions.
+    pub(crate) used: Vec<Used>,
     /// Of added points that lapse by a rule of their own: the promotion and how many.
     pub(crate) apart: Vec<(usize, i64)>,
     /// Perks that the tier it reached is the occasion of.
@@ -78,6 +78,15 @@ impl Formula {
     pub(crate) fn base(&self, basis: i64) -> i64 {
         basis * self.rate.0 / self.rate.1
     }
+}
+
+/// A use of a limited promotion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) promo: usize,
+    pub(crate) points: i64,
+    /// Whether uses were limited by member.
+    pub(crate) by_member: bool,
 }
 
 impl Member {
@@ -128,11 +137,11 @@ impl Member {
         for (offer, charge) in offers.iter().zip(&charges) {
             let part = rest.min(*charge);
             rest -= part;
-            let limited = |promo: &usize| {
-                let promo = &self.book.promos[*promo];
-                promo.budget.is_some() || promo.per_member.is_some()
-            };
-            used.extend(offer.promo.filter(limited).filter(|_| part > 0).map(|promo| (promo, part)));
+            let Some(promo) = offer.promo.filter(|_| part > 0) else { continue };
+            let by_member = self.book.promos[promo].per_member.is_some();
+            if by_member || self.book.promos[promo].budget.is_some() {
+                used.push(Used { promo, points: part, by_member });
+            }
         }
         let shares = shares(&formula, &lines, given);
         let micropoints = grows.then_some(micros);
@@ -159,14 +168,19 @@ impl Member {
     }
 
     /// His uses of limited promotions, as long as something of the purchase is left.
-    pub(super) fn used(&self) -> impl Iterator<Item = (usize, i64)> {
+    pub(super) fn used(&self) -> impl Iterator<Item = Used> {
         self.sales.iter().filter(|sale| !sale.empty()).flat_map(|sale| sale.used.clone())
+    }
+
+    /// How often he used a promotion while its uses were limited by member.
+    fn own_uses(&self, promo: usize) -> i64 {
+        self.used().filter(|used| used.promo == promo && used.by_member).count() as i64
     }
 
     /// Points left of a promotion's budget, which another book may have made smaller than what was given.
     fn left(&self, promo: usize) -> i64 {
-        let used = self.used().chain(self.used_elsewhere.iter().copied()).filter(|(of, _)| *of == promo);
-        let left = |budget: i64| (budget - used.map(|(_, points)| points).sum::<i64>()).max(0);
+        let used = self.used().chain(self.used_elsewhere.iter().copied()).filter(|used| used.promo == promo);
+        let left = |budget: i64| (budget - used.map(|used| used.points).sum::<i64>()).max(0);
         self.book.promos[promo].budget.map_or(i64::MAX, left)
     }
 
@@ -183,7 +197,7 @@ impl Member {
             applies: promo.tier.is_none_or(|own| own == tier)
                 && promo.weekday.is_none_or(|own| own == weekday)
                 && self.left(i) > 0
-                && promo.per_member.is_none_or(|most| (self.used().filter(|(of, _)| *of == i).count() as i64) < most),
+                && promo.per_member.is_none_or(|most| self.own_uses(i) < most),
         });
         let mut offers: Vec<Offer> = promos.collect();
         let own = |name: String, multiply| Offer {

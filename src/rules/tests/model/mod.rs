@@ -128,7 +128,7 @@ pub(crate) struct Member {
     /// What accounts merged into his brought along.
     brought: Brought,
     /// Uses of limited promotions by all others: which, and how many points.
-    used_elsewhere: Vec<(usize, i64)>,
+    used_elsewhere: Vec<earn::Used>,
     /// Points of his sales that lapsed while somebody had them who does not keep his points.
     lapsed_away: BTreeMap<usize, i64>,
     /// Points given to others or taken from a household's, by day.

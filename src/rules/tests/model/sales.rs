@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::book::Expiry;
 use super::calendar::{Day, Instant, day_of};
-use super::earn::{Earned, Formula};
+use super::earn::{Earned, Formula, Used};
 use super::points::Origin;
 use super::{Member, No};
 
@@ -69,7 +69,7 @@ pub(crate) struct Sale {
     /// What the whole of it counted for.
     pub(crate) whole: Counted,
     /// Uses of limited promotions: which, and how many points.
-    pub(crate) used: Vec<(usize, i64)>,
+    pub(crate) used: Vec<Used>,
     /// The redemption that paid for a part of it.
     pub(crate) paid_by: Option<usize>,
     pub(crate) clawed: i64,
