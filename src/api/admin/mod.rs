@@ -12,6 +12,7 @@ mod earning_rules;
 mod issued_coupons;
 mod members;
 mod part;
+mod part_routes;
 mod perks;
 mod prices;
 mod programme;
