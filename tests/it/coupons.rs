@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tessera::clock::new_uuid;
 use tessera_rules::id::MemberId;
 
+use crate::race::{all_at_once, count};
 use crate::support::app::PASSWORD;
 use crate::support::make::{self, earn, key, line, receipt};
 use crate::support::{App, Caller, Member, eventually};
@@ -383,29 +384,18 @@ fn fifty(app: &App, kind: &str) -> (usize, usize) {
     let callers = [app.cashier(), elsewhere.cashier()];
     let code = bearer(app, kind);
     let members: Vec<Member> = (0..10).map(|_| make::member(&callers[0])).collect();
-    let start = std::sync::Barrier::new(50);
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..50)
-            .map(|i| {
-                let (start, till, code) = (&start, &callers[i % 2], &code);
-                let body = with_coupons(&members[i % 10], &lattes(), &[code]);
-                scope.spawn(move || {
-                    start.wait();
-                    let reply = till.post(PURCHASES, &body);
-                    if reply.status != 201 {
-                        assert_eq!(reply.problem(422, "coupon_not_applicable")["reason"], "used_up");
-                    }
-                    reply.status
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a till")).collect()
+    let replies = all_at_once(50, &callers, |till, i| {
+        let reply = till.post(PURCHASES, &with_coupons(&members[i % 10], &lattes(), &[&code]));
+        if reply.status != 201 {
+            assert_eq!(reply.problem(422, "coupon_not_applicable")["reason"], "used_up");
+        }
+        reply
     });
-    let got = statuses.iter().filter(|&&status| status == 201).count();
+    let got = count(&replies, 201);
     let used = format!("select count(*) as value from coupon_use where coupon = '{code}'");
     assert_eq!(app.db.number(&used), got as i64);
     assert_eq!(state(app, &code), (json!("used_up"), json!(0)));
-    (got, statuses.len() - got)
+    (got, replies.len() - got)
 }
 
 #[test]
@@ -416,6 +406,25 @@ fn fifty_tills_use_one_coupon_once() {
 #[test]
 fn fifty_tills_use_the_last_ten_uses() {
     assert_eq!(fifty(&shop(), "crowd"), (10, 40));
+}
+
+#[test]
+fn a_quote_becomes_one_purchase_however_many_tills_send_it() {
+    let app = shop();
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let member = make::member(&callers[0]);
+    let body = json!({"member_id": member.id, "currency": "CNY", "lines": lattes()});
+    let quote = ask(&callers[0], &body);
+    let replies = all_at_once(20, &callers, |till, _| {
+        let reply = till.post(PURCHASES, &json!({"quote": quote["id"], "external_id": key()}));
+        if reply.status != 201 {
+            reply.problem(409, "quote_used");
+        }
+        reply
+    });
+    assert_eq!(count(&replies, 201), 1);
+    assert_eq!(app.db.number("select count(*) as value from purchase"), 1);
 }
 
 /// Returns that give uses back and purchases that take them, in two processes: nobody waits for ever, and every
