@@ -152,6 +152,8 @@ pub enum Action {
     UseEntitlement,
     /// Look a coupon up by its code.
     LookUpCoupon,
+    /// Read the tags a member has, and the segments he is in.
+    ReadMemberTags,
     /// Give or take points by hand, or ask for it.
     AdjustPoints,
     // the back office
@@ -163,6 +165,8 @@ pub enum Action {
     FreezeMember,
     /// Place a member in a tier.
     PlaceTier,
+    /// Put tags on a member and take them off.
+    ChangeMemberTags,
     /// Read what staff gave and took by hand.
     ReadAdjustments,
     /// Agree to what somebody else asked to give or take by hand, or not.
@@ -177,7 +181,7 @@ pub enum Action {
     ReadReports,
     /// Read the audit log.
     ReadAudit,
-    /// Read the programme: tiers, earning rules, promotions, rewards, perks, coupons, prices.
+    /// Read the programme: tiers, earning rules, promotions, rewards, perks, coupons, prices, segments.
     ReadProgramme,
     /// Change the programme, or try another.
     WriteProgramme,
@@ -197,6 +201,8 @@ pub enum Action {
     IssueCoupons,
     /// Change member prices, and what is for some tiers first.
     WritePrices,
+    /// Change segments.
+    WriteSegments,
     /// Read stores.
     ReadStores,
     /// Change stores.
@@ -277,6 +283,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadMemberBalance
         | Action::UseEntitlement
         | Action::LookUpCoupon
+        | Action::ReadMemberTags
         | Action::PreviewPurchase
         | Action::QuoteBasket
         | Action::RecordPurchase
@@ -296,6 +303,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ChangeMember
         | Action::FreezeMember
         | Action::PlaceTier
+        | Action::ChangeMemberTags
         | Action::ReadAdjustments
         | Action::ReadLedger
         | Action::ReadReports
@@ -316,6 +324,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::WriteCoupons
         | Action::IssueCoupons
         | Action::WritePrices
+        | Action::WriteSegments
         | Action::WriteStores
         | Action::ReadStaff
         | Action::WriteStaff

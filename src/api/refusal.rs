@@ -71,6 +71,8 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::EntitlementUnknown => Code::EntitlementUnknown,
         Refusal::EntitlementDay => Code::EntitlementDay,
         Refusal::EntitlementUsedUp => Code::EntitlementUsedUp,
+        Refusal::TagOver => Code::TagOver,
+        Refusal::TooManyTags => Code::TooManyTags,
         Refusal::ReasonUnknown(_) => Code::ReasonUnknown,
         Refusal::NothingToAdjust => Code::NothingToAdjust,
         Refusal::AmountOutOfRange => Code::AmountOutOfRange,
@@ -90,10 +92,13 @@ impl From<&Refusal> for Problem {
             Refusal::Withheld { line, minimum_tier } => problem.with_error(FieldError {
                 pointer: format!("/lines/{}", line.saturating_sub(1)),
                 code: "withheld",
-                detail: both(
-                    format!("It is for members of tier {minimum_tier} and above first."),
-                    format!("该商品目前仅限“{minimum_tier}”及以上会员购买。"),
-                ),
+                detail: match minimum_tier {
+                    Some(tier) => both(
+                        format!("It is for members of tier {tier} and above first."),
+                        format!("该商品目前仅限“{tier}”及以上会员购买。"),
+                    ),
+                    None => both("It is for certain members first.", "该商品目前仅限部分会员购买。"),
+                },
             }),
             Refusal::CouponNotApplicable(refused) => problem
                 .with_detail(coupon::not_applied(&refused.reason, None))

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::TimeDelta;
 use tessera_rules::command::{Capture, Move, Purchase, Redeem, Redeemed};
-use tessera_rules::condition::Condition;
 use tessera_rules::id::MemberId;
 use tessera_rules::promotion::Promotion;
 use tessera_rules::reward::RewardKind;
@@ -31,6 +30,8 @@ struct Plan<'p> {
     /// Whether there are perks for reaching a tier, and whether a condition asks for birth dates.
     tier_perks: bool,
     birthdays: bool,
+    /// Whether anything asks for tags.
+    tags: bool,
     limited: Vec<&'p Promotion>,
     /// The times of the first and the last command.
     times: Option<(Instant, Instant)>,
@@ -47,7 +48,8 @@ impl<'p> Plan<'p> {
             programme,
             now,
             tier_perks: programme.has_tier_perks(),
-            birthdays: programme.conditions().any(Condition::reads_birthday),
+            birthdays: programme.asks_for_birthday(),
+            tags: programme.asks_for_tags(),
             limited: programme.promotions.iter().filter(|promotion| !promotion.limits.is_none()).collect(),
             times: None,
             notices_at: None,
@@ -108,8 +110,12 @@ impl<'p> Plan<'p> {
                 }
             }
             Command::UseEntitlement(_) => load.perks.push(member),
+            Command::Tag(_) => load.tags.push(member),
             Command::PlaceTier(_) if self.tier_perks => load.perks.push(member),
-            Command::Merge(_) => load.whole.push(member),
+            Command::Merge(merge) => {
+                load.whole.push(member);
+                load.tags.extend([member, merge.into.uuid()]);
+            }
             Command::Unmerge => {
                 load.whole.push(member);
                 load.debit.push(member);
@@ -151,6 +157,9 @@ impl<'p> Plan<'p> {
         if self.birthdays {
             load.perks.push(member);
         }
+        if self.tags {
+            load.tags.push(member);
+        }
         load.receipts.0.push(purchase.source.clone());
         load.receipts.1.push(purchase.external_id.clone());
         self.limits(purchase, member, day);
@@ -183,6 +192,9 @@ impl<'p> Plan<'p> {
             }
             // A grant may give it.
             self.load.perks.push(member);
+            if self.tags {
+                self.load.tags.push(member);
+            }
         }
     }
 
@@ -195,6 +207,9 @@ impl<'p> Plan<'p> {
         load.late.push(to);
         if self.tier_perks || self.birthdays {
             load.perks.push(to);
+        }
+        if self.tags {
+            load.tags.push(to);
         }
         load.days.0.push(to);
         load.days.1.push(day);
@@ -210,6 +225,7 @@ impl<'p> Plan<'p> {
         sort(&mut load.members);
         sort(&mut load.promotions);
         sort(&mut load.coupons);
+        sort(&mut load.tags);
         let granted: HashSet<Uuid> = load.perks.iter().copied().collect();
         load.risers.retain(|member| !granted.contains(member));
         (load.at, load.today) = (at, today);
@@ -275,8 +291,8 @@ impl Time {
 
 /// The members of whom more is needed than the standing.
 pub(super) fn beside(load: &Load) -> HashSet<Uuid> {
-    let lists =
-        [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0, &load.promotion_uses.0];
+    let Load { debit, late, perks, notices, whole, days, promotion_uses, tags, .. } = load;
+    let lists = [debit, late, perks, notices, whole, &days.0, &promotion_uses.0, tags];
     lists.into_iter().flatten().copied().collect()
 }
 

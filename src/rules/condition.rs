@@ -38,8 +38,7 @@ pub struct Condition {
 #[derive(Debug)]
 struct Compiled {
     program: evaluate::Program,
-    /// The names of the table that it reads.
-    reads: Vec<&'static str>,
+    named: check::Named,
 }
 
 /// What is wrong with a condition, and where.
@@ -117,7 +116,45 @@ impl Condition {
 
     /// Whether it reads the member's birth date, which is loaded only where one does.
     pub fn reads_birthday(&self) -> bool {
-        self.reads(|name| matches!(name, "member.has_birthday" | "member.days_to_birthday"))
+        self.reads(|name| matches!(name, "member.has_birthday" | "member.days_to_birthday" | "member.birth_month"))
+    }
+
+    /// Whether it reads the tags of the member, which are loaded only where something does.
+    pub fn reads_tags(&self) -> bool {
+        self.reads(|name| name == "member.tags")
+    }
+
+    /// Whether it reads the segments of the member.
+    pub fn reads_segments(&self) -> bool {
+        self.reads(|name| name == "member.segments")
+    }
+
+    /// The segments it names that do not exist, each with its place; `known` are those that do.
+    pub fn unknown_segments(&self, known: &[&str]) -> Vec<ConditionProblem> {
+        let unknown =
+            self.named().flat_map(|named| &named.segments).filter(|(code, _)| !known.contains(&code.as_str()));
+        let problem = |(code, place): &(String, usize)| {
+            let (detail, hint) = (format!("there is no segment `{code}`"), check::did_you_mean(code, known));
+            ConditionProblem::at(&self.source, *place, "unknown_segment", detail, hint)
+        };
+        unknown.map(problem).collect()
+    }
+
+    /// What it reads that has no meaning where nothing is bought and no segment is decided yet, each with its
+    /// place.
+    pub fn beyond_member(&self) -> Vec<ConditionProblem> {
+        let own = |name: &str| name.starts_with("now.") || name.starts_with("member.") && name != "member.segments";
+        let beyond = self.named().flat_map(|named| &named.reads).filter(|(name, _)| !own(name));
+        let problem = |(name, place): &(&'static str, usize)| {
+            let detail = format!("`{name}` is not for a segment");
+            let hint = "a segment asks for `member` and `now`, and for no other segment";
+            ConditionProblem::at(&self.source, *place, "not_for_segments", detail, hint)
+        };
+        beyond.map(problem).collect()
+    }
+
+    fn named(&self) -> impl Iterator<Item = &check::Named> {
+        self.compiled.iter().map(|compiled| &compiled.named)
     }
 
     /// Whether it depends on the goods, and so has to be tested again when some come back.
@@ -131,15 +168,15 @@ impl Condition {
     }
 
     fn reads(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        self.compiled.as_ref().is_ok_and(|compiled| compiled.reads.iter().any(|name| wanted(name)))
+        self.compiled.as_ref().is_ok_and(|compiled| compiled.named.reads.iter().any(|(name, _)| wanted(name)))
     }
 }
 
 fn compile(source: &str) -> Result<Compiled, Vec<ConditionProblem>> {
     guard::guard(source).map_err(|problem| vec![problem])?;
-    let reads = check::check(source)?;
+    let named = check::check(source)?;
     let program = evaluate::Program::new(source).map_err(|problem| vec![problem])?;
-    Ok(Compiled { program, reads })
+    Ok(Compiled { program, named })
 }
 
 impl PartialEq for Condition {

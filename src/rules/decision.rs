@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::amount::{Currency, Minor, OutOfRange, Points};
+use crate::command::Tender;
 use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
 use crate::fulfilment::{FulfilmentStatus, FulfilmentStep};
@@ -16,6 +17,7 @@ use crate::notice::Notice;
 use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::LineReturned;
+use crate::tag::{HeldTag, TagChange};
 use crate::tier::{Placement, Progress, TierChange};
 use crate::time::{Day, Instant};
 
@@ -77,6 +79,8 @@ pub enum Effect {
     Grant(PerkGrant),
     /// An entitlement is used.
     UseEntitlement(EntitlementUse),
+    /// A tag is put on the member or taken off.
+    Tag(TagChange),
     /// The member is warned.
     Notice(Notice),
     /// One more of a reward is handed out.
@@ -362,6 +366,8 @@ pub enum Outcome {
     Tier(Progress),
     /// An entitlement was used.
     Entitlement(EntitlementOutcome),
+    /// A tag was put on or taken off: those the member has now.
+    Tags(Vec<HeldTag>),
     /// Points were given to another member.
     Transfer(TransferOutcome),
     /// The member's points are kept with another from now on, or no longer.
@@ -393,6 +399,10 @@ pub struct PurchaseOutcome {
     pub redeemed: Option<(Points, Minor)>,
     /// The kept quote it was made of.
     pub quote: Option<QuoteId>,
+    /// How it came about, where that was said.
+    pub channel: Option<String>,
+    /// How it was paid, beside points, where that was said.
+    pub tenders: Vec<Tender>,
     /// What lines at list prices came to, in minor units; absent where they were what was paid.
     pub total: Option<Minor>,
     /// Lots opened.
@@ -508,7 +518,12 @@ impl Outcome {
             Self::Transfer(outcome) => Some(&mut outcome.balance),
             Self::Link(outcome) => Some(&mut outcome.balance),
             Self::Move(outcome) => Some(&mut outcome.returned.balance),
-            Self::Perks(_) | Self::Tier(_) | Self::Entitlement(_) | Self::Notices(_) | Self::Settled => None,
+            Self::Perks(_)
+            | Self::Tier(_)
+            | Self::Entitlement(_)
+            | Self::Tags(_)
+            | Self::Notices(_)
+            | Self::Settled => None,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::notice::Notice;
 use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::Sold;
+use crate::tag::Tags;
 use crate::tier::{Placement, TierChange};
 use crate::time::{BirthDate, Day, Instant};
 
@@ -68,6 +69,9 @@ pub struct MemberState {
     pub entitlement_uses: Vec<EntitlementUse>,
     /// Uses of promotions that are limited by member; loaded for a purchase that one may be for.
     pub promotion_uses: MemberUses,
+    /// Tags as of every instant a command looks at; loaded where a command changes them, and for a purchase
+    /// where the programme asks for them ([`crate::Programme::asks_for_tags`]).
+    pub tags: Tags,
     /// Notices of what is still to come (`due_at` after the command's time); loaded for
     /// [`crate::Command::Notify`] alone.
     pub notices: Vec<Notice>,
@@ -284,6 +288,7 @@ impl MemberState {
             grants: Vec::new(),
             entitlement_uses: Vec::new(),
             promotion_uses: MemberUses::new(),
+            tags: Tags::default(),
             notices: Vec::new(),
             birth_date: None,
             redemptions: BTreeMap::new(),
@@ -315,6 +320,7 @@ impl MemberState {
             })?,
             Effect::Grant(grant) => self.grants.push(grant.clone()),
             Effect::UseEntitlement(used) => self.entitlement_uses.push(used.clone()),
+            Effect::Tag(change) => self.tags.learn(change.clone()),
             Effect::Notice(notice) => self.notices.push(notice.clone()),
             Effect::Standing(patch) => patch.apply(&mut self.standing)?,
             Effect::Activate { lot, .. } => self.change_lot(*lot, |lot| {

@@ -16,6 +16,7 @@ use crate::pool::Pools;
 use crate::price::Prices;
 use crate::promotion::{Combine, Promotion};
 use crate::reward::Reward;
+use crate::segment::{SEGMENTS_MAX, Segment};
 use crate::text::Text;
 use crate::tier::TierLevel;
 pub use crate::tier::Tiers;
@@ -61,6 +62,9 @@ pub struct Programme {
     /// What members are warned of, and how many days ahead.
     #[serde(default)]
     pub notices: Notices,
+    /// Groups of members.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
     /// Promotions, in no particular order: priority decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promotions: Vec<Promotion>,
@@ -320,6 +324,11 @@ impl Programme {
     }
 
     fn check_lists(&self, found: &mut Problems) {
+        found.codes("/segments", self.segments.iter().map(|s| s.code.as_str()));
+        found.refuse(self.segments.len() > SEGMENTS_MAX, "/segments", "too_many", "at most 100 segments");
+        for (i, segment) in self.segments.iter().enumerate() {
+            segment.check(&format!("/segments/{i}"), found);
+        }
         found.codes("/promotions", self.promotions.iter().map(|p| p.code.as_str()));
         found.codes("/rewards", self.rewards.iter().map(|r| r.code.as_str()));
         found.codes("/perks", self.perks.iter().map(|p| p.code.as_str()));

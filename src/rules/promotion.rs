@@ -9,6 +9,8 @@ use crate::expiry::Expiry;
 use crate::life::PromotionState;
 use crate::limit::Limits;
 use crate::programme::{Problems, Programme};
+use crate::segment::shares;
+use crate::tag::Tag;
 use crate::text::Text;
 use crate::time::{ClockTime, Day, LocalTime, Weekday};
 
@@ -63,6 +65,15 @@ pub struct Promotion {
     /// Tier codes it is for; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<String>,
+    /// Segment codes it is for: members in any of them; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
+    /// Tags it is for: members who have any of them; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+    /// Channels it is for, as `web`; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
     /// Categories it is for: lines of any of them. Empty, as `skus`: all lines. What multiplies then
     /// multiplies these lines alone, and what adds asks that some be bought.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -206,8 +217,14 @@ impl Promotion {
             Some(Miss::Hours)
         } else if !self.stores.is_empty() && !self.stores.iter().any(|own| own == sale.store) {
             Some(Miss::Store)
+        } else if !self.channels.is_empty() && !self.channels.iter().any(|own| own == sale.channel) {
+            Some(Miss::Channel)
         } else if !self.tiers.is_empty() && !self.tiers.contains(&sale.tier.code) {
             Some(Miss::Tier)
+        } else if !self.segments.is_empty() && !sale.member().any(|member| shares(&self.segments, &member.segments)) {
+            Some(Miss::Segment)
+        } else if !self.tags.is_empty() && !sale.member().any(|member| shares(&self.tags, &member.tags)) {
+            Some(Miss::Tag)
         } else if self.first_purchase && number != 1 {
             Some(Miss::FirstPurchase)
         } else if self.nth_purchase.is_some_and(|nth| !nth.is(number)) {
@@ -248,10 +265,14 @@ impl Promotion {
             let known = programme.tiers.levels.iter().any(|level| &level.code == tier);
             found.refuse(!known, &format!("{at}/tiers/{i}"), "unknown_tier", "no tier has this code");
         }
-        self.check_conditions(at, found);
+        programme.check_segments(&self.segments, &format!("{at}/segments"), found);
+        for (i, channel) in self.channels.iter().enumerate() {
+            found.code(&format!("{at}/channels/{i}"), channel);
+        }
+        self.check_conditions(programme, at, found);
     }
 
-    fn check_conditions(&self, at: &str, found: &mut Problems) {
+    fn check_conditions(&self, programme: &Programme, at: &str, found: &mut Problems) {
         let nothing = self.minimum_spend.is_some_and(|least| least.get() <= 0);
         found.refuse(nothing, &format!("{at}/minimum_spend"), "too_small", "must be at least 1");
         if let Some(nth) = self.nth_purchase {
@@ -260,8 +281,11 @@ impl Promotion {
             found.refuse(!(1..=1_000_000).contains(&n), &pointer, "out_of_range", "must be 1 to 1000000");
             found.refuse(self.first_purchase, &pointer, "one_of_first_or_nth", "`first_purchase` says it already");
         }
-        for problem in self.condition.iter().flat_map(Condition::problems) {
-            found.refuse(true, &format!("{at}/when"), problem.code, &problem.to_string());
+        let segments: Vec<&str> = programme.segments.iter().map(|segment| segment.code.as_str()).collect();
+        if let Some(condition) = &self.condition {
+            for problem in condition.problems().iter().chain(&condition.unknown_segments(&segments)) {
+                found.refuse(true, &format!("{at}/when"), problem.code, &problem.to_string());
+            }
         }
     }
 }
@@ -278,8 +302,14 @@ pub enum Miss {
     Hours,
     /// It does not run in this store.
     Store,
+    /// It is not for this channel.
+    Channel,
     /// It is not for this tier.
     Tier,
+    /// The member is in none of its segments.
+    Segment,
+    /// The member has none of its tags.
+    Tag,
     /// The member has bought before.
     FirstPurchase,
     /// It is for another of the member's purchases.

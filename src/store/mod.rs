@@ -29,6 +29,7 @@ pub mod session;
 pub mod shop;
 pub mod simulate;
 pub mod staff;
+pub mod tag;
 pub mod verify;
 mod wire;
 

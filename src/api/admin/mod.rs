@@ -2,7 +2,7 @@
 //!
 //! Every change leaves a line in the audit log, in the transaction of the change, without secrets
 //! and without personal data. The parts of the programme (tiers, earning rules, promotions, rewards,
-//! perks, coupons, prices) are one versioned document: they share its version as their entity tag.
+//! perks, coupons, prices, segments) are one versioned document: they share its version as their entity tag.
 
 mod adjustments;
 mod audit;
@@ -21,6 +21,8 @@ mod promotions;
 mod rewards;
 mod schedule;
 pub(in crate::api) mod schemas;
+mod segment_members;
+mod segments;
 mod simulate;
 mod staff;
 mod stores;
@@ -39,6 +41,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(earning_rules::routes)
         .configure(promotions::routes)
         .configure(promotion_life::routes)
+        .configure(segments::routes)
+        .configure(segment_members::routes)
         .configure(rewards::routes)
         .configure(voucher_codes::routes)
         .configure(perks::routes)

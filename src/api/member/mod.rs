@@ -8,6 +8,7 @@ mod pool;
 mod profile;
 mod redemptions;
 mod rewards;
+mod segments;
 mod transfers;
 
 use tessera_rules::id::MemberId;
@@ -31,6 +32,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::perks)
         .service(points::notices)
         .service(coupons::list)
+        .service(segments::list)
         .service(entitlements::create)
         .service(points::purchases)
         .service(rewards::list)

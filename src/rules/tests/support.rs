@@ -78,6 +78,7 @@ pub(crate) fn programme() -> Programme {
         perks: Vec::new(),
         coupons: Vec::new(),
         prices: Default::default(),
+        segments: Vec::new(),
     }
 }
 
@@ -107,6 +108,9 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
         skus: Vec::new(),
         minimum_spend: None,
         first_purchase: false,
+        segments: Vec::new(),
+        tags: Vec::new(),
+        channels: Vec::new(),
         nth_purchase: None,
         condition: None,
     }
@@ -239,6 +243,7 @@ impl Desk {
             lines: vec![line(amount)],
             tenders: Vec::<Tender>::new(),
             redeem: None,
+            channel: None,
             pricing: None,
             content: [0; 32],
         }
