@@ -15,7 +15,6 @@ use super::coupon::{self, CouponRow, CouponWrites};
 use super::db::Error;
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
-use super::schema::outbox;
 use super::wire::Rows;
 use super::{notice, quote, reward, tag};
 
@@ -584,23 +583,5 @@ impl RunQueryDsl<PgConnection> for NewStanding<'_> {}
 /// As [`Error`].
 pub fn insert_standing(conn: &mut PgConnection, row: &StandingRow) -> Result<(), Error> {
     NewStanding(row).execute(conn)?;
-    Ok(())
-}
-
-/// Adds an event that no batch brought about, in the caller's transaction.
-///
-/// # Errors
-/// As [`Error`].
-pub fn insert_event(conn: &mut PgConnection, event: &OutboxRow) -> Result<(), Error> {
-    diesel::insert_into(outbox::table)
-        .values((
-            outbox::id.eq(event.id),
-            outbox::member_id.eq(event.member_id),
-            outbox::kind.eq(&event.kind),
-            outbox::document_id.eq(event.document_id),
-            outbox::points.eq(event.points),
-            outbox::at.eq(event.at),
-        ))
-        .execute(conn)?;
     Ok(())
 }

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod link;
 pub mod member;
 pub mod notice;
+pub mod outbox;
 pub mod perk;
 pub mod programme;
 pub mod promotion;

@@ -40,7 +40,9 @@ fn a_segment_is_asked_whenever_somebody_needs_to_know() {
     let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert_eq!(pointers, ["/segments/1", "/when"], "{problem}");
     admin.post("/v1/admin/promotions", &of_it).expect(201);
-    admin.post("/v1/admin/prices", &json!({"code": "tea", "sku": "TEA", "price": 800, "segments": ["fresh"]})).expect(201);
+    admin
+        .post("/v1/admin/prices", &json!({"code": "tea", "sku": "TEA", "price": 800, "segments": ["fresh"]}))
+        .expect(201);
     let early = json!({"code": "drop", "skus": ["CUP"], "segments": ["silent"], "until": "2031-04-30"});
     admin.post("/v1/admin/early-access", &early).expect(201);
     let etag = admin.get("/v1/admin/segments/fresh");
