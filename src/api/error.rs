@@ -157,6 +157,8 @@ codes! {
     PlacementOver, "placement_over", 422, "The placement must end in the future", "等级指定的截止时间必须在未来";
     EntitlementDay, "entitlement_day", 422, "The day cannot be chosen", "不能选择该日期";
     EntitlementUsedUp, "entitlement_used_up", 422, "The entitlement is used up for the year", "该权益本年度已用完";
+    EventUnknown, "event_unknown", 422, "The programme has no such kind of event", "积分计划没有该事件类型";
+    EventAttribute, "event_attribute", 422, "An attribute of the event is not as it is declared", "事件属性与声明不符";
     ReasonUnknown, "reason_unknown", 422, "The programme has no such reason for an adjustment", "积分计划没有该调整原因";
     NothingToAdjust, "nothing_to_adjust", 422, "An adjustment gives or takes at least one point", "调整积分不能为零";
     AmountOutOfRange, "amount_out_of_range", 422, "An amount would leave its range", "数值超出允许范围";

@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::entitlement::EntitlementUse;
+use crate::event::{EventOutcome, EventRecord};
 use crate::explain::Explanation;
 use crate::fulfilment::{FulfilmentStatus, FulfilmentStep};
+use crate::gift::{Given, Issued, Message};
 use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
 use crate::limit::PromotionUse;
@@ -110,6 +112,19 @@ pub enum Effect {
         /// The purchase it was used in.
         purchase: PurchaseId,
     },
+    /// A coupon is issued.
+    IssueCoupon(Issued),
+    /// Coupons that a promotion gave with a purchase are taken back, unless they were used.
+    RevokeCoupons {
+        /// The purchase.
+        purchase: PurchaseId,
+        /// Who gave them ([`Given::by`]).
+        by: String,
+    },
+    /// The member is to be told something.
+    Message(Message),
+    /// An event is on record.
+    Event(EventRecord),
     /// A purchase is made of a kept quote.
     UseQuote {
         /// The quote.
@@ -356,7 +371,7 @@ pub enum Outcome {
     Return(Box<ReturnOutcome>),
     /// Points were put right.
     Adjustment(Balance),
-    /// Perks were granted: their codes.
+    /// Perks were granted, or what promotions give for occasions: who gives ([`Given::by`]).
     Perks(Vec<String>),
     /// Staff placed the member in a tier: where he stands now.
     Tier(Progress),
@@ -366,6 +381,8 @@ pub enum Outcome {
     Transfer(TransferOutcome),
     /// The member's points are kept with another from now on, or no longer.
     Link(LinkOutcome),
+    /// Something happened, and promotions may have given something for it.
+    Event(Box<EventOutcome>),
     /// A purchase was moved to another member.
     Move(Box<MoveOutcome>),
     /// The member was warned of these.
@@ -407,6 +424,8 @@ pub struct PurchaseOutcome {
     pub progress: Progress,
     /// Codes of the perks that were granted for the tier reached.
     pub perks: Vec<String>,
+    /// What promotions gave beside points: with the purchase, and for the tier reached.
+    pub gifts: Vec<Given>,
     /// Why.
     pub explanation: Explanation,
 }
@@ -508,6 +527,7 @@ impl Outcome {
             Self::Transfer(outcome) => Some(&mut outcome.balance),
             Self::Link(outcome) => Some(&mut outcome.balance),
             Self::Move(outcome) => Some(&mut outcome.returned.balance),
+            Self::Event(outcome) => Some(&mut outcome.balance),
             Self::Perks(_) | Self::Tier(_) | Self::Entitlement(_) | Self::Notices(_) | Self::Settled => None,
         }
     }

@@ -68,6 +68,8 @@ pub struct MemberState {
     pub entitlement_uses: Vec<EntitlementUse>,
     /// Uses of promotions that are limited by member; loaded for a purchase that one may be for.
     pub promotion_uses: MemberUses,
+    /// How many events are on record; loaded for one.
+    pub events: i64,
     /// Notices of what is still to come (`due_at` after the command's time); loaded for
     /// [`crate::Command::Notify`] alone.
     pub notices: Vec<Notice>,
@@ -284,6 +286,7 @@ impl MemberState {
             grants: Vec::new(),
             entitlement_uses: Vec::new(),
             promotion_uses: MemberUses::new(),
+            events: 0,
             notices: Vec::new(),
             birth_date: None,
             redemptions: BTreeMap::new(),
@@ -338,7 +341,11 @@ impl MemberState {
                         used.change.uses;
                 }
             }
+            Effect::Event(record) => self.events = record.number,
             Effect::UseReward { .. }
+            | Effect::IssueCoupon(_)
+            | Effect::RevokeCoupons { .. }
+            | Effect::Message(_)
             | Effect::PutBackReward { .. }
             | Effect::UseCoupon(_)
             | Effect::GiveBackCoupon { .. }

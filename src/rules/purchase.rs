@@ -22,9 +22,9 @@ use crate::refusal::Refusal;
 use crate::time::Instant;
 
 /// How far back a till may report a purchase (PROGRAMME.md §1).
-const LATE_LIMIT: Duration = Duration::days(30);
+pub(crate) const LATE_LIMIT: Duration = Duration::days(30);
 /// How far a till's clock may run ahead.
-const AHEAD_LIMIT: Duration = Duration::minutes(5);
+pub(crate) const AHEAD_LIMIT: Duration = Duration::minutes(5);
 
 impl Draft<'_> {
     pub(crate) fn purchase(&mut self, purchase: &Purchase, shared: &Shared) -> Result<Outcome, Refusal> {
@@ -62,10 +62,12 @@ impl Draft<'_> {
         self.book(purchase, occurred_at, total, &earned)?;
         self.rise()?;
         let lots = self.opened_lots();
+        let mut gifts = self.give_with(purchase.id, &earned.explanation)?;
         let pending = lots.iter().filter(|lot| lot.pending).try_fold(Points::ZERO, |sum, lot| sum.plus(lot.points))?;
         // A late purchase may open a lot that has lapsed by now.
         self.settle()?;
         let perks = self.grant_reached(changes)?;
+        gifts.extend(self.grant_changed(changes)?);
         Ok(PurchaseOutcome {
             id: purchase.id,
             occurred_at,
@@ -82,6 +84,7 @@ impl Draft<'_> {
             tier_after: self.programme.tier(self.tier()).code.clone(),
             progress: progress(self.programme, &self.member.standing),
             perks,
+            gifts,
             explanation: earned.explanation,
         })
     }
@@ -141,14 +144,14 @@ impl Draft<'_> {
 
     /// What conditions may ask of the purchase and of the member before it.
     pub(crate) fn facts_of(&self, purchase: &Purchase, occurred_at: Instant) -> Option<Facts> {
-        self.programme.conditions().next()?;
+        self.programme.conditions_of_purchases().next()?;
         let at = self.zone().local(occurred_at);
         let rank = self.tier_at(occurred_at);
         let tier = (self.programme.tier(rank).code.as_str(), rank);
         let (standing, birth) = (&self.member.standing, self.member.birth_date);
         let member = MemberFacts::of(standing, self.balance(), tier, (self.zone(), at.date()), birth);
         let (store, tenders) = (purchase.store_code.clone(), purchase.tenders.clone());
-        Some(Facts { member, store, at, tenders, lines: purchase.lines.clone() })
+        Some(Facts { member, store, at, tenders, lines: purchase.lines.clone(), event: None })
     }
 
     /// The position of the tier held at an instant: now, or in the dated history.
@@ -171,7 +174,10 @@ impl Draft<'_> {
         let inside = self.member.grants.iter().filter(|grant| grant.from <= at && at < grant.until);
         let granted = inside.filter_map(|grant| match grant.gift {
             PerkGift::Multiplier { multiplier } => Some((format!("perk:{}", grant.perk), multiplier)),
-            PerkGift::Points { .. } | PerkGift::Reward { .. } => None,
+            PerkGift::Points { .. }
+            | PerkGift::Reward { .. }
+            | PerkGift::Coupon { .. }
+            | PerkGift::Message { .. } => None,
         });
         let today = self.zone().day_of(at);
         let chosen = self.member.entitlement_uses.iter().filter_map(|used| match used.day {

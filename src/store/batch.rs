@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::coupon::{self, CouponRow, CouponWrites};
 use super::db::Error;
+use super::gift::{self, GiftWrites};
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::schema::outbox;
@@ -75,6 +76,8 @@ pub struct Load {
     pub coupons_of: Vec<Uuid>,
     /// Kept quotes.
     pub quotes: Vec<Uuid>,
+    /// Those of whom it is asked how many events they have.
+    pub events: Vec<Uuid>,
 }
 
 /// Between which days a tier window lies from the first command of a batch to its last; nothing where
@@ -138,6 +141,8 @@ pub struct Loaded {
     pub coupons: Vec<CouponRow>,
     /// Kept quotes, each with the purchase that was made of it.
     pub quotes: Vec<(Uuid, Option<Uuid>)>,
+    /// How many events members have.
+    pub events: Vec<(Uuid, i64)>,
 }
 
 /// Everything a batch decided.
@@ -182,6 +187,8 @@ pub struct Writes {
     pub promotions: Counts,
     /// Uses of coupons and of quotes.
     pub coupons: CouponWrites,
+    /// What is given beside points, and what happened.
+    pub gifts: GiftWrites,
     /// Codes that are given out and let go, and steps of goods.
     pub reward: reward::Changes,
     /// Idempotency keys.
@@ -422,13 +429,14 @@ impl Load {
             quotes = quote::made(conn, &self.quotes)?;
         }
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
-        let wanted = std::mem::take(&mut self.reward);
+        let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
         let reward = wanted.run(conn, &mut redemptions)?;
         // After the standings: whoever has used more since has changed a standing too.
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
+        let events = gift::events(conn, &with_events)?;
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
             for key in &mut keys {
@@ -466,6 +474,7 @@ impl Load {
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
             coupons,
             quotes,
+            events,
         })
     }
 }
@@ -482,14 +491,23 @@ impl Writes {
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
-        if reward.is_empty() && coupons.is_empty() {
+        let gifts = std::mem::take(&mut self.gifts);
+        if reward.is_empty() && coupons.is_empty() && gifts.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
         transaction(conn, |conn| {
             self.store(conn)?;
-            reward.run(conn)?;
-            coupons.execute(conn)?;
+            // What there is none of costs no statement.
+            if !reward.is_empty() {
+                reward.run(conn)?;
+            }
+            if !coupons.is_empty() {
+                coupons.execute(conn)?;
+            }
+            if !gifts.is_empty() {
+                gifts.execute(conn)?;
+            }
             Ok(())
         })
     }

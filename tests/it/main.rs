@@ -50,5 +50,6 @@ mod simulate;
 mod standing;
 mod starters;
 mod tidy;
+mod triggers;
 mod verify;
 mod why;

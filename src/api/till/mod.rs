@@ -6,6 +6,7 @@ mod authorisation;
 mod basket;
 mod coupons;
 mod entitlements;
+mod events;
 mod fulfilment;
 mod kept;
 pub mod members;
@@ -53,6 +54,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::tier)
         .service(members::open_perks)
         .service(entitlements::create)
+        .service(events::create)
         .service(adjustments::create);
 }
 

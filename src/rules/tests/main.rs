@@ -35,5 +35,6 @@ mod simulation;
 mod stories;
 mod support;
 mod tiers;
+mod triggers;
 mod validity;
 mod worked_example;

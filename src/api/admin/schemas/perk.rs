@@ -82,6 +82,16 @@ pub(in crate::api) enum PerkGift {
         /// Its code.
         reward: String,
     },
+    /// A coupon of the member's own, to be used by the end of the window.
+    Coupon {
+        /// Code of its kind.
+        coupon: String,
+    },
+    /// A message, for whoever delivers messages.
+    Message {
+        /// What; `{name}`, `{tier}`, `{points}` and `{programme}` are filled in.
+        text: Text,
+    },
 }
 
 /// The days around the occasion on which a perk is valid.

@@ -67,7 +67,7 @@ impl Dice {
             window_spend: self.amount(),
             window_visits: self.throw(30) as i64,
         };
-        Facts { member, store: self.text(), at: day.and_time(NaiveTime::MIN) + minute, tenders, lines }
+        Facts { member, store: self.text(), at: day.and_time(NaiveTime::MIN) + minute, tenders, lines, event: None }
     }
 
     fn line(&mut self) -> Line {
