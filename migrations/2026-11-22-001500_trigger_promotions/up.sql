@@ -4,13 +4,13 @@
 
 alter table coupon_issue
     add column given_by text,
-    add column purchase_id uuid,
+    add column document_id uuid,
     add constraint coupon_issue_given_check check (
-        (purchase_id is null or given_by is not null)
+        (document_id is null or given_by is not null)
         and (given_by is null or count = 1 and member_id is not null and key is null));
-comment on column coupon_issue.given_by is 'The perk that gave it, or ''promotion:'' and the promotion; null where staff issued it.';
-comment on column coupon_issue.purchase_id is 'The purchase it was given with: when that comes back and the coupon was not used, it is taken back.';
-create index coupon_issue_of_purchase on coupon_issue (purchase_id) where purchase_id is not null;
+comment on column coupon_issue.given_by is 'The perk that gave it, or ''promotion:'' and the promotion, or ''reward:'' and the reward; null where staff issued it.';
+comment on column coupon_issue.document_id is 'The purchase or the redemption it was given with: when that goes back and the coupon was not used, it is taken back.';
+create index coupon_issue_of_document on coupon_issue (document_id) where document_id is not null;
 
 create table member_event (
     id uuid constraint member_event_pkey primary key,
@@ -49,10 +49,11 @@ create trigger message_keep_all before truncate on message for each statement ex
 --   p_events             what happened to members
 --   p_issues, p_coupons  coupons that are issued
 --   p_messages           what members are to be told
---   p_purchases, p_givers, p_ats  purchases, and who gave coupons with them that are taken back unless they were used
+--   p_documents, p_givers, p_ats  purchases and redemptions, and who gave coupons with them that are taken back
+--                        unless they were used
 create function store_gifts(
     p_events member_event[], p_issues coupon_issue[], p_coupons coupon[], p_messages message[],
-    p_purchases uuid[], p_givers text[], p_ats timestamptz[]
+    p_documents uuid[], p_givers text[], p_ats timestamptz[]
 ) returns void language plpgsql as $$
 begin
     insert into member_event select * from unnest(p_events);
@@ -61,14 +62,14 @@ begin
         insert into coupon select * from unnest(p_coupons);
     end if;
     insert into message select * from unnest(p_messages);
-    if cardinality(p_purchases) > 0 then
+    if cardinality(p_documents) > 0 then
         -- Locked in code order, as by everybody: a coupon that is being used counts as used.
         perform from coupon c join coupon_issue i on i.id = c.issue_id
-            join unnest(p_purchases, p_givers) b(purchase, giver) on i.purchase_id = b.purchase and i.given_by = b.giver
+            join unnest(p_documents, p_givers) b(document, giver) on i.document_id = b.document and i.given_by = b.giver
         order by c.code for no key update of c;
         update coupon c set revoked_at = b.at
-        from coupon_issue i join unnest(p_purchases, p_givers, p_ats) b(purchase, giver, at)
-            on i.purchase_id = b.purchase and i.given_by = b.giver
+        from coupon_issue i join unnest(p_documents, p_givers, p_ats) b(document, giver, at)
+            on i.document_id = b.document and i.given_by = b.giver
         where c.issue_id = i.id and c.used = 0 and c.revoked_at is null;
     end if;
 end $$;

@@ -6,7 +6,7 @@ use tessera_rules::command::Actor;
 use tessera_rules::decision::Effect;
 use tessera_rules::event::EventRecord;
 use tessera_rules::gift::{Issued, Message};
-use tessera_rules::id::{MemberId, PurchaseId};
+use tessera_rules::id::MemberId;
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
@@ -25,9 +25,9 @@ pub(super) fn gather(
 ) -> Result<(), Failure> {
     match effect {
         Effect::IssueCoupon(issued) => issue(writes, issued, of, actor),
-        Effect::RevokeCoupons { purchase, by } => {
-            let (purchases, givers, ats) = &mut writes.gifts.revoked;
-            purchases.push(purchase.uuid());
+        Effect::RevokeCoupons { document, by } => {
+            let (documents, givers, ats) = &mut writes.gifts.revoked;
+            documents.push(document);
             givers.push(by);
             ats.push(of.1);
         }
@@ -40,7 +40,7 @@ pub(super) fn gather(
 
 /// A coupon, each with an issue and an event of its own: whoever delivers messages tells its code.
 fn issue(writes: &mut Writes, issued: Issued, (member, at): (MemberId, Instant), actor: Actor) {
-    let Issued { coupon, by, purchase } = issued;
+    let Issued { coupon, by, document } = issued;
     let id = new_uuid();
     writes.gifts.issues.push(GivenIssueRow {
         id,
@@ -53,7 +53,7 @@ fn issue(writes: &mut Writes, issued: Issued, (member, at): (MemberId, Instant),
         key: None,
         fingerprint: None,
         given_by: Some(by),
-        purchase_id: purchase.map(PurchaseId::uuid),
+        document_id: document,
     });
     writes.gifts.coupons.push(GivenCouponRow {
         code: coupon.code,

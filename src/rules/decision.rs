@@ -1,6 +1,7 @@
 //! Decisions: what a command does to the books, or why it is refused.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::entitlement::EntitlementUse;
@@ -114,10 +115,10 @@ pub enum Effect {
     },
     /// A coupon is issued.
     IssueCoupon(Issued),
-    /// Coupons that a promotion gave with a purchase are taken back, unless they were used.
+    /// Coupons that were given with a purchase or a redemption are taken back, unless they were used.
     RevokeCoupons {
-        /// The purchase.
-        purchase: PurchaseId,
+        /// The purchase or the redemption.
+        document: Uuid,
         /// Who gave them ([`Given::by`]).
         by: String,
     },

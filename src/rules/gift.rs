@@ -10,12 +10,14 @@ use crate::coupon::{CODE_BITS, Coupon, code_of};
 use crate::decision::{Effect, StandingPatch};
 use crate::draft::{Draft, LotLife, Note};
 use crate::explain::Explanation;
-use crate::id::PurchaseId;
+use crate::id::{PurchaseId, RedemptionId};
 use crate::ledger::{Account, EntryKind};
 use crate::perk::{PerkGift, PerkGrant};
 use crate::programme::{Problems, Programme};
 use crate::promotion::PromotionEffect;
+use crate::redemption::{Redemption, RedemptionStatus};
 use crate::refusal::Refusal;
+use crate::reward::RewardKind;
 use crate::text::Text;
 use crate::time::{Day, Instant};
 use crate::trigger::{grant_code, promotion_of};
@@ -39,8 +41,8 @@ pub struct Issued {
     pub coupon: Coupon,
     /// Who gives it: see [`Given::by`].
     pub by: String,
-    /// The purchase it was given with, with which it goes back; absent for what was granted.
-    pub purchase: Option<PurchaseId>,
+    /// The purchase or the redemption it was given with, with which it goes back; absent for what was granted.
+    pub document: Option<Uuid>,
 }
 
 /// A message to the member, for whoever delivers messages.
@@ -114,6 +116,7 @@ impl Programme {
     pub fn issues_coupons(&self) -> bool {
         self.promotions.iter().any(|promotion| matches!(promotion.effect, PromotionEffect::Coupon { .. }))
             || self.perks.iter().any(|perk| matches!(perk.grant, PerkGift::Coupon { .. }))
+            || self.rewards.iter().any(|reward| reward.kind == RewardKind::Coupon)
     }
 }
 
@@ -149,7 +152,7 @@ impl Draft<'_> {
             match &gift {
                 // A late purchase may have been promised what is over by now.
                 PerkGift::Coupon { .. } if self.programme.is_over(&told.effect, self.today()) => continue,
-                PerkGift::Coupon { coupon: of } => coupon = self.issue(&by, of, Some(purchase), None)?,
+                PerkGift::Coupon { coupon: of } => coupon = self.issue(&by, of, Some(purchase.uuid()), None)?,
                 PerkGift::Message { text } => self.tell(&by, text)?,
                 // Refused with a purchase.
                 PerkGift::Points { .. } | PerkGift::Multiplier { .. } | PerkGift::Reward { .. } => continue,
@@ -157,6 +160,25 @@ impl Draft<'_> {
             given.push(Given { by, gift, coupon });
         }
         Ok(given)
+    }
+
+    /// What a redemption that has just changed means for the coupon that its reward gives: captured, it is issued;
+    /// voided, it is taken back unless it was used.
+    pub(crate) fn coupon_of(&mut self, id: RedemptionId, redemption: &mut Redemption) -> Result<(), Refusal> {
+        let Some(reward) = redemption.reward.as_ref().and_then(|code| self.programme.reward(code)) else {
+            return Ok(());
+        };
+        let (Some(of), by) = (&reward.coupon, format!("reward:{}", reward.code)) else { return Ok(()) };
+        match redemption.status {
+            RedemptionStatus::Captured if redemption.voucher.is_none() => {
+                redemption.voucher = self.issue(&by, of, Some(id.uuid()), None)?;
+            }
+            RedemptionStatus::Voided if redemption.voucher.is_some() => {
+                self.record(Effect::RevokeCoupons { document: id.uuid(), by })?;
+            }
+            RedemptionStatus::Held | RedemptionStatus::Captured | RedemptionStatus::Voided => {}
+        }
+        Ok(())
     }
 
     fn give_points(&mut self, by: &str, points: Points, life: LotLife) -> Result<(), Refusal> {
@@ -178,7 +200,7 @@ impl Draft<'_> {
         &mut self,
         by: &str,
         of: &str,
-        purchase: Option<PurchaseId>,
+        document: Option<Uuid>,
         until: Option<Instant>,
     ) -> Result<Option<String>, Refusal> {
         let (Some(of), Some(seed)) = (self.programme.coupon(of), self.context.seed) else { return Ok(None) };
@@ -189,7 +211,7 @@ impl Draft<'_> {
         if coupon.until.is_some_and(|until| until <= coupon.from) {
             return Ok(None);
         }
-        self.record(Effect::IssueCoupon(Issued { coupon, by: by.to_owned(), purchase }))?;
+        self.record(Effect::IssueCoupon(Issued { coupon, by: by.to_owned(), document }))?;
         Ok(Some(code))
     }
 

@@ -153,7 +153,7 @@ impl Draft<'_> {
         }
         let before = sold.forfeited(&was);
         for code in after.forfeited(&left).into_iter().filter(|code| !before.contains(code)) {
-            self.record(Effect::RevokeCoupons { purchase: goods.purchase, by: grant_code(code) })?;
+            self.record(Effect::RevokeCoupons { document: goods.purchase.uuid(), by: grant_code(code) })?;
         }
         Ok(Outcome::Return(Box::new(ReturnOutcome {
             record,

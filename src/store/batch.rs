@@ -13,12 +13,11 @@ use uuid::Uuid;
 
 use super::coupon::{self, CouponRow, CouponWrites};
 use super::db::Error;
-use super::gift::{self, GiftWrites};
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
-use super::{notice, quote, reward};
+use super::{gift, notice, quote, reward};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -188,7 +187,7 @@ pub struct Writes {
     /// Uses of coupons and of quotes.
     pub coupons: CouponWrites,
     /// What is given beside points, and what happened.
-    pub gifts: GiftWrites,
+    pub gifts: gift::GiftWrites,
     /// Codes that are given out and let go, and steps of goods.
     pub reward: reward::Changes,
     /// Idempotency keys.
@@ -421,13 +420,11 @@ impl Load {
         if !self.notices.is_empty() && self.notices_at < self.at {
             earlier = notice::of_between(conn, &self.notices, self.notices_at, self.at)?;
         }
-        let (mut coupons, mut quotes) = (Vec::new(), Vec::new());
+        let mut coupons = Vec::new();
         if !(self.coupons.is_empty() && self.coupons_of.is_empty()) {
             coupons = coupon::find(conn, &self.coupons, &self.coupons_of, self.at)?;
         }
-        if !self.quotes.is_empty() {
-            quotes = quote::made(conn, &self.quotes)?;
-        }
+        let quotes = quote::made(conn, &self.quotes)?;
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
         let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
         let row: LoadedRow = self.get_result(conn)?;
@@ -436,7 +433,6 @@ impl Load {
         // After the standings: whoever has used more since has changed a standing too.
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
-        let events = gift::events(conn, &with_events)?;
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
             for key in &mut keys {
@@ -474,7 +470,7 @@ impl Load {
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
             coupons,
             quotes,
-            events,
+            events: gift::events(conn, &with_events)?,
         })
     }
 }
@@ -498,17 +494,9 @@ impl Writes {
         // Members are written, and so locked, before what is beside them.
         transaction(conn, |conn| {
             self.store(conn)?;
-            // What there is none of costs no statement.
-            if !reward.is_empty() {
-                reward.run(conn)?;
-            }
-            if !coupons.is_empty() {
-                coupons.execute(conn)?;
-            }
-            if !gifts.is_empty() {
-                gifts.execute(conn)?;
-            }
-            Ok(())
+            reward.run(conn)?;
+            coupons.run(conn)?;
+            gifts.run(conn)
         })
     }
 

@@ -5,7 +5,9 @@ use diesel::dsl::max;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Text, Timestamptz, Uuid as UuidType};
+use diesel::sql_types::{Array, Text as TextType, Timestamptz, Uuid as UuidType};
+use tessera_rules::id::MemberId;
+use tessera_rules::text::Text;
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
@@ -15,7 +17,7 @@ use super::rows::{
     GivenCouponRow, GivenCouponType, GivenIssueRow, GivenIssueType, MemberEventRow, MemberEventType, MessageRow,
     MessageType,
 };
-use super::schema::member_event;
+use super::schema::{member_event, message};
 use super::wire::Rows;
 
 /// What a batch gives beside points, and what happened to its members.
@@ -29,7 +31,7 @@ pub struct GiftWrites {
     pub coupons: Vec<GivenCouponRow>,
     /// Messages.
     pub messages: Vec<MessageRow>,
-    /// Purchases, who gave coupons with them that are taken back, and when.
+    /// Purchases and redemptions, who gave coupons with them that are taken back, and when.
     pub revoked: (Vec<Uuid>, Vec<String>, Vec<Instant>),
 }
 
@@ -37,6 +39,17 @@ impl GiftWrites {
     /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.issues.is_empty() && self.messages.is_empty() && self.revoked.0.is_empty()
+    }
+
+    /// Stores it, in the transaction of its batch and after it; what there is none of costs no statement.
+    ///
+    /// # Errors
+    /// As [`Error`].
+    pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
+        if !self.is_empty() {
+            self.execute(conn)?;
+        }
+        Ok(())
     }
 }
 
@@ -48,7 +61,7 @@ impl QueryFragment<Pg> for GiftWrites {
             Rows<GivenCouponType> => &self.coupons,
             Rows<MessageType> => &self.messages,
             Array<UuidType> => &self.revoked.0,
-            Array<Text> => &self.revoked.1,
+            Array<TextType> => &self.revoked.1,
             Array<Timestamptz> => &self.revoked.2,
         )
     }
@@ -60,6 +73,32 @@ impl QueryId for GiftWrites {
 }
 
 impl RunQueryDsl<PgConnection> for GiftWrites {}
+
+/// A message as it is on record.
+#[derive(Debug, Clone)]
+pub struct MessageView {
+    /// Who sends it: a perk, or `promotion:` and a promotion.
+    pub given_by: String,
+    /// When.
+    pub at: Instant,
+    /// What it says.
+    pub text: Text,
+}
+
+/// The latest hundred messages of a member, newest first.
+///
+/// # Errors
+/// As [`Error`].
+pub fn messages(conn: &mut PgConnection, of: MemberId) -> Result<Vec<MessageView>, Error> {
+    let theirs = message::table.filter(message::member_id.eq(of.uuid())).order(message::id.desc()).limit(100);
+    let rows: Vec<(String, Instant, serde_json::Value)> =
+        theirs.select((message::given_by, message::at, message::text)).load(conn)?;
+    let view = |(given_by, at, text)| {
+        let text = serde_json::from_value(text).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(MessageView { given_by, at, text })
+    };
+    rows.into_iter().map(view).collect()
+}
 
 /// How many events members have on record; who has none is not there.
 ///

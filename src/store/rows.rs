@@ -349,7 +349,7 @@ rows! {
         key: Option<String> => Nullable<Text>,
         fingerprint: Option<Bytes> => Nullable<Binary>,
         given_by: Option<String> => Nullable<Text>,
-        purchase_id: Option<Uuid> => Nullable<UuidType>,
+        document_id: Option<Uuid> => Nullable<UuidType>,
     }
     /// Such a coupon.
     GivenCouponRow = "coupon" as GivenCouponType {

@@ -530,7 +530,7 @@ diesel::table! {
         key -> Nullable<Text>,
         fingerprint -> Nullable<Bytea>,
         given_by -> Nullable<Text>,
-        purchase_id -> Nullable<Uuid>,
+        document_id -> Nullable<Uuid>,
     }
 }
 

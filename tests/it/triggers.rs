@@ -107,7 +107,9 @@ fn a_year_gives_each_thing_once() {
     found.sort_by_key(|row| known.iter().position(|known| known == row));
     assert_eq!(found, known);
     let told = "select text->>'en' as value from message";
-    assert_eq!(app.db.texts(told), ["{name}: 1265 points"]);
+    assert_eq!(app.db.texts(told), ["{name}: 1265 points"], "names stand in one place");
+    let message = &own.get("/v1/member/messages").expect(200)["data"][0];
+    assert_eq!((&message["by"], &message["text"]["zh"]), (&json!("sorry"), &json!("Lin：1265 积分")));
     let events = "select string_agg(distinct kind, ' ' order by kind) as value from outbox where document_id in \
         (select id from message union select id from coupon_issue)";
     assert_eq!(app.db.texts(events), ["coupon.issued message.sent"]);
@@ -202,6 +204,8 @@ fn kinds_of_events_are_a_part_of_the_programme() {
     let mut asks = promotion("thanks", json!({"kind": "event", "event": "survey"}), json!({"kind": "add", "points": 5}));
     asks["when"] = json!("event.score > 8 && event.colour == \"red\"");
     let problem = admin.post("/v1/admin/promotions", &asks).problem(422, "programme_invalid");
+    let replay = json!({"from": "2031-01-01", "to": "2031-12-31"});
+    admin.post("/v1/admin/promotions/hello/simulate", &replay).problem(422, "not_replayed");
     let told = (&problem["errors"][0]["pointer"], problem["errors"][0]["detail"].as_str().unwrap());
     assert_eq!(told.0, "/when");
     assert!(told.1.contains("line 1, column 26: `event` has no `colour`"), "{}", told.1);
@@ -214,4 +218,42 @@ fn kinds_of_events_are_a_part_of_the_programme() {
     app.cashier().post("/v1/admin/events", &kind).problem(403, "forbidden");
     let audit = "select action as value from audit where object = 'event:survey'";
     assert_eq!(app.db.texts(audit), ["event.create"]);
+}
+
+#[test]
+fn points_buy_a_coupon() {
+    let app = App::with(|programme| {
+        plan(programme);
+        programme["promotions"] = json!([]);
+        let reward = json!({"code": "five", "name": "5 off", "kind": "coupon", "coupon": "five", "points": 100});
+        programme["rewards"].as_array_mut().unwrap().push(reward);
+    });
+    let (till, admin) = (app.cashier(), app.admin());
+    let member = make::member(&till);
+    let own = app.member(&member);
+    earn(&till, &member, 500);
+    let redeem = || own.post("/v1/member/redemptions", &json!({"reward_id": "five"})).expect(201);
+    let (first, second) = (redeem(), redeem());
+    let code = |redeemed: &Value| redeemed["voucher_code"].as_str().unwrap().to_owned();
+    let mut body = receipt(&member, &[line(1_000)]);
+    body["coupons"] = json!([code(&first)]);
+    assert_eq!(till.post(PURCHASES, &body).expect(201)["total"], 500);
+    let listed = own.get("/v1/member/redemptions").expect(200);
+    assert_eq!(listed["data"][0]["voucher_code"], second["voucher_code"]);
+
+    // As with a partner's code, what was shown is taken back by an admin.
+    for redeemed in [&first, &second] {
+        let path = format!("/v1/till/redemptions/{}/void", redeemed["id"].as_str().unwrap());
+        app.manager().post(&path, &json!({})).problem(403, "voucher_shown");
+        assert_eq!(admin.post(&path, &json!({})).expect(200)["status"], "voided");
+    }
+    let state = |code: &str| coupons(&own).into_iter().find(|(own, _)| own == code).unwrap().1;
+    assert_eq!((state(&code(&first)).as_str(), state(&code(&second)).as_str()), ("used_up", "revoked"));
+    let mut wrong = json!({"code": "six", "name": "6", "kind": "coupon", "points": 1});
+    let pointer = |problem: Value| problem["errors"][0]["pointer"].clone();
+    assert_eq!(pointer(admin.post("/v1/admin/rewards", &wrong).problem(422, "programme_invalid")), "/coupon");
+    wrong["coupon"] = json!("moon");
+    assert_eq!(pointer(admin.post("/v1/admin/rewards", &wrong).problem(422, "programme_invalid")), "/coupon");
+    wrong["kind"] = json!("goods");
+    assert_eq!(pointer(admin.post("/v1/admin/rewards", &wrong).problem(422, "programme_invalid")), "/coupon");
 }

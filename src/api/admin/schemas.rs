@@ -425,7 +425,7 @@ pub(super) enum Weekday {
 #[derive(ToSchema)]
 #[schema(example = json!({"en": "Gold", "zh": "金卡"}))]
 #[serde(untagged)]
-pub(super) enum Text {
+pub(in crate::api) enum Text {
     /// One text for both.
     Plain(String),
     /// One text for each.

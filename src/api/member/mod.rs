@@ -3,6 +3,7 @@
 
 mod coupons;
 mod entitlements;
+mod messages;
 mod points;
 mod pool;
 mod profile;
@@ -30,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::tier)
         .service(points::perks)
         .service(points::notices)
+        .service(messages::list)
         .service(coupons::list)
         .service(entitlements::create)
         .service(points::purchases)

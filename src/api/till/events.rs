@@ -36,7 +36,7 @@ struct EventRequest {
     /// When it happened; now where nothing is said. At most 30 days back and 5 minutes ahead.
     occurred_at: Option<DateTime<Utc>>,
     /// What it says of itself: texts, whole numbers and truths, as its kind declares them. What is not said is the
-    /// empty text, 0 and false.
+    /// empty text, 0 and false. Never personal data: it is not erased with the member.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"platform": "ios"}))]
     attributes: BTreeMap<String, AttributeValue>,

@@ -8,7 +8,7 @@ use crate::store::db::{Connection, Error};
 
 /// The first row that does not fit the rest: its table, its member and the words. Events are numbered from 1 without a
 /// gap; a grant for an event or a change of tier has that event or change; as many coupons were issued by grants as
-/// grants give one, and those that were given with a purchase name one of the member; what a grant tells was sent.
+/// grants give one, and those that were given with a document name one of the member; what a grant tells was sent.
 ///
 /// # Errors
 /// As [`Error`].
@@ -39,13 +39,15 @@ pub fn gifts(conn: &mut Connection) -> Result<Option<(String, Uuid, String)>, Er
                  || coalesce(g.count, 0) || ' coupons, ' || coalesce(i.count, 0) || ' are issued' \
              from (select member_id, perk as by, count(*) from perk_grant where gift ->> 'kind' = 'coupon' group by 1, 2) g \
              full join (select member_id, given_by as by, count(*) from coupon_issue \
-                 where given_by is not null and purchase_id is null group by 1, 2) i \
+                 where given_by is not null and document_id is null group by 1, 2) i \
                  on i.member_id = g.member_id and i.by = g.by \
              where coalesce(g.count, 0) <> coalesce(i.count, 0) \
              union all \
-             select 'coupon_issue', i.member_id, i.given_by || ' gave a coupon with a purchase that is not his' \
-             from coupon_issue i left join purchase p on p.id = i.purchase_id and p.member_id = i.member_id \
-             where i.purchase_id is not null and p.id is null \
+             select 'coupon_issue', i.member_id, i.given_by || ' gave a coupon with a document that is not his' \
+             from coupon_issue i where i.document_id is not null \
+             and not exists (select from purchase p where p.id = i.document_id and p.member_id = i.member_id) \
+             and not exists (select from redemption r where r.id = i.document_id and r.member_id = i.member_id \
+                 and 'reward:' || r.reward = i.given_by) \
              union all \
              select 'message', g.member_id, g.perk || ' told him something that was not sent' \
              from perk_grant g where g.gift ->> 'kind' = 'message' and not exists ( \
