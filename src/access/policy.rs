@@ -154,6 +154,8 @@ pub enum Action {
     RecordEvent,
     /// Look a coupon up by its code.
     LookUpCoupon,
+    /// Read the tags a member has, and the segments he is in.
+    ReadMemberTags,
     /// Give or take points by hand, or ask for it.
     AdjustPoints,
     // the back office
@@ -165,6 +167,8 @@ pub enum Action {
     FreezeMember,
     /// Place a member in a tier.
     PlaceTier,
+    /// Put tags on a member and take them off.
+    ChangeMemberTags,
     /// Read what staff gave and took by hand.
     ReadAdjustments,
     /// Agree to what somebody else asked to give or take by hand, or not.
@@ -179,7 +183,7 @@ pub enum Action {
     ReadReports,
     /// Read the audit log.
     ReadAudit,
-    /// Read the programme: tiers, earning rules, promotions, rewards, perks, coupons, prices.
+    /// Read the programme: tiers, earning rules, promotions, rewards, perks, coupons, prices, segments.
     ReadProgramme,
     /// Change the programme, or try another.
     WriteProgramme,
@@ -199,6 +203,8 @@ pub enum Action {
     IssueCoupons,
     /// Change member prices, and what is for some tiers first.
     WritePrices,
+    /// Change segments.
+    WriteSegments,
     /// Read stores.
     ReadStores,
     /// Change stores.
@@ -280,6 +286,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::UseEntitlement
         | Action::RecordEvent
         | Action::LookUpCoupon
+        | Action::ReadMemberTags
         | Action::PreviewPurchase
         | Action::QuoteBasket
         | Action::RecordPurchase
@@ -299,6 +306,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ChangeMember
         | Action::FreezeMember
         | Action::PlaceTier
+        | Action::ChangeMemberTags
         | Action::ReadAdjustments
         | Action::ReadLedger
         | Action::ReadReports
@@ -319,6 +327,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::WriteCoupons
         | Action::IssueCoupons
         | Action::WritePrices
+        | Action::WriteSegments
         | Action::WriteStores
         | Action::ReadStaff
         | Action::WriteStaff

@@ -160,6 +160,8 @@ codes! {
     NotReplayed, "not_replayed", 422, "Only promotions on purchases can be simulated", "仅可模拟由消费触发的活动";
     EventUnknown, "event_unknown", 422, "The programme has no such kind of event", "积分计划没有该事件类型";
     EventAttribute, "event_attribute", 422, "An attribute of the event is not as it is declared", "事件属性与声明不符";
+    TagOver, "tag_over", 422, "The time of a tag must end in the future", "标签的截止时间必须在未来";
+    TooManyTags, "too_many_tags", 422, "The member has as many tags as he may", "会员标签数量已达上限";
     ReasonUnknown, "reason_unknown", 422, "The programme has no such reason for an adjustment", "积分计划没有该调整原因";
     NothingToAdjust, "nothing_to_adjust", 422, "An adjustment gives or takes at least one point", "调整积分不能为零";
     AmountOutOfRange, "amount_out_of_range", 422, "An amount would leave its range", "数值超出允许范围";

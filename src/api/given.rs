@@ -15,7 +15,7 @@ pub(crate) struct GivenView<'a> {
     #[schema(example = "welcome")]
     promotion: &'a str,
     /// What.
-    #[schema(value_type = schemas::PerkGift)]
+    #[schema(value_type = schemas::Gift)]
     gift: &'a PerkGift,
     /// The code of a coupon; absent for other gifts, and in a preview.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::occasion::OccasionKind;
 use utoipa::ToSchema;
 
-use super::admin::schemas::PerkGift;
+use super::admin::schemas::Gift;
 use crate::store::db::Connection;
 use crate::store::ledger::{self, PerkGrantView};
 use crate::store::{Error, perk};
@@ -29,7 +29,7 @@ pub(crate) struct GrantedPerk {
     /// When it was granted.
     granted_at: DateTime<Utc>,
     /// What was given.
-    #[schema(value_type = PerkGift)]
+    #[schema(value_type = Gift)]
     gift: serde_json::Value,
     /// First instant of its window.
     from: DateTime<Utc>,

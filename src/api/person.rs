@@ -13,9 +13,9 @@ use super::extract::IfMatch;
 use super::work::{Failed, run_whole};
 use crate::clock::new_uuid;
 use crate::store::audit::{self, Change};
-use crate::store::batch;
 use crate::store::db::Connection;
 use crate::store::member::{self, MemberRow};
+use crate::store::outbox;
 use crate::store::rows::OutboxRow;
 
 /// The longest name and external id, in characters.
@@ -139,6 +139,6 @@ impl By {
             points: 0,
             at: self.at,
         };
-        Ok(batch::insert_event(conn, &event)?)
+        Ok(outbox::insert(conn, &event)?)
     }
 }

@@ -74,6 +74,8 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::EntitlementUnknown => Code::EntitlementUnknown,
         Refusal::EntitlementDay => Code::EntitlementDay,
         Refusal::EntitlementUsedUp => Code::EntitlementUsedUp,
+        Refusal::TagOver => Code::TagOver,
+        Refusal::TooManyTags => Code::TooManyTags,
         Refusal::ReasonUnknown(_) => Code::ReasonUnknown,
         Refusal::NothingToAdjust => Code::NothingToAdjust,
         Refusal::AmountOutOfRange => Code::AmountOutOfRange,
@@ -93,10 +95,13 @@ impl From<&Refusal> for Problem {
             Refusal::Withheld { line, minimum_tier } => problem.with_error(FieldError {
                 pointer: format!("/lines/{}", line.saturating_sub(1)),
                 code: "withheld",
-                detail: both(
-                    format!("It is for members of tier {minimum_tier} and above first."),
-                    format!("该商品目前仅限“{minimum_tier}”及以上会员购买。"),
-                ),
+                detail: match minimum_tier {
+                    Some(tier) => both(
+                        format!("It is for members of tier {tier} and above first."),
+                        format!("该商品目前仅限“{tier}”及以上会员购买。"),
+                    ),
+                    None => both("It is for certain members first.", "该商品目前仅限部分会员购买。"),
+                },
             }),
             Refusal::EventUnknown(event) => problem.with_error(FieldError {
                 pointer: "/code".to_owned(),
@@ -179,12 +184,17 @@ fn attribute_error(name: &str, wanted: Option<AttributeType>) -> FieldError {
     let pointer = format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
     match wanted.map(AttributeType::as_str) {
         None => {
-            FieldError { pointer, code: "attribute_unknown", detail: both("It is not declared.", "该属性未声明。") }
+            FieldError {
+                pointer, code: "attribute_unknown", detail: both("It is not declared.", "该属性未声明。")
+            }
         }
         Some(wanted) => FieldError {
             pointer,
             code: "attribute_invalid",
-            detail: both(format!("Expected a value of type {wanted}, within its bounds."), format!("应为 {wanted} 类型且在允许范围内的值。")),
+            detail: both(
+                format!("Expected a value of type {wanted}, within its bounds."),
+                format!("应为 {wanted} 类型且在允许范围内的值。"),
+            ),
         },
     }
 }

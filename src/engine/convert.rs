@@ -8,6 +8,7 @@ use tessera_rules::link::{Link, LinkKind, Sent};
 use tessera_rules::lot::{Lapse, Lot, LotKey, LotMovement};
 use tessera_rules::member::{DayTotals, Standing};
 use tessera_rules::perk::PerkGrant;
+use tessera_rules::tag::{TagCause, TagChange, TagStep};
 use tessera_rules::tier::{Placement, TierCause, TierChange};
 use uuid::Uuid;
 
@@ -15,6 +16,7 @@ use super::Failure;
 use crate::store::rows::{
     ClockRow, DayRow, EntryRow, LotMovementRow, LotRow, PerkGrantRow, PlacementRow, StandingRow, TierChangeRow, TiesRow,
 };
+use crate::store::tag::TagChangeRow;
 
 /// A row holds what no row should: the database was changed behind our back.
 pub(super) fn broken(what: &str) -> Failure {
@@ -263,6 +265,16 @@ pub(super) fn tier_change_row(member: Uuid, change: TierChange) -> TierChangeRow
         programme_version: change.programme_version,
         reason: change.reason,
     }
+}
+
+pub(super) fn tag_change(row: TagChangeRow) -> Result<TagChange, Failure> {
+    let step = if row.held { TagStep::Put { until: row.until } } else { TagStep::TakeOff };
+    Ok(TagChange {
+        tag: row.tag.parse().map_err(|_| broken("tag"))?,
+        at: row.at,
+        step,
+        cause: TagCause::parse(&row.cause, row.promotion).ok_or_else(|| broken("tag"))?,
+    })
 }
 
 pub(super) fn grant(row: PerkGrantRow) -> Result<PerkGrant, Failure> {

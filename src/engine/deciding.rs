@@ -328,6 +328,7 @@ impl Deciding {
             Effect::Tier(change) => self.writes.tier_changes.push(convert::tier_change_row(member_id, change)),
             Effect::Grant(grant) => self.writes.grants.push(convert::grant_row(member_id, grant)?),
             Effect::UseEntitlement(used) => self.writes.uses.push(documents::entitlement_use_row(member_id, used)),
+            Effect::Tag(change) => self.writes.tags.changed(member, change, submission.actor),
             Effect::Notice(notice) => self.writes.notices.push(documents::notice_row(member_id, notice)?),
             Effect::UseReward { code, redemption, voucher } => self.use_reward(code, redemption, voucher),
             Effect::PutBackReward { code, redemption, voucher } => {
@@ -480,6 +481,7 @@ impl Deciding {
             Outcome::Return(_) => "purchase.returned",
             Outcome::Tier(_) => "tier.placed",
             Outcome::Entitlement(_) => "entitlement.used",
+            Outcome::Tags(_) => "member.tagged",
             Outcome::Notices(given) if !given.is_empty() => "member.noticed",
             Outcome::Adjustment(_) => "points.adjusted",
             Outcome::Transfer(_) => "points.transferred",

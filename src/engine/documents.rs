@@ -133,12 +133,16 @@ pub(super) fn particulars(command: &Command) -> Option<Value> {
         _ => return None,
     };
     let plain = |line: &Line| line.sku.is_none() && line.categories.is_empty();
-    if purchase.tenders.is_empty() && purchase.lines.iter().all(plain) {
+    if purchase.tenders.is_empty() && purchase.channel.is_none() && purchase.lines.iter().all(plain) {
         return None;
     }
     let line = |line: &Line| json!({"sku": line.sku, "categories": line.categories});
     let lines: Vec<Value> = purchase.lines.iter().map(line).collect();
-    Some(json!({"lines": lines, "tenders": purchase.tenders}))
+    let mut particulars = json!({"lines": lines, "tenders": purchase.tenders});
+    if let Some(channel) = &purchase.channel {
+        particulars["channel"] = channel.as_str().into();
+    }
+    Some(particulars)
 }
 
 /// What a return needs of the answer that is stored with the sale.

@@ -9,7 +9,7 @@ use super::convert::standing_row;
 use crate::clock::{new_uuid, random_bytes};
 use crate::store::db::{Connection, transaction};
 use crate::store::rows::OutboxRow;
-use crate::store::{Error, batch, member, secret};
+use crate::store::{Error, member, outbox, secret};
 
 /// Who is to be enrolled. Phone and e-mail are in their normal form (E.164, lower case).
 #[derive(Clone)]
@@ -81,6 +81,6 @@ fn insert(conn: &mut Connection, row: &member::MemberRow) -> Result<(), Error> {
             points: 0,
             at: row.enrolled_at,
         };
-        batch::insert_event(conn, &event)
+        outbox::insert(conn, &event)
     })
 }

@@ -36,6 +36,7 @@ mod plan;
 mod programmes;
 mod read;
 pub mod schedule;
+mod segment;
 pub mod simulate;
 mod state;
 mod storer;
@@ -65,6 +66,7 @@ pub use enrol::{NewMember, enrol};
 pub use foresee::Outlook;
 pub use programmes::{Programmes, Versioned};
 pub use read::{Settled, Wish};
+pub use segment::Asked;
 
 /// A command on its way through the engine.
 pub struct Submission {

@@ -8,8 +8,8 @@ use tessera_rules::id::MemberId;
 use tessera_rules::promotion::Promotion;
 use tessera_rules::reward::RewardKind;
 use tessera_rules::tier::{Span, Window};
-use tessera_rules::trigger::Trigger;
 use tessera_rules::time::{Day, Instant};
+use tessera_rules::trigger::Trigger;
 use tessera_rules::{Command, Programme, Standing};
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ struct Plan<'p> {
     /// Whether a change of tier may be an occasion, and whether a purchase's condition asks for birth dates.
     tier_occasions: bool,
     birthdays: bool,
+    /// Whether anything asks for tags.
+    tags: bool,
     /// Limited promotions on purchases, and those with another trigger.
     limited: Vec<&'p Promotion>,
     triggered: Vec<&'p Promotion>,
@@ -49,7 +51,8 @@ impl<'p> Plan<'p> {
             programme,
             now,
             tier_occasions: programme.has_tier_occasions(),
-            birthdays: programme.asks_birthdays(),
+            birthdays: programme.asks_for_birthday(),
+            tags: programme.asks_for_tags(),
             limited: limited(programme, Trigger::is_purchase),
             triggered: limited(programme, |trigger| !trigger.is_purchase()),
             times: None,
@@ -114,14 +117,22 @@ impl<'p> Plan<'p> {
             Command::Event(happened) => {
                 load.perks.push(member);
                 load.events.push(member);
-                self.granted(member, at, |trigger| matches!(trigger, Trigger::Event { event } if *event == happened.code));
+                self.granted(
+                    member,
+                    at,
+                    |trigger| matches!(trigger, Trigger::Event { event } if *event == happened.code),
+                );
             }
             Command::UseEntitlement(_) => load.perks.push(member),
+            Command::Tag(_) => load.tags.push(member),
             Command::PlaceTier(_) if self.tier_occasions => {
                 load.perks.push(member);
                 self.granted(member, at, |trigger| matches!(trigger, Trigger::TierChange { .. }));
             }
-            Command::Merge(_) => load.whole.push(member),
+            Command::Merge(merge) => {
+                load.whole.push(member);
+                load.tags.extend([member, merge.into.uuid()]);
+            }
             Command::Unmerge => {
                 load.whole.push(member);
                 load.debit.push(member);
@@ -163,6 +174,9 @@ impl<'p> Plan<'p> {
         if self.birthdays {
             load.perks.push(member);
         }
+        if self.tags {
+            load.tags.push(member);
+        }
         load.receipts.0.push(purchase.source.clone());
         load.receipts.1.push(purchase.external_id.clone());
         self.limits(purchase, member, day);
@@ -183,6 +197,9 @@ impl<'p> Plan<'p> {
     /// What was used of promotions that may give something for an occasion.
     fn granted(&mut self, member: Uuid, at: Instant, asked: impl Fn(&Trigger) -> bool) {
         let day = self.programme.time_zone.day_of(at);
+        if self.tags {
+            self.load.tags.push(member);
+        }
         for promotion in self.triggered.iter().filter(|promotion| asked(&promotion.trigger)) {
             used(&mut self.load, promotion, member, day);
         }
@@ -200,6 +217,9 @@ impl<'p> Plan<'p> {
             }
             // A grant may give it.
             self.load.perks.push(member);
+            if self.tags {
+                self.load.tags.push(member);
+            }
         }
     }
 
@@ -212,6 +232,9 @@ impl<'p> Plan<'p> {
         load.late.push(to);
         if self.tier_occasions || self.birthdays {
             load.perks.push(to);
+        }
+        if self.tags {
+            load.tags.push(to);
         }
         load.days.0.push(to);
         load.days.1.push(day);
@@ -227,6 +250,7 @@ impl<'p> Plan<'p> {
         sort(&mut load.members);
         sort(&mut load.promotions);
         sort(&mut load.coupons);
+        sort(&mut load.tags);
         let granted: HashSet<Uuid> = load.perks.iter().copied().collect();
         load.risers.retain(|member| !granted.contains(member));
         (load.at, load.today) = (at, today);
@@ -310,8 +334,8 @@ impl Time {
 
 /// The members of whom more is needed than the standing.
 pub(super) fn beside(load: &Load) -> HashSet<Uuid> {
-    let lists =
-        [&load.debit, &load.late, &load.perks, &load.notices, &load.whole, &load.days.0, &load.promotion_uses.0];
+    let Load { debit, late, perks, notices, whole, days, promotion_uses, tags, .. } = load;
+    let lists = [debit, late, perks, notices, whole, &days.0, &promotion_uses.0, tags];
     lists.into_iter().flatten().copied().collect()
 }
 

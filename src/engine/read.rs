@@ -142,7 +142,7 @@ impl Engine {
     }
 
     /// Asks something of the state as of now, loaded as for a command and as wide as is wanted.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         member: MemberId,
         command: Command,

@@ -10,11 +10,12 @@ use tessera_rules::command::{Line, Purchase, Tender};
 use tessera_rules::explain::{Explanation, LineExplained};
 use tessera_rules::id::{MemberId, PurchaseId};
 use tessera_rules::simulate::{Past, PastEvent, PastPurchase, PastReturn, Simulation};
+use tessera_rules::tag::Tags;
 use tessera_rules::tier::{TierCause, TierChange};
 use uuid::Uuid;
 
 use super::Failure;
-use super::convert::{broken, points};
+use super::convert::{self, broken, points};
 use crate::store::simulate::{MemberPast, PastPage, PurchasePast, ReturnPast, TierPast};
 
 /// Replays a page of members. Returns the last of them, after whom the next page begins; `None`: there was
@@ -26,13 +27,18 @@ pub fn replay(simulation: &mut Simulation, in_force: &Programme, page: PastPage)
     let mut purchases = page.purchases.into_iter().peekable();
     let mut returns = page.returns.into_iter().peekable();
     let mut tiers = page.tiers.into_iter().peekable();
+    let mut tags = page.tags.into_iter().peekable();
     let mut last = None;
     for member in page.members {
         let id = member.id;
         let bought = of(&mut purchases, id, |row| row.member_id);
         let returned = of(&mut returns, id, |row| row.member_id);
         let changes = of(&mut tiers, id, |row| row.member_id);
-        let past = past(in_force, member, bought, returned, changes)?;
+        let tagged = of(&mut tags, id, |row| row.member_id);
+        let mut past = past(in_force, member, bought, returned, changes)?;
+        for row in tagged {
+            past.tags.learn(convert::tag_change(row)?);
+        }
         simulation.member(&past).map_err(|error| Failure::Internal(error.to_string()))?;
         last = Some(id);
     }
@@ -74,6 +80,7 @@ fn past(
         birth_date: member.birth_date,
         settled_at: member.recorded_at,
         merged: !member.merged.is_empty(),
+        tags: Tags::default(),
         tier_changes: tiers.into_iter().map(tier_change).collect::<Result<_, _>>()?,
         events: events.into_iter().map(|(_, _, event)| event).collect(),
     })
@@ -90,6 +97,8 @@ struct Answered {
 struct Particulars {
     lines: Vec<Particular>,
     tenders: Vec<Tender>,
+    #[serde(default)]
+    channel: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,7 +113,7 @@ fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<
     let kept = row.particulars.map(serde_json::from_value::<Particulars>).transpose();
     let kept = kept.map_err(|_| broken("particulars"))?;
     let told = kept.is_some();
-    let Particulars { lines, tenders } = kept.unwrap_or_default();
+    let Particulars { lines, tenders, channel } = kept.unwrap_or_default();
     let mut beside = lines.into_iter();
     let line = |explained: &LineExplained| {
         let Particular { sku, categories } = beside.next().unwrap_or(Particular { sku: None, categories: Vec::new() });
@@ -129,6 +138,7 @@ fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<
         micropoints: row.micropoints,
         lines,
         tenders,
+        channel,
         explanation: answer.explanation,
     })
 }

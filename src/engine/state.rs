@@ -62,6 +62,9 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     for (id, year, month, day) in loaded.birthdays.drain(..) {
         member(&mut state, id)?.birth_date = Some(BirthDate { year, month, day });
     }
+    for row in loaded.tags.drain(..) {
+        member(&mut state, row.member_id)?.tags.learn(convert::tag_change(row)?);
+    }
     let reward = std::mem::take(&mut loaded.reward);
     let given: HashMap<Uuid, String> = reward.given.into_iter().collect();
     let goods: HashMap<Uuid, FulfilmentRow> =

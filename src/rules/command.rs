@@ -8,6 +8,7 @@ use crate::amount::{Currency, Minor, Points, Quantity};
 use crate::event::Happened;
 use crate::fulfilment::FulfilmentStatus;
 use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
+use crate::tag::{Tag, TagStep};
 use crate::time::{Day, Instant};
 
 /// Who acts.
@@ -82,6 +83,8 @@ pub enum Command {
     PlaceTier(PlaceTier),
     /// The member uses what his tier entitles to.
     UseEntitlement(UseEntitlement),
+    /// Staff put a tag on the member or take one off.
+    Tag(ChangeTag),
     /// Points are given to another member.
     Transfer(Transfer),
     /// The member's points are kept with a household's from now on.
@@ -127,6 +130,8 @@ pub struct Purchase {
     pub lines: Vec<Line>,
     /// How it was paid, where that matters.
     pub tenders: Vec<Tender>,
+    /// How it came about: a short code, as `shop`, `web` or `app`.
+    pub channel: Option<String>,
     /// Points that pay for a part of it.
     pub redeem: Option<PayWithPoints>,
     /// How its lines become what was paid. Absent: they are what was paid.
@@ -399,6 +404,15 @@ pub struct UseEntitlement {
     pub code: String,
     /// The day chosen, where the entitlement is for a day.
     pub day: Option<Day>,
+}
+
+/// What staff do with a tag of the member.
+#[derive(Debug, Clone)]
+pub struct ChangeTag {
+    /// The tag.
+    pub tag: Tag,
+    /// Whether it is put on or taken off.
+    pub step: TagStep,
 }
 
 /// Points given to another member (PROGRAMME.md §8).

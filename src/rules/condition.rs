@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 pub use evaluate::Fault;
 pub use facts::{Facts, MemberFacts};
-pub use scope::Scope;
 use scope::Attributes;
+pub use scope::Scope;
 
 /// A condition as it was written, and its compiled form or what is wrong with it. Two conditions are
 /// equal when they are written alike.
@@ -55,8 +55,7 @@ struct Elsewhere {
 #[derive(Debug)]
 struct Compiled {
     program: evaluate::Program,
-    /// The names of the table that it reads.
-    reads: Vec<&'static str>,
+    named: check::Named,
 }
 
 /// What is wrong with a condition, and where.
@@ -134,9 +133,8 @@ impl Condition {
         }
         let attributes = scope.attributes();
         let compile = || compile(&self.source, scope);
-        let known = self
-            .elsewhere
-            .get_or_init(|| Arc::new(Elsewhere { attributes: attributes.cloned(), compiled: compile() }));
+        let known =
+            self.elsewhere.get_or_init(|| Arc::new(Elsewhere { attributes: attributes.cloned(), compiled: compile() }));
         if known.attributes.as_ref() == attributes { known.compiled.clone() } else { compile() }
     }
 
@@ -156,7 +154,46 @@ impl Condition {
 
     /// Whether it reads the member's birth date, which is loaded only where one does.
     pub fn reads_birthday(&self) -> bool {
-        self.reads(|name| matches!(name, "member.has_birthday" | "member.days_to_birthday"))
+        self.reads(|name| matches!(name, "member.has_birthday" | "member.days_to_birthday" | "member.birth_month"))
+    }
+
+    /// Whether it reads the tags of the member, which are loaded only where something does.
+    pub fn reads_tags(&self) -> bool {
+        self.reads(|name| name == "member.tags")
+    }
+
+    /// Whether it reads the segments of the member.
+    pub fn reads_segments(&self) -> bool {
+        self.reads(|name| name == "member.segments")
+    }
+
+    /// The segments it names that do not exist, each with its place; `known` are those that do.
+    pub fn unknown_segments(&self, scope: Scope<'_>, known: &[&str]) -> Vec<ConditionProblem> {
+        let compiled = self.compiled_for(scope);
+        let named = compiled.iter().flat_map(|compiled| &compiled.named.segments);
+        let unknown = named.filter(|(code, _)| !known.contains(&code.as_str()));
+        let problem = |(code, place): &(String, usize)| {
+            let (detail, hint) = (format!("there is no segment `{code}`"), check::did_you_mean(code, known));
+            ConditionProblem::at(&self.source, *place, "unknown_segment", detail, hint)
+        };
+        unknown.map(problem).collect()
+    }
+
+    /// What it reads that has no meaning where nothing is bought and no segment is decided yet, each with its
+    /// place.
+    pub fn beyond_member(&self) -> Vec<ConditionProblem> {
+        let own = |name: &str| name.starts_with("now.") || name.starts_with("member.") && name != "member.segments";
+        let beyond = self.named().flat_map(|named| &named.reads).filter(|(name, _)| !own(name));
+        let problem = |(name, place): &(&'static str, usize)| {
+            let detail = format!("`{name}` is not for a segment");
+            let hint = "a segment asks for `member` and `now`, and for no other segment";
+            ConditionProblem::at(&self.source, *place, "not_for_segments", detail, hint)
+        };
+        beyond.map(problem).collect()
+    }
+
+    fn named(&self) -> impl Iterator<Item = &check::Named> {
+        self.compiled.iter().map(|compiled| &compiled.named)
     }
 
     /// Whether it depends on the goods, and so has to be tested again when some come back.
@@ -170,16 +207,23 @@ impl Condition {
     }
 
     fn reads(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        self.compiled.as_ref().is_ok_and(|compiled| compiled.reads.iter().any(|name| wanted(name)))
+        match &self.compiled {
+            Ok(compiled) => compiled.named.reads.iter().any(|(name, _)| wanted(name)),
+            // It asks about something else than a purchase: whatever stands in the text may be read.
+            Err(_) => {
+                let text: String = self.source.split_whitespace().collect();
+                table::VARIABLES.iter().any(|variable| wanted(variable.name) && text.contains(variable.name))
+            }
+        }
     }
 }
 
 fn compile(source: &str, scope: Scope<'_>) -> Checked {
     let one = |problem| Arc::from(vec![problem]);
     guard::guard(source).map_err(one)?;
-    let reads = check::check(source, scope)?;
+    let named = check::check(source, scope)?;
     let program = evaluate::Program::new(source).map_err(one)?;
-    Ok(Arc::new(Compiled { program, reads }))
+    Ok(Arc::new(Compiled { program, named }))
 }
 
 impl PartialEq for Condition {

@@ -20,6 +20,7 @@ use crate::basket::Basket;
 use crate::discount::{Discount, Stage};
 use crate::id::MemberId;
 use crate::programme::{Problems, Programme, is_code};
+use crate::segment::shares;
 use crate::text::Text;
 use crate::time::{Day, Instant, Zone, add_days};
 
@@ -52,6 +53,9 @@ pub struct CouponType {
     /// The lowest tier that may use it, by code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_tier: Option<String>,
+    /// Segments that may use it: members in any of them; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
     /// With which others it may be used.
     #[serde(default, skip_serializing_if = "Stacking::is_exclusive")]
     pub stacking: Stacking,
@@ -168,6 +172,7 @@ impl CouponType {
             let known = programme.tiers.levels.iter().any(|level| &level.code == tier);
             found.refuse(!known, &format!("{at}/minimum_tier"), "unknown_tier", "no tier has this code");
         }
+        programme.check_segments(&self.segments, &format!("{at}/segments"), found);
         if let Stacking::Group(group) = &self.stacking {
             let detail = "1 to 64 of a-z, 0-9, '-' and '_'";
             found.refuse(!is_code(group), &format!("{at}/stacking/group"), "code_invalid", detail);
@@ -248,6 +253,8 @@ pub struct Circumstances<'a> {
     pub programme: &'a Programme,
     /// The member; `None`: nobody is known.
     pub buyer: Option<&'a Buyer>,
+    /// The segments the member is in, by code.
+    pub segments: &'a [String],
     /// When the purchase happens.
     pub at: Instant,
 }
@@ -300,6 +307,8 @@ pub enum NotApplied {
         /// Code of the lowest tier.
         tier: String,
     },
+    /// It is for members in a segment, and the buyer is in none of them.
+    NotInSegment,
     /// Nothing in the basket is of its goods.
     NothingMatches,
     /// The matching lines cost too little.
@@ -343,19 +352,20 @@ pub fn judge(
 
 /// What bars a coupon whatever is in the basket: the first reason, if any. The type is the coupon's own.
 pub fn barred(of: &CouponType, coupon: &Coupon, circumstances: &Circumstances<'_>) -> Option<NotApplied> {
-    let Circumstances { programme, buyer, at } = *circumstances;
+    let Circumstances { programme, buyer, segments, at } = *circumstances;
     if of.holder == Holder::Owner && (coupon.owner.is_none() || buyer.map(|buyer| buyer.id) != coupon.owner) {
         return Some(NotApplied::OthersCoupon);
     }
     if let Some(reason) = coupon.shut(at) {
         return Some(reason);
     }
-    let tier = of.minimum_tier.clone()?;
-    match buyer {
+    let tier = of.minimum_tier.clone().and_then(|tier| match buyer {
         None => Some(NotApplied::MembersOnly { tier }),
         Some(buyer) if buyer.tier < programme.tier_position(&tier) => Some(NotApplied::TierTooLow { tier }),
         Some(_) => None,
-    }
+    });
+    let outside = !of.segments.is_empty() && !shares(&of.segments, segments);
+    tier.or_else(|| outside.then_some(NotApplied::NotInSegment))
 }
 
 /// What a basket lacks for a discount.

@@ -149,6 +149,7 @@ impl Draft<'_> {
             Command::Adjust(adjust) => self.adjust(adjust),
             Command::PlaceTier(place) => self.place_tier(place),
             Command::UseEntitlement(asked) => self.use_entitlement(asked),
+            Command::Tag(asked) => self.change_tag(asked),
             Command::JoinPool(join) => self.join_pool(join, state),
             Command::AllowSpending(may_spend) => self.allow_spending(*may_spend),
             Command::LeavePool => self.leave_pool(),

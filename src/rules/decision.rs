@@ -4,6 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, OutOfRange, Points};
+use crate::command::Tender;
 use crate::entitlement::EntitlementUse;
 use crate::event::{EventOutcome, EventRecord};
 use crate::explain::Explanation;
@@ -19,6 +20,7 @@ use crate::notice::Notice;
 use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::LineReturned;
+use crate::tag::{HeldTag, TagChange};
 use crate::tier::{Placement, Progress, TierChange};
 use crate::time::{Day, Instant};
 
@@ -80,6 +82,8 @@ pub enum Effect {
     Grant(PerkGrant),
     /// An entitlement is used.
     UseEntitlement(EntitlementUse),
+    /// A tag is put on the member or taken off.
+    Tag(TagChange),
     /// The member is warned.
     Notice(Notice),
     /// One more of a reward is handed out.
@@ -378,6 +382,8 @@ pub enum Outcome {
     Tier(Progress),
     /// An entitlement was used.
     Entitlement(EntitlementOutcome),
+    /// A tag was put on or taken off: those the member has now.
+    Tags(Vec<HeldTag>),
     /// Points were given to another member.
     Transfer(TransferOutcome),
     /// The member's points are kept with another from now on, or no longer.
@@ -411,6 +417,10 @@ pub struct PurchaseOutcome {
     pub redeemed: Option<(Points, Minor)>,
     /// The kept quote it was made of.
     pub quote: Option<QuoteId>,
+    /// How it came about, where that was said.
+    pub channel: Option<String>,
+    /// How it was paid, beside points, where that was said.
+    pub tenders: Vec<Tender>,
     /// What lines at list prices came to, in minor units; absent where they were what was paid.
     pub total: Option<Minor>,
     /// Lots opened.
@@ -529,7 +539,12 @@ impl Outcome {
             Self::Link(outcome) => Some(&mut outcome.balance),
             Self::Move(outcome) => Some(&mut outcome.returned.balance),
             Self::Event(outcome) => Some(&mut outcome.balance),
-            Self::Perks(_) | Self::Tier(_) | Self::Entitlement(_) | Self::Notices(_) | Self::Settled => None,
+            Self::Perks(_)
+            | Self::Tier(_)
+            | Self::Entitlement(_)
+            | Self::Tags(_)
+            | Self::Notices(_)
+            | Self::Settled => None,
         }
     }
 }

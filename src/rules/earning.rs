@@ -7,7 +7,7 @@ use crate::amount::{Minor, Multiplier, OutOfRange, Points, Rate};
 use crate::charge::Promotions;
 use crate::combine::Combined;
 use crate::command::{Line, Tender};
-use crate::condition::Facts;
+use crate::condition::{Facts, MemberFacts};
 use crate::explain::{CapExplained, CapKind, Exclusion, Explanation, LineExplained};
 use crate::limit::{MemberUses, PromotionUsage};
 use crate::programme::{Earning, Programme};
@@ -30,6 +30,8 @@ pub struct Sale<'a> {
     pub at: LocalTime,
     /// Code of the store.
     pub store: &'a str,
+    /// How it came about; empty where nobody said.
+    pub channel: &'a str,
     /// The tier held just before the purchase.
     pub tier: &'a TierLevel,
     /// Multipliers of the member's own: (`perk:<code>` or `entitlement:<code>`, multiplier).
@@ -46,6 +48,13 @@ pub struct Sale<'a> {
     pub promotions_used: &'a BTreeMap<String, PromotionUsage>,
     /// What the member has used of those limited by member.
     pub own_uses: &'a MemberUses,
+}
+
+impl<'a> Sale<'a> {
+    /// The member as conditions see him; nobody where the programme does not ask.
+    pub(crate) fn member(&self) -> impl Iterator<Item = &'a MemberFacts> {
+        self.facts.into_iter().map(|facts| &facts.member)
+    }
 }
 
 /// What a sale earns.

@@ -18,8 +18,9 @@ use crate::promotion::PromotionEffect;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::refusal::Refusal;
 use crate::reward::RewardKind;
+use crate::tag::TagCause;
 use crate::text::Text;
-use crate::time::{Day, Instant};
+use crate::time::{Day, Instant, add_days};
 use crate::trigger::{grant_code, promotion_of};
 
 /// Something that was given, as the answer tells it.
@@ -89,6 +90,8 @@ impl PromotionEffect {
             Self::Reward { reward, .. } => Some(PerkGift::Reward { reward: reward.clone() }),
             Self::Multiplier { multiplier, .. } => Some(PerkGift::Multiplier { multiplier: *multiplier }),
             Self::Message { text } => Some(PerkGift::Message { text: text.clone() }),
+            Self::Tag { tag, days } => Some(PerkGift::Tag { tag: tag.clone(), days: *days }),
+            Self::Untag { tag } => Some(PerkGift::Untag { tag: tag.clone() }),
             Self::Multiply { .. } | Self::PerAmount { .. } => None,
         }
     }
@@ -137,6 +140,7 @@ impl Draft<'_> {
                 coupon = self.issue(&by, of, None, within)?;
             }
             PerkGift::Message { text } => self.tell(&by, text)?,
+            PerkGift::Tag { .. } | PerkGift::Untag { .. } => self.tag(&by, &gift)?,
             PerkGift::Reward { .. } => {}
         }
         Ok(Given { by, gift, coupon })
@@ -154,6 +158,7 @@ impl Draft<'_> {
                 PerkGift::Coupon { .. } if self.programme.is_over(&told.effect, self.today()) => continue,
                 PerkGift::Coupon { coupon: of } => coupon = self.issue(&by, of, Some(purchase.uuid()), None)?,
                 PerkGift::Message { text } => self.tell(&by, text)?,
+                PerkGift::Tag { .. } | PerkGift::Untag { .. } => self.tag(&by, &gift)?,
                 // Refused with a purchase.
                 PerkGift::Points { .. } | PerkGift::Multiplier { .. } | PerkGift::Reward { .. } => continue,
             }
@@ -223,6 +228,23 @@ impl Draft<'_> {
         let mut random = [0; CODE_BITS / 8];
         random.copy_from_slice(&hash[..CODE_BITS / 8]);
         code_of(random)
+    }
+
+    /// Changes a tag for a promotion. Where the member has as many as he may, it is left: nothing else depends on it.
+    fn tag(&mut self, by: &str, gift: &PerkGift) -> Result<(), Refusal> {
+        let cause = TagCause::Promotion(promotion_of(by).unwrap_or(by).to_owned());
+        let changed = match gift {
+            PerkGift::Tag { tag, days } => {
+                let ends = |days: u32| self.zone().midnight(add_days(self.today(), i64::from(days) + 1));
+                self.put_tag(tag, days.map(ends), cause)
+            }
+            PerkGift::Untag { tag } => self.take_tag_off(tag, cause),
+            _ => Ok(()),
+        };
+        match changed {
+            Err(Refusal::TooManyTags) => Ok(()),
+            changed => changed,
+        }
     }
 
     fn tell(&mut self, by: &str, text: &Text) -> Result<(), Refusal> {

@@ -16,6 +16,7 @@ use crate::notice::Notice;
 use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::Sold;
+use crate::tag::Tags;
 use crate::tier::{Placement, TierChange};
 use crate::time::{BirthDate, Day, Instant};
 
@@ -70,6 +71,9 @@ pub struct MemberState {
     pub promotion_uses: MemberUses,
     /// How many events are on record; loaded for one.
     pub events: i64,
+    /// Tags as of every instant a command looks at; loaded where a command changes them, and for a purchase
+    /// where the programme asks for them ([`crate::Programme::asks_for_tags`]).
+    pub tags: Tags,
     /// Notices of what is still to come (`due_at` after the command's time); loaded for
     /// [`crate::Command::Notify`] alone.
     pub notices: Vec<Notice>,
@@ -287,6 +291,7 @@ impl MemberState {
             entitlement_uses: Vec::new(),
             promotion_uses: MemberUses::new(),
             events: 0,
+            tags: Tags::default(),
             notices: Vec::new(),
             birth_date: None,
             redemptions: BTreeMap::new(),
@@ -318,6 +323,7 @@ impl MemberState {
             })?,
             Effect::Grant(grant) => self.grants.push(grant.clone()),
             Effect::UseEntitlement(used) => self.entitlement_uses.push(used.clone()),
+            Effect::Tag(change) => self.tags.learn(change.clone()),
             Effect::Notice(notice) => self.notices.push(notice.clone()),
             Effect::Standing(patch) => patch.apply(&mut self.standing)?,
             Effect::Activate { lot, .. } => self.change_lot(*lot, |lot| {

@@ -50,6 +50,7 @@ impl Draft<'_> {
         root.count_in(&bought, sign)?;
         if sign > 0 {
             root.rise_by_merging(own, until)?;
+            root.inherit_tags(&bought.tags)?;
             // The rule of the tier may let lots lapse at once.
             root.settle()?;
         }

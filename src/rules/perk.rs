@@ -15,6 +15,7 @@ pub use crate::occasion::{Occasion, OccasionKind};
 use crate::programme::{Problems, Programme};
 use crate::redemption::RedemptionStatus;
 use crate::refusal::Refusal;
+use crate::tag::Tag;
 use crate::text::Text;
 use crate::time::{Instant, LeapDay};
 use crate::trigger::Trigger;
@@ -70,6 +71,19 @@ pub enum PerkGift {
     Coupon {
         /// Code of its kind.
         coupon: String,
+    },
+    /// A tag is put on the member; by promotions alone.
+    Tag {
+        /// Which.
+        tag: Tag,
+        /// For how many days after the day; absent: for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        days: Option<u32>,
+    },
+    /// A tag is taken off the member; by promotions alone.
+    Untag {
+        /// Which.
+        tag: Tag,
     },
     /// A message, for whoever delivers messages.
     Message {
@@ -137,7 +151,15 @@ impl Perk {
             }
             PerkGift::Coupon { coupon } => {
                 let unknown = programme.coupon(coupon).is_none();
-                found.refuse(unknown, &format!("{at}/grant/coupon"), "unknown_coupon", "no kind of coupon has this code");
+                found.refuse(
+                    unknown,
+                    &format!("{at}/grant/coupon"),
+                    "unknown_coupon",
+                    "no kind of coupon has this code",
+                );
+            }
+            PerkGift::Tag { .. } | PerkGift::Untag { .. } => {
+                found.refuse(true, &format!("{at}/grant/kind"), "not_for_perks", "only promotions change tags");
             }
             PerkGift::Message { text } => check_message(text, &format!("{at}/grant/text"), found),
         }

@@ -1,7 +1,7 @@
-//! Member prices, and goods that are for some tiers first (PROGRAMME.md §6 and §8).
+//! Member prices, and goods that are for some members first (PROGRAMME.md §6 and §8).
 //!
 //! The till sends each line at its list price. A member price is the price of one unit of an article
-//! for members, or for a tier and those above it; where several hold, the lowest counts, and a member
+//! for members, for a tier and those above it, or for segments; where several hold, the lowest counts, and a member
 //! price above the list price counts for nothing. It may be for so much of the article per purchase:
 //! what is beyond takes the next best price, in the end the list price. What a member price saves is
 //! rounded down to the minor unit, line by line, as every discount is.
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::{MAX_MAGNITUDE, Minor, OutOfRange, Quantity};
 use crate::command::Line;
 use crate::programme::{Problems, Programme};
+use crate::segment::shares;
 use crate::time::Day;
 
 /// The prices that members have before others.
@@ -22,7 +23,7 @@ pub struct Prices {
     /// The price list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub member: Vec<MemberPrice>,
-    /// Goods that are for some tiers first (优先购买).
+    /// Goods that are for some members first (优先购买).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub early_access: Vec<EarlyAccess>,
 }
@@ -40,6 +41,9 @@ pub struct MemberPrice {
     /// The lowest tier that has it, by code; absent: every member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_tier: Option<String>,
+    /// Segments that have it: members in any of them; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
     /// First day, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Day>,
@@ -51,7 +55,7 @@ pub struct MemberPrice {
     pub most: Option<Quantity>,
 }
 
-/// Goods that until a day only some tiers may buy.
+/// Goods that until a day only some tiers, or members in some segments, may buy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyAccess {
@@ -59,8 +63,13 @@ pub struct EarlyAccess {
     pub code: String,
     /// The articles.
     pub skus: Vec<String>,
-    /// The lowest tier that may buy them now, by code; the lowest of all means: every member.
-    pub minimum_tier: String,
+    /// The lowest tier that may buy them now, by code; the lowest of all means: every member. Absent: a tier
+    /// does not help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_tier: Option<String>,
+    /// Segments whose members may buy them now, whatever their tier.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
     /// The last day on which others may not, inclusive.
     pub until: Day,
 }
@@ -81,8 +90,8 @@ pub struct Priced {
 pub struct Withheld {
     /// Code of the early access.
     pub code: String,
-    /// Code of the lowest tier that may buy it now.
-    pub minimum_tier: String,
+    /// Code of the lowest tier that may buy it now; absent: a tier does not help.
+    pub minimum_tier: Option<String>,
     /// The last day on which others may not.
     pub until: Day,
 }
@@ -93,8 +102,8 @@ impl Prices {
         self.member.is_empty() && self.early_access.is_empty()
     }
 
-    /// Lines at list prices with what they cost on a day a member of the tier at a position, or somebody
-    /// who is no member.
+    /// Lines at list prices with what they cost on a day a member of the tier at a position and in segments,
+    /// or somebody who is no member.
     ///
     /// # Errors
     /// A quantity in thousandths is beyond 2^53 − 1.
@@ -102,16 +111,17 @@ impl Prices {
         &self,
         programme: &Programme,
         tier: Option<usize>,
+        segments: &[String],
         day: Day,
         lines: &[Line],
     ) -> Result<Vec<Priced>, OutOfRange> {
-        let mut offers = self.offers(programme, tier, day, lines);
+        let mut offers = self.offers(programme, tier, segments, day, lines);
         let of_line = |line: &Line| {
             if line.quantity.units() > MAX_MAGNITUDE {
                 return Err(OutOfRange);
             }
             let sku = line.sku.as_deref().unwrap_or_default();
-            let withheld = self.withheld(programme, tier, day, sku);
+            let withheld = self.withheld(programme, tier, segments, day, sku);
             let mut priced = Priced { price: line.amount, saved: Vec::new(), withheld };
             let mut left = line.quantity.units();
             for offer in offers.get_mut(sku).into_iter().flatten().take_while(|_| priced.withheld.is_none()) {
@@ -134,6 +144,7 @@ impl Prices {
         &self,
         programme: &Programme,
         tier: Option<usize>,
+        segments: &[String],
         day: Day,
         lines: &[Line],
     ) -> BTreeMap<&str, Vec<Offer<'_>>> {
@@ -146,6 +157,7 @@ impl Prices {
             let needed = entry.minimum_tier.as_ref().map_or(0, |code| programme.tier_position(code));
             wanted.contains(entry.sku.as_str())
                 && needed <= tier
+                && (entry.segments.is_empty() || shares(&entry.segments, segments))
                 && entry.from.is_none_or(|from| from <= day)
                 && entry.to.is_none_or(|to| day <= to)
         };
@@ -161,9 +173,18 @@ impl Prices {
     }
 
     /// Of several windows that hold an article back, the one that lasts longest is told.
-    fn withheld(&self, programme: &Programme, tier: Option<usize>, day: Day, sku: &str) -> Option<Withheld> {
+    fn withheld(
+        &self,
+        programme: &Programme,
+        tier: Option<usize>,
+        segments: &[String],
+        day: Day,
+        sku: &str,
+    ) -> Option<Withheld> {
         let holds_back = |window: &&EarlyAccess| {
-            let enough = tier.is_some_and(|tier| programme.tier_position(&window.minimum_tier) <= tier);
+            let least = window.minimum_tier.as_ref().map(|code| programme.tier_position(code));
+            let high = tier.zip(least).is_some_and(|(tier, least)| least <= tier);
+            let enough = high || tier.is_some() && shares(&window.segments, segments);
             day <= window.until && !enough && window.skus.iter().any(|own| own == sku)
         };
         let longest = self.early_access.iter().filter(holds_back).max_by_key(|window| (window.until, &window.code));
@@ -183,6 +204,7 @@ impl Prices {
             found.refuse(entry.price < Minor::ZERO, &at("price"), "too_small", "must be at least 0");
             let unknown = entry.minimum_tier.as_ref().is_some_and(|tier| !known(tier));
             found.refuse(unknown, &at("minimum_tier"), "unknown_tier", "no tier has this code");
+            programme.check_segments(&entry.segments, &at("segments"), found);
             let backwards = matches!((entry.from, entry.to), (Some(from), Some(to)) if to < from);
             found.refuse(backwards, &at("to"), "before_from", "must not be before `from`");
             let nothing = entry.most.is_some_and(|most| most.units() <= 0);
@@ -193,8 +215,11 @@ impl Prices {
             let at = |field: &str| format!("/prices/early_access/{i}/{field}");
             let nameless = window.skus.is_empty() || window.skus.iter().any(String::is_empty);
             found.refuse(nameless, &at("skus"), "empty", "name the articles");
-            let unknown = !known(&window.minimum_tier);
+            let unknown = window.minimum_tier.as_ref().is_some_and(|tier| !known(tier));
             found.refuse(unknown, &at("minimum_tier"), "unknown_tier", "no tier has this code");
+            programme.check_segments(&window.segments, &at("segments"), found);
+            let nobody = window.minimum_tier.is_none() && window.segments.is_empty();
+            found.refuse(nobody, &at("minimum_tier"), "tier_or_segments", "name a tier, or segments");
         }
     }
 }

@@ -36,14 +36,14 @@ impl Draft<'_> {
             available: self.member.standing.available,
             wallet: Minor::ZERO,
         };
-        let circumstances = Circumstances { programme: self.programme, buyer: Some(&buyer), at: occurred_at };
+        let (programme, segments) = (self.programme, self.segments_at(occurred_at));
+        let circumstances = Circumstances { programme, buyer: Some(&buyer), segments: &segments, at: occurred_at };
         let coupons: Vec<Coupon> =
             pricing.coupons.iter().filter_map(|code| shared.coupons.get(code)).cloned().collect();
         let ask = Ask { lines: &purchase.lines, coupons: &coupons, optimise: false, points: None, wallet: None };
         let quote = quote(&circumstances, &ask)?;
-        if let Some(line) = quote.lines.iter().find(|line| line.withheld.is_some()) {
-            let minimum_tier = line.withheld.as_ref().map_or_else(String::new, |held| held.minimum_tier.clone());
-            return Err(Refusal::Withheld { line: line.line, minimum_tier });
+        if let Some((line, held)) = quote.lines.iter().find_map(|line| Some((line.line, line.withheld.as_ref()?))) {
+            return Err(Refusal::Withheld { line, minimum_tier: held.minimum_tier.clone() });
         }
         let refused = refused(pricing, &quote);
         match (&pricing.kept, refused.first()) {

@@ -17,6 +17,7 @@ use crate::pool::Pools;
 use crate::price::Prices;
 use crate::promotion::{Combine, Promotion};
 use crate::reward::Reward;
+use crate::segment::{SEGMENTS_MAX, Segment};
 use crate::text::Text;
 use crate::tier::TierLevel;
 pub use crate::tier::Tiers;
@@ -63,6 +64,9 @@ pub struct Programme {
     /// What members are warned of, and how many days ahead.
     #[serde(default)]
     pub notices: Notices,
+    /// Groups of members.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
     /// Promotions, in no particular order: priority decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promotions: Vec<Promotion>,
@@ -259,17 +263,11 @@ impl Programme {
         self.promotions.iter().filter_map(|promotion| promotion.condition.as_ref())
     }
 
-    /// Whether a promotion that a purchase or its change of tier may set off asks for the birth date.
-    pub fn asks_birthdays(&self) -> bool {
-        let by_sale = |trigger: &Trigger| matches!(trigger, Trigger::Purchase | Trigger::TierChange { .. });
-        let by_sale = self.promotions.iter().filter(|promotion| by_sale(&promotion.trigger));
-        by_sale.filter_map(|promotion| promotion.condition.as_ref()).any(Condition::reads_birthday)
-    }
-
-    /// The conditions of promotions on purchases.
+    /// The conditions of promotions that a purchase, or the change of tier that it brings, may set off.
     pub(crate) fn conditions_of_purchases(&self) -> impl Iterator<Item = &Condition> {
-        let on_purchases = self.promotions.iter().filter(|promotion| promotion.trigger.is_purchase());
-        on_purchases.filter_map(|promotion| promotion.condition.as_ref())
+        let by_sale = |trigger: &Trigger| matches!(trigger, Trigger::Purchase | Trigger::TierChange { .. });
+        let by_sale = self.promotions.iter().filter(move |promotion| by_sale(&promotion.trigger));
+        by_sale.filter_map(|promotion| promotion.condition.as_ref())
     }
 
     /// Minutes after which a hold ends by itself.
@@ -338,6 +336,11 @@ impl Programme {
     }
 
     fn check_lists(&self, found: &mut Problems) {
+        found.codes("/segments", self.segments.iter().map(|s| s.code.as_str()));
+        found.refuse(self.segments.len() > SEGMENTS_MAX, "/segments", "too_many", "at most 100 segments");
+        for (i, segment) in self.segments.iter().enumerate() {
+            segment.check(&format!("/segments/{i}"), found);
+        }
         found.codes("/promotions", self.promotions.iter().map(|p| p.code.as_str()));
         found.codes("/rewards", self.rewards.iter().map(|r| r.code.as_str()));
         found.codes("/perks", self.perks.iter().map(|p| p.code.as_str()));

@@ -98,7 +98,8 @@ pub fn promise(
     draft.each(&mut Draft::settle)?;
     let at = receipt.occurred_at.unwrap_or(draft.at);
     let buyer = Buyer { id: member, tier: draft.tier_at(at), available: draft.spendable()?, wallet: Minor::ZERO };
-    let circumstances = Circumstances { programme, buyer: Some(&buyer), at };
+    let segments = draft.segments_at(at);
+    let circumstances = Circumstances { programme, buyer: Some(&buyer), segments: &segments, at };
     let shown = shown(state, enquiry, &circumstances);
     let lowest = optimise == Some(Optimise::Price);
     let ask = Ask { lines: &receipt.lines, coupons: &shown, optimise: lowest, points, wallet: None };

@@ -10,6 +10,8 @@ use crate::gift::check_message;
 use crate::life::PromotionState;
 use crate::limit::Limits;
 use crate::programme::{Problems, Programme};
+use crate::segment::shares;
+use crate::tag::Tag;
 use crate::text::Text;
 use crate::time::{ClockTime, Day, LocalTime, Weekday};
 use crate::trigger::Trigger;
@@ -68,6 +70,15 @@ pub struct Promotion {
     /// Tier codes it is for; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<String>,
+    /// Segment codes it is for: members in any of them; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
+    /// Tags it is for: members who have any of them; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+    /// Channels it is for, as `web`; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
     /// Categories it is for: lines of any of them. Empty, as `skus`: all lines. What multiplies then
     /// multiplies these lines alone, and what adds asks that some be bought.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -154,6 +165,19 @@ pub enum PromotionEffect {
         /// For how many days after the day it is given, through the last of them; at most 366.
         days: u32,
     },
+    /// Puts a tag on the member.
+    Tag {
+        /// Which.
+        tag: Tag,
+        /// For how many days after the day it is given, through the last of them, at most 3,660; absent: for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        days: Option<u32>,
+    },
+    /// Takes a tag off the member.
+    Untag {
+        /// Which.
+        tag: Tag,
+    },
     /// Tells the member something.
     Message {
         /// What, with places for what the books know ([`crate::gift::PLACEHOLDERS`]).
@@ -231,8 +255,14 @@ impl Promotion {
             Some(miss)
         } else if !self.stores.is_empty() && !self.stores.iter().any(|own| own == sale.store) {
             Some(Miss::Store)
+        } else if !self.channels.is_empty() && !self.channels.iter().any(|own| own == sale.channel) {
+            Some(Miss::Channel)
         } else if !self.tiers.is_empty() && !self.tiers.contains(&sale.tier.code) {
             Some(Miss::Tier)
+        } else if !self.segments.is_empty() && !sale.member().any(|member| shares(&self.segments, &member.segments)) {
+            Some(Miss::Segment)
+        } else if !self.tags.is_empty() && !sale.member().any(|member| shares(&self.tags, &member.tags)) {
+            Some(Miss::Tag)
         } else if self.first_purchase && number != 1 {
             Some(Miss::FirstPurchase)
         } else if self.nth_purchase.is_some_and(|nth| !nth.is(number)) {
@@ -282,6 +312,10 @@ impl Promotion {
                 found.multiplier(&format!("{at}/effect/multiplier"), multiplier, Multiplier::UNIT);
                 found.refuse(long(days), &days_at, "out_of_range", "must be 0 to 366");
             }
+            PromotionEffect::Tag { days, .. } => {
+                found.refuse(days.is_some_and(|days| days > 3_660), &days_at, "out_of_range", "must be 0 to 3660");
+            }
+            PromotionEffect::Untag { .. } => {}
             PromotionEffect::Message { ref text } => check_message(text, &format!("{at}/effect/text"), found),
         }
         let no_points = self.effect.is_gift() && self.limits.budget_points.is_some();
@@ -313,6 +347,10 @@ impl Promotion {
             let known = programme.tiers.levels.iter().any(|level| &level.code == tier);
             found.refuse(!known, &format!("{at}/tiers/{i}"), "unknown_tier", "no tier has this code");
         }
+        programme.check_segments(&self.segments, &format!("{at}/segments"), found);
+        for (i, channel) in self.channels.iter().enumerate() {
+            found.code(&format!("{at}/channels/{i}"), channel);
+        }
         self.check_conditions(programme, at, found);
     }
 
@@ -326,8 +364,11 @@ impl Promotion {
             found.refuse(self.first_purchase, &pointer, "one_of_first_or_nth", "`first_purchase` says it already");
         }
         let scope = programme.scope(&self.trigger);
-        for problem in self.condition.iter().flat_map(|condition| condition.problems_for(scope)) {
-            found.refuse(true, &format!("{at}/when"), problem.code, &problem.to_string());
+        let segments: Vec<&str> = programme.segments.iter().map(|segment| segment.code.as_str()).collect();
+        if let Some(condition) = &self.condition {
+            for problem in condition.problems_for(scope).iter().chain(&condition.unknown_segments(scope, &segments)) {
+                found.refuse(true, &format!("{at}/when"), problem.code, &problem.to_string());
+            }
         }
     }
 }
@@ -344,8 +385,14 @@ pub enum Miss {
     Hours,
     /// It does not run in this store.
     Store,
+    /// It is not for this channel.
+    Channel,
     /// It is not for this tier.
     Tier,
+    /// The member is in none of its segments.
+    Segment,
+    /// The member has none of its tags.
+    Tag,
     /// The member has bought before.
     FirstPurchase,
     /// It is for another of the member's purchases.

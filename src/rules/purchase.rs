@@ -6,7 +6,7 @@ use chrono::Duration;
 
 use crate::amount::{Minor, Multiplier, Points};
 use crate::command::{Purchase, Tender};
-use crate::condition::{Facts, MemberFacts};
+use crate::condition::Facts;
 use crate::decision::{Balance, Effect, Outcome, PurchaseOutcome, PurchaseRecord, StandingPatch};
 use crate::draft::{Draft, Note};
 use crate::earning::{Earned, Sale, earn};
@@ -77,6 +77,8 @@ impl Draft<'_> {
             pending,
             redeemed: purchase.redeem.map(|pay| pay.points).zip(worth),
             quote: None,
+            channel: purchase.channel.clone(),
+            tenders: purchase.tenders.clone(),
             total: None,
             lots,
             balance: Balance::from(&self.member.standing),
@@ -130,6 +132,7 @@ impl Draft<'_> {
             tenders: &tenders,
             at,
             store: &purchase.store_code,
+            channel: purchase.channel.as_deref().unwrap_or_default(),
             tier: self.programme.tier(self.tier_at(occurred_at)),
             boosts: &self.boosts(occurred_at),
             carry: self.member.standing.carry,
@@ -144,14 +147,15 @@ impl Draft<'_> {
 
     /// What conditions may ask of the purchase and of the member before it.
     pub(crate) fn facts_of(&self, purchase: &Purchase, occurred_at: Instant) -> Option<Facts> {
-        self.programme.conditions_of_purchases().next()?;
-        let at = self.zone().local(occurred_at);
-        let rank = self.tier_at(occurred_at);
-        let tier = (self.programme.tier(rank).code.as_str(), rank);
-        let (standing, birth) = (&self.member.standing, self.member.birth_date);
-        let member = MemberFacts::of(standing, self.balance(), tier, (self.zone(), at.date()), birth);
-        let (store, tenders) = (purchase.store_code.clone(), purchase.tenders.clone());
-        Some(Facts { member, store, at, tenders, lines: purchase.lines.clone(), event: None })
+        self.programme.asks_for_facts().then(|| Facts {
+            member: self.member_facts(occurred_at),
+            store: purchase.store_code.clone(),
+            channel: purchase.channel.clone().unwrap_or_default(),
+            at: self.zone().local(occurred_at),
+            tenders: purchase.tenders.clone(),
+            lines: purchase.lines.clone(),
+            event: None,
+        })
     }
 
     /// The position of the tier held at an instant: now, or in the dated history.
@@ -177,6 +181,8 @@ impl Draft<'_> {
             PerkGift::Points { .. }
             | PerkGift::Reward { .. }
             | PerkGift::Coupon { .. }
+            | PerkGift::Tag { .. }
+            | PerkGift::Untag { .. }
             | PerkGift::Message { .. } => None,
         });
         let today = self.zone().day_of(at);

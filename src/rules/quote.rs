@@ -106,9 +106,9 @@ pub struct WalletQuote {
 /// # Errors
 /// The basket comes to more than 2^53 − 1 minor units, or holds a quantity beyond 2^53 − 1 thousandths.
 pub fn quote(circumstances: &Circumstances<'_>, ask: &Ask<'_>) -> Result<Quote, OutOfRange> {
-    let Circumstances { programme, buyer, at } = *circumstances;
+    let Circumstances { programme, buyer, segments, at } = *circumstances;
     let day = programme.time_zone.day_of(at);
-    let priced = programme.prices.of(programme, buyer.map(|buyer| buyer.tier), day, ask.lines)?;
+    let priced = programme.prices.of(programme, buyer.map(|buyer| buyer.tier), segments, day, ask.lines)?;
     let shelf: Vec<Minor> =
         priced.iter().map(|one| if one.withheld.is_some() { Minor::ZERO } else { one.price }).collect();
     let basket = Basket::new(ask.lines, &shelf)?;

@@ -92,12 +92,12 @@ pub enum Refusal {
         wanted: Option<AttributeType>,
     },
     /// A line is for other members first.
-    #[error("line {line} is for members of tier {minimum_tier} and above")]
+    #[error("line {line} is for other members first")]
     Withheld {
         /// Position, from 1.
         line: u32,
-        /// Code of the lowest tier that may buy it now.
-        minimum_tier: String,
+        /// Code of the lowest tier that may buy it now; absent: a tier does not help.
+        minimum_tier: Option<String>,
     },
     /// A coupon that was named takes nothing off.
     #[error("the coupon {} does not apply", .0.code)]
@@ -212,6 +212,12 @@ pub enum Refusal {
     /// The year's uses are used up.
     #[error("the entitlement is used up for the year")]
     EntitlementUsedUp,
+    /// The time of a tag must end in the future.
+    #[error("the tag would be over already")]
+    TagOver,
+    /// A member has as many tags as he may.
+    #[error("a member has at most {} tags", crate::tag::TAGS_MAX)]
+    TooManyTags,
     /// The programme has no such reason for an adjustment.
     #[error("there is no reason {0} for an adjustment")]
     ReasonUnknown(String),

@@ -13,6 +13,7 @@ use crate::perk::GrantKey;
 use crate::programme::{Problems, Programme};
 use crate::redemption::{Price, Redemption, RedemptionStatus};
 use crate::refusal::Refusal;
+use crate::segment::shares;
 use crate::text::Text;
 use crate::time::{Day, Instant, Zone};
 
@@ -51,12 +52,32 @@ pub struct Reward {
     /// The lowest tier that may have it, by code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_tier: Option<String>,
+    /// Segments that may have it: members in any of them; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
+    /// Who may redeem it before its first day; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_access: Option<EarlyOffer>,
     /// First day it may be redeemed, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Day>,
     /// Last day it may be redeemed, inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Day>,
+}
+
+/// Members who may have a reward before others (优先兑换): those of a tier, and those in some segments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyOffer {
+    /// Their first day, inclusive; before the reward's own.
+    pub from: Day,
+    /// The lowest tier, by code; absent: a tier does not help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_tier: Option<String>,
+    /// Segments, whatever the tier.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
 }
 
 /// What is handed out for points.
@@ -153,14 +174,31 @@ impl Reward {
             stock: None,
             per_member: None,
             minimum_tier: None,
+            segments: Vec::new(),
+            early_access: None,
             from: None,
             to: None,
         }
     }
 
-    /// Whether the reward may be redeemed on a local day.
+    /// Whether everybody may redeem it on a local day, as far as its days go.
     pub fn offered_on(&self, day: Day) -> bool {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
+
+    /// Whether it is for some segments, now or earlier.
+    pub(crate) fn asks_for_segments(&self) -> bool {
+        !self.segments.is_empty() || self.early_access.as_ref().is_some_and(|early| !early.segments.is_empty())
+    }
+
+    /// Whether a member of the tier at a position and in segments may redeem it on a local day, as far as its
+    /// days and segments go.
+    pub fn offered_to(&self, programme: &Programme, tier: usize, segments: &[String], day: Day) -> bool {
+        let early = self.early_access.as_ref().is_some_and(|early| {
+            let high = early.minimum_tier.as_ref().is_some_and(|code| programme.tier_position(code) <= tier);
+            early.from <= day && self.to.is_none_or(|to| day <= to) && (high || shares(&early.segments, segments))
+        });
+        (self.offered_on(day) || early) && (self.segments.is_empty() || shares(&self.segments, segments))
     }
 
     /// What it costs the tier at a position.
@@ -185,6 +223,17 @@ impl Reward {
         let known = |tier: &String| programme.tiers.levels.iter().any(|level| &level.code == tier);
         let unknown = self.minimum_tier.as_ref().is_some_and(|tier| !known(tier));
         found.refuse(unknown, &format!("{at}/minimum_tier"), "unknown_tier", "no tier has this code");
+        programme.check_segments(&self.segments, &format!("{at}/segments"), found);
+        if let Some(early) = &self.early_access {
+            let at = |field: &str| format!("{at}/early_access/{field}");
+            let late = self.from.is_none_or(|from| from <= early.from);
+            found.refuse(late, &at("from"), "not_early", "must be before the reward's own `from`");
+            let unknown = early.minimum_tier.as_ref().is_some_and(|tier| !known(tier));
+            found.refuse(unknown, &at("minimum_tier"), "unknown_tier", "no tier has this code");
+            programme.check_segments(&early.segments, &at("segments"), found);
+            let nobody = early.minimum_tier.is_none() && early.segments.is_empty();
+            found.refuse(nobody, &at("minimum_tier"), "tier_or_segments", "name a tier, or segments");
+        }
         let nothing = self.per_member.is_some_and(|limit| limit.most == 0);
         found.refuse(nothing, &format!("{at}/per_member/most"), "too_small", "must be at least 1");
         match (&self.coupon, self.kind == RewardKind::Coupon) {
@@ -243,7 +292,8 @@ impl Draft<'_> {
         let voucher = match reward.kind {
             RewardKind::Goods => None,
             RewardKind::Coupon => {
-                let of = reward.coupon.as_ref().and_then(|of| self.programme.coupon(of)).ok_or(Refusal::RewardNotOffered)?;
+                let of =
+                    reward.coupon.as_ref().and_then(|of| self.programme.coupon(of)).ok_or(Refusal::RewardNotOffered)?;
                 if of.is_over(self.today(), None) {
                     return Err(Refusal::RewardNotOffered);
                 }
@@ -261,7 +311,7 @@ impl Draft<'_> {
     /// Whether the reward is for this member today.
     fn check_offer(&self, reward: &Reward) -> Result<(), Refusal> {
         let today = self.today();
-        if !reward.offered_on(today) {
+        if !reward.offered_to(self.programme, self.tier(), &self.segments_at(self.at), today) {
             return Err(Refusal::RewardNotOffered);
         }
         if let Some(tier) = &reward.minimum_tier

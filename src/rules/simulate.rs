@@ -24,6 +24,7 @@ use crate::id::{MemberId, PurchaseId};
 use crate::life::PromotionState;
 use crate::programme::Programme;
 use crate::returns::LineReturned;
+use crate::tag::Tags;
 use crate::tier::{Span, TierCause, TierChange};
 use crate::time::{BirthDate, Instant, add_days};
 
@@ -43,6 +44,8 @@ pub struct Past {
     pub settled_at: Instant,
     /// Whether another account was merged into this one, or this one into another.
     pub merged: bool,
+    /// His tags over time.
+    pub tags: Tags,
     /// His tier changes, oldest first.
     pub tier_changes: Vec<TierChange>,
     /// What happened, in the order it was recorded.
@@ -82,6 +85,8 @@ pub struct PastPurchase {
     pub lines: Vec<Line>,
     /// How it was paid, beside points.
     pub tenders: Vec<Tender>,
+    /// How it came about, where that was said.
+    pub channel: Option<String>,
     /// What points paid of it, in minor units.
     pub paid_with_points: Option<Minor>,
     /// Whether `lines` and `tenders` are known to be those of the receipt.
@@ -158,7 +163,7 @@ impl Simulation {
 
     /// Whether a birth date is asked for.
     pub fn reads_birthday(&self) -> bool {
-        self.tried.conditions_of_purchases().any(Condition::reads_birthday)
+        self.tried.asks_for_birthday()
     }
 
     /// Replays a member.
@@ -168,7 +173,8 @@ impl Simulation {
     pub fn member(&mut self, past: &Past) -> Result<(), OutOfRange> {
         let kept = |change: &TierChange| !matches!(change.cause, TierCause::Purchase | TierCause::Review);
         let relive = self.relive && !past.merged && !past.tier_changes.iter().any(kept);
-        let context = Context { now: past.enrolled_at, actor: Actor::SYSTEM, programme_version: 0, historic: true, seed: None };
+        let context =
+            Context { now: past.enrolled_at, actor: Actor::SYSTEM, programme_version: 0, historic: true, seed: None };
         let mut replay = Replay::new(&self.tried, &context, past, relive);
         let mut own = report::Own::default();
         for event in past.events.iter().take_while(|event| event.recorded_at() < self.ends) {

@@ -9,7 +9,7 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Points;
-use crate::condition::{Facts, MemberFacts};
+use crate::condition::Facts;
 use crate::decision::Effect;
 use crate::draft::Draft;
 use crate::event::EventFacts;
@@ -22,6 +22,7 @@ use crate::perk::{BIRTHDAY_REST, PerkGift, PerkGrant, PerkWindow, WINDOW_DAYS_MA
 use crate::programme::{Problems, Programme};
 use crate::promotion::{Miss, Promotion, PromotionEffect};
 use crate::refusal::Refusal;
+use crate::segment::shares;
 use crate::time::{Instant, LeapDay, add_days};
 
 /// What sets a promotion off.
@@ -182,6 +183,7 @@ impl Promotion {
         foreign(self.minimum_spend.is_some(), "minimum_spend");
         foreign(self.first_purchase, "first_purchase");
         foreign(self.nth_purchase.is_some(), "nth_purchase");
+        foreign(!self.channels.is_empty(), "channels");
         let is_event = matches!(self.trigger, Trigger::Event { .. });
         foreign(!is_event && !self.stores.is_empty(), "stores");
         // Whom the clock concerns is looked for at midnight.
@@ -324,10 +326,9 @@ impl Draft<'_> {
 
     /// Why a promotion gives nothing for what set it off, or `None` when it gives.
     pub(crate) fn misses(&self, promotion: &Promotion, asked: Asked<'_>) -> Option<Miss> {
-        let (zone, tier) = (self.zone(), self.tier());
-        let at = zone.local(asked.at);
+        let at = self.zone().local(asked.at);
         promotion.miss_of_time(at).or_else(|| {
-            let code = &self.programme.tier(tier).code;
+            let code = &self.programme.tier(self.tier()).code;
             if !promotion.stores.is_empty() && !promotion.stores.iter().any(|own| own == asked.store) {
                 return Some(Miss::Store);
             }
@@ -337,13 +338,16 @@ impl Draft<'_> {
             if self.programme.is_over(&promotion.effect, at.date()) {
                 return Some(Miss::Schedule);
             }
+            let member = self.member_facts(self.at);
+            if !promotion.segments.is_empty() && !shares(&promotion.segments, &member.segments) {
+                return Some(Miss::Segment);
+            }
+            if !promotion.tags.is_empty() && !shares(&promotion.tags, &member.tags) {
+                return Some(Miss::Tag);
+            }
             if let Some(condition) = &promotion.condition {
-                let birth = self.member.birth_date;
-                let (standing, day) = (&self.member.standing, at.date());
-                let member = MemberFacts::of(standing, self.balance(), (code, tier), (zone, day), birth);
-                let store = asked.store.to_owned();
-                let event = asked.event.cloned();
-                let facts = Facts { member, store, at, tenders: Vec::new(), lines: Vec::new(), event };
+                let (store, event) = (asked.store.to_owned(), asked.event.cloned());
+                let facts = Facts { store, event, ..Facts::of_member(member, at) };
                 if !condition.met_for(self.programme.scope(&promotion.trigger), &facts) {
                     return Some(Miss::Condition);
                 }

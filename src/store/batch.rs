@@ -15,9 +15,8 @@ use super::coupon::{self, CouponRow, CouponWrites};
 use super::db::Error;
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
-use super::schema::outbox;
 use super::wire::Rows;
-use super::{gift, notice, quote, reward};
+use super::{gift, notice, quote, reward, tag};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -63,6 +62,8 @@ pub struct Load {
     pub promotion_uses: promotion::Asked,
     /// What is needed of them beside their counts.
     pub reward: reward::Wanted,
+    /// Those whose tags are needed, as of every instant from `since` on.
+    pub tags: Vec<Uuid>,
     /// Callers and idempotency keys.
     pub keys: (Vec<Uuid>, Vec<String>),
     /// Sources and receipt numbers.
@@ -116,6 +117,8 @@ pub struct Loaded {
     pub promotion_uses: Vec<promotion::MemberUse>,
     /// Codes, and goods on their way.
     pub reward: reward::Found,
+    /// Changes of tags, in order.
+    pub tags: Vec<tag::TagChangeRow>,
     /// Idempotency keys that were used before, each with its body.
     pub keys: Vec<IdempotencyRow>,
     /// Receipts that are known already.
@@ -190,6 +193,8 @@ pub struct Writes {
     pub gifts: gift::GiftWrites,
     /// Codes that are given out and let go, and steps of goods.
     pub reward: reward::Changes,
+    /// Changes of tags.
+    pub tags: tag::TagWrites,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -427,12 +432,14 @@ impl Load {
         let quotes = quote::made(conn, &self.quotes)?;
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
         let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
+        let (tagged, since) = (std::mem::take(&mut self.tags), self.since);
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
         let reward = wanted.run(conn, &mut redemptions)?;
         // After the standings: whoever has used more since has changed a standing too.
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
+        let tags = tag::changes(conn, &tagged, since)?;
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
             for key in &mut keys {
@@ -458,6 +465,7 @@ impl Load {
             promotions_used,
             promotion_uses,
             reward,
+            tags,
             keys,
             receipts: row.receipts.unwrap_or_default(),
             redemptions,
@@ -487,8 +495,8 @@ impl Writes {
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
-        let gifts = std::mem::take(&mut self.gifts);
-        if reward.is_empty() && coupons.is_empty() && gifts.is_empty() {
+        let (gifts, tags) = (std::mem::take(&mut self.gifts), std::mem::take(&mut self.tags));
+        if reward.is_empty() && coupons.is_empty() && gifts.is_empty() && tags.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
@@ -496,7 +504,11 @@ impl Writes {
             self.store(conn)?;
             reward.run(conn)?;
             coupons.run(conn)?;
-            gifts.run(conn)
+            gifts.run(conn)?;
+            if !tags.is_empty() {
+                tags.execute(conn)?;
+            }
+            Ok(())
         })
     }
 
@@ -577,23 +589,5 @@ impl RunQueryDsl<PgConnection> for NewStanding<'_> {}
 /// As [`Error`].
 pub fn insert_standing(conn: &mut PgConnection, row: &StandingRow) -> Result<(), Error> {
     NewStanding(row).execute(conn)?;
-    Ok(())
-}
-
-/// Adds an event that no batch brought about, in the caller's transaction.
-///
-/// # Errors
-/// As [`Error`].
-pub fn insert_event(conn: &mut PgConnection, event: &OutboxRow) -> Result<(), Error> {
-    diesel::insert_into(outbox::table)
-        .values((
-            outbox::id.eq(event.id),
-            outbox::member_id.eq(event.member_id),
-            outbox::kind.eq(&event.kind),
-            outbox::document_id.eq(event.document_id),
-            outbox::points.eq(event.points),
-            outbox::at.eq(event.at),
-        ))
-        .execute(conn)?;
     Ok(())
 }

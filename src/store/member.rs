@@ -202,6 +202,25 @@ pub fn next_due(conn: &mut Connection) -> Result<Option<Instant>, Error> {
     Ok(standing::table.filter(standing::due_at.is_not_null()).select(diesel::dsl::min(standing::due_at)).first(conn)?)
 }
 
+/// Members before an id, newest first.
+///
+/// # Errors
+/// As [`Error`].
+pub fn newest(conn: &mut Connection, before: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, Error> {
+    let rows = standing::table.filter(standing::member_id.lt(before.unwrap_or(Uuid::max())));
+    Ok(rows.order(standing::member_id.desc()).limit(limit).select(standing::member_id).load(conn)?)
+}
+
+/// Ids, codes and names of some members, newest first.
+///
+/// # Errors
+/// As [`Error`].
+pub fn named(conn: &mut Connection, of: &[MemberId]) -> Result<Vec<(Uuid, String, String)>, Error> {
+    let ids: Vec<Uuid> = of.iter().map(|id| id.uuid()).collect();
+    let rows = member::table.filter(member::id.eq_any(ids)).order(member::id.desc());
+    Ok(rows.select((member::id, member::code, member::name)).load(conn)?)
+}
+
 /// Members after `after` by id.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod link;
 pub mod member;
 pub mod notice;
+pub mod outbox;
 pub mod perk;
 pub mod programme;
 pub mod promotion;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod shop;
 pub mod simulate;
 pub mod staff;
+pub mod tag;
 pub mod verify;
 mod wire;
 

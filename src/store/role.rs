@@ -25,6 +25,8 @@ const GRANTS: &[(&str, &str)] = &[
     ("transfer", "insert"),
     ("entitlement_use", "insert"),
     ("notice", "insert"),
+    ("member_tag_change", "insert"),
+    ("member_tag", "insert, update (since, until), delete"),
     ("redemption", "insert, update (status, points, worth, held_until, entry, bite_lots, bite_points)"),
     ("outbox", "insert"),
     (

@@ -290,6 +290,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    member_tag_change (seq) {
+        seq -> Int8,
+        member_id -> Uuid,
+        tag -> Text,
+        at -> Timestamptz,
+        held -> Bool,
+        until -> Nullable<Timestamptz>,
+        cause -> Text,
+        promotion -> Nullable<Text>,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    member_tag (member_id, tag) {
+        member_id -> Uuid,
+        tag -> Text,
+        since -> Timestamptz,
+        until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     notice (member_id, kind, due_at, lead_days) {
         member_id -> Uuid,
         kind -> Text,

@@ -8,7 +8,8 @@ use tessera_rules::time::{BirthDate, Instant};
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
-use super::schema::{member, purchase_return, standing, tier_change};
+use super::schema::{member, member_tag_change, purchase_return, standing, tier_change};
+use super::tag::TagChangeRow;
 
 /// Members read at a time.
 const PAGE: i64 = 500;
@@ -117,6 +118,8 @@ pub struct PastPage {
     pub returns: Vec<ReturnPast>,
     /// Their tier changes, oldest first.
     pub tiers: Vec<TierPast>,
+    /// Changes of their tags, oldest first.
+    pub tags: Vec<TagChangeRow>,
 }
 
 /// The members after `after`, and their past; empty where there are no more.
@@ -161,7 +164,12 @@ pub fn page(conn: &mut Connection, after: Option<Uuid>) -> Result<PastPage, Erro
         .order((tier_change::member_id, tier_change::number))
         .select(TierPast::as_select())
         .load(conn)?;
-    Ok(PastPage { members, purchases, returns, tiers })
+    let tags = member_tag_change::table
+        .filter(member_tag_change::member_id.eq_any(&ids))
+        .order((member_tag_change::member_id, member_tag_change::seq))
+        .select(TagChangeRow::as_select())
+        .load(conn)?;
+    Ok(PastPage { members, purchases, returns, tiers, tags })
 }
 
 impl From<MemberTimes> for MemberPast {

@@ -436,8 +436,14 @@ fn every_role_has_its_limit() {
         let staff = [StaffRole::Cashier, StaffRole::Manager, StaffRole::Admin].map(|role| staff(role, None));
         staff.map(|caller| may(&caller, action, &resource) == Verdict::Allow)
     };
-    let of_a_manager =
-        [Action::AdjustPoints, Action::FreezeMember, Action::PlaceTier, Action::ReadLedger, Action::ReadMembers];
+    let of_a_manager = [
+        Action::AdjustPoints,
+        Action::ChangeMemberTags,
+        Action::FreezeMember,
+        Action::PlaceTier,
+        Action::ReadLedger,
+        Action::ReadMembers,
+    ];
     for action in of_a_manager {
         assert_eq!(verdicts(action), [false, true, true], "{action:?}");
     }
@@ -446,6 +452,7 @@ fn every_role_has_its_limit() {
         Action::WritePromotions,
         Action::WriteCoupons,
         Action::WritePrices,
+        Action::WriteSegments,
         Action::WriteStaff,
         Action::WriteStores,
         Action::ReadAudit,
@@ -455,6 +462,7 @@ fn every_role_has_its_limit() {
     for action in of_an_admin {
         assert_eq!(verdicts(action), [false, false, true], "{action:?}");
     }
+    assert_eq!(verdicts(Action::ReadMemberTags), [true, true, true], "a till knows whom it serves");
     for action in [Action::ReadOwnBalance, Action::RedeemOwn, Action::SetOwnPin, Action::ShowOwnCard] {
         assert_eq!(verdicts(action), [false, false, false], "{action:?}: staff have no points here");
     }

@@ -65,6 +65,9 @@ fn full() -> Value {
             ],
         },
         "notices": { "expiry_days": [30, 1], "tier_days": [14] },
+        "segments": [
+            { "code": "regulars", "name": "Regulars", "when": "member.purchases > 9", "visible": true },
+        ],
         "promotions": [
             {
                 "code": "double",
@@ -74,6 +77,9 @@ fn full() -> Value {
                     "hours": [{ "from": "14:00", "to": "24:00" }],
                 },
                 "effect": { "kind": "multiply", "by": "2" },
+                "segments": ["regulars"],
+                "tags": ["vip"],
+                "channels": ["web"],
                 "categories": ["coffee"],
                 "skus": ["BEAN"],
                 "minimum_spend": 1000,
@@ -118,11 +124,17 @@ fn full() -> Value {
                 "trigger": { "kind": "event", "event": "app" },
                 "effect": { "kind": "message", "text": { "en": "{name}!", "zh": "{name}！" } },
             },
+            {
+                "code": "vip", "name": "VIP", "schedule": {}, "priority": 0, "trigger": { "kind": "enrolment" },
+                "effect": { "kind": "tag", "tag": "new", "days": 30 },
+            },
         ],
         "events": [{ "code": "app", "name": "App", "attributes": { "friends": "integer" } }],
         "rewards": [
             {
                 "code": "mug", "name": "Mug", "points": 100, "stock": 3, "minimum_tier": "base",
+                "segments": ["regulars"],
+                "early_access": { "from": "2025-12-24", "minimum_tier": "gold", "segments": ["regulars"] },
                 "from": "2026-01-01", "to": "2026-12-31", "description": { "en": "Blue", "zh": "蓝色" },
                 "pictures": ["https://example.com/mug.webp"], "points_by_tier": [{ "tier": "gold", "points": 0 }],
                 "per_member": { "most": 1, "per": "year" },
@@ -177,11 +189,14 @@ fn full() -> Value {
             "member": [
                 {
                     "code": "mug-gold", "sku": "MUG", "price": 900, "minimum_tier": "gold",
-                    "from": "2026-01-01", "to": "2026-12-31", "most": "2",
+                    "segments": ["regulars"], "from": "2026-01-01", "to": "2026-12-31", "most": "2",
                 },
             ],
             "early_access": [
-                { "code": "drop", "skus": ["SNEAKER"], "minimum_tier": "gold", "until": "2026-04-30" },
+                {
+                    "code": "drop", "skus": ["SNEAKER"], "minimum_tier": "gold", "segments": ["regulars"],
+                    "until": "2026-04-30",
+                },
             ],
         },
     })
@@ -201,7 +216,7 @@ fn coupons() -> Value {
                 "goods": goods, "minimum_spend": 20000, "cap": 3000,
             },
             "from": "2026-01-01", "to": "2026-12-31", "valid_days": 30, "uses": 3, "holder": "bearer",
-            "minimum_tier": "gold", "stacking": { "group": "tea" }, "priority": 1, "give_back_on_return": true,
+            "minimum_tier": "gold", "segments": ["regulars"], "stacking": { "group": "tea" }, "priority": 1, "give_back_on_return": true,
         },
         plain("amount", json!({ "kind": "amount", "amount": 500 })),
         plain("steps", json!({ "kind": "steps", "steps": [{ "spend": 20000, "amount": 3000 }], "every": true })),
@@ -347,13 +362,15 @@ fn what_may_be_left_out_is_described_so() {
         ("Entitlement", &["code", "name", "per_year"]),
         ("Promotion", &["code", "name", "effect"]),
         ("Reward", &["code", "name", "points"]),
+        ("EarlyOffer", &["from"]),
         ("TierPrice", &["tier", "points"]),
         ("MemberLimit", &["most"]),
         ("Perk", &["code", "name", "occasion", "grant", "windows"]),
         ("CouponType", &["code", "name", "discount"]),
         ("Discount", &["off"]),
         ("MemberPrice", &["code", "sku", "price"]),
-        ("EarlyAccess", &["code", "skus", "minimum_tier", "until"]),
+        ("EarlyAccess", &["code", "skus", "until"]),
+        ("Segment", &["code", "name", "when"]),
     ] {
         assert_eq!(components[part]["required"], json!(required), "{part}");
     }

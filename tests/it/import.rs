@@ -300,12 +300,16 @@ fn what_was_imported_is_there_for_the_till() {
         assert_eq!(code, 0, "{out}{err}");
     };
     import("members", "external_id,name,opening_points\nA-1,Ann,200\n");
-    import("purchases", "external_id,member,store,occurred_at,amount\nR-1,A-1,west,2030-12-01T04:00:00Z,12.34\n");
+    import(
+        "purchases",
+        "external_id,member,store,occurred_at,channel,amount\nR-1,A-1,west,2030-12-01T04:00:00Z,web,12.34\n",
+    );
     let till = app.cashier();
     let found = till.get("/v1/till/members?external_id=A-1").expect(200);
     let id = found["data"][0]["id"].as_str().expect("a member").to_owned();
     assert_eq!(till.get(&format!("/v1/till/members/{id}/balance")).expect(200)["available"], 212);
     let purchase = till.get("/v1/till/purchases?external_id=R-1").expect(200);
     assert_eq!(purchase["data"][0]["points"]["given"], 12);
+    assert_eq!(purchase["data"][0]["channel"], "web");
     assert_eq!(app.other_cashier().get("/v1/till/purchases?external_id=R-1").expect(200)["data"], json!([]));
 }

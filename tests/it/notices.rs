@@ -124,6 +124,7 @@ impl Run {
             lines,
             tenders: Vec::new(),
             redeem: None,
+            channel: None,
             pricing: None,
             content,
         };

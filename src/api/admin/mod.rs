@@ -2,7 +2,7 @@
 //!
 //! Every change leaves a line in the audit log, in the transaction of the change, without secrets
 //! and without personal data. The parts of the programme (tiers, earning rules, promotions, rewards,
-//! perks, coupons, prices) are one versioned document: they share its version as their entity tag.
+//! perks, coupons, prices, segments) are one versioned document: they share its version as their entity tag.
 
 mod adjustments;
 mod audit;
@@ -22,6 +22,8 @@ mod promotions;
 mod rewards;
 mod schedule;
 pub(in crate::api) mod schemas;
+mod segment_members;
+mod segments;
 mod simulate;
 mod staff;
 mod stores;
@@ -41,6 +43,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(promotions::routes)
         .configure(promotion_life::routes)
         .configure(events::routes)
+        .configure(segments::routes)
+        .configure(segment_members::routes)
         .configure(rewards::routes)
         .configure(voucher_codes::routes)
         .configure(perks::routes)

@@ -9,6 +9,7 @@ mod limits;
 mod perk;
 mod prices;
 mod rewards;
+mod segments;
 mod together;
 mod trigger;
 
@@ -18,14 +19,15 @@ use utoipa::ToSchema;
 pub(super) use adjustments::Adjustments;
 pub(super) use ladder::{TierLevel, TierLevelView, Tiers};
 pub(super) use limits::Limits;
-pub(in crate::api) use perk::PerkGift;
 pub(super) use perk::{Perk, PerkView};
 pub(super) use prices::{
     CouponType, CouponTypeView, EarlyAccess, EarlyAccessView, MemberPrice, MemberPriceView, Prices,
 };
 pub(in crate::api) use rewards::{MemberLimit, RewardKind};
 pub(super) use rewards::{Reward, RewardView};
+pub(super) use segments::{Segment, SegmentView};
 pub(super) use together::{Pools, Transfers};
+pub(in crate::api) use trigger::Gift;
 pub(super) use trigger::{EventType, EventTypeView, PromotionEffect, Trigger};
 
 /// Everything an admin configures, as one versioned document.
@@ -66,6 +68,9 @@ pub(super) struct Programme {
     /// What members are warned of, and how many days ahead.
     #[schema(required = false)]
     notices: Notices,
+    /// Groups of members.
+    #[schema(required = false)]
+    segments: Vec<Segment>,
     /// Promotions, in no particular order: priority decides.
     #[schema(required = false)]
     promotions: Vec<Promotion>,
@@ -320,6 +325,15 @@ pub(super) struct Promotion {
     /// Codes of the tiers it is for; empty: all.
     #[schema(required = false)]
     tiers: Vec<String>,
+    /// Codes of the segments it is for: members in any of them; empty: all.
+    #[schema(required = false, example = json!(["regulars"]))]
+    segments: Vec<String>,
+    /// Tags it is for: members who have any of them; empty: all.
+    #[schema(required = false, example = json!(["vip"]))]
+    tags: Vec<String>,
+    /// Channels it is for, as `web`; empty: all.
+    #[schema(required = false, example = json!(["web"]))]
+    channels: Vec<String>,
     /// Categories it is for: lines of any of them. What multiplies multiplies these lines alone, what adds
     /// asks that some be bought. Empty, as `skus`: all lines.
     #[schema(required = false)]

@@ -184,7 +184,7 @@ fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
             let coupon = names.coupon(coupon);
             say!("{name} gave the coupon {coupon}.", "“{name}”赠送优惠券“{coupon}”。", name = name, coupon = coupon)
         }
-        (PromotionEffect::Reward { .. } | PromotionEffect::Multiplier { .. } | PromotionEffect::Message { .. }, _) => {
+        (_, _) => {
             say!("{name} applied.", "“{name}”已生效。", name = name)
         }
     };
@@ -212,7 +212,10 @@ pub(super) fn reason(missed: Miss) -> Text {
         Miss::Schedule => both("not on that day", "不在活动时间内"),
         Miss::Hours => both("not at that time of day", "不在活动时段内"),
         Miss::Store => both("not in that store", "不适用于该门店"),
+        Miss::Channel => both("not for purchases made in that way", "不适用于该渠道"),
         Miss::Tier => both("not for that tier", "不适用于该等级"),
+        Miss::Segment => both("only for certain members", "仅限部分会员"),
+        Miss::Tag => both("only for members with a certain tag", "仅限带有指定标签的会员"),
         Miss::FirstPurchase => both("only for a first purchase", "仅限首次消费"),
         Miss::NthPurchase => both("for another of the member's purchases", "消费次数不符合要求"),
         Miss::Lines => both("nothing was bought that it is for", "未购买活动商品"),

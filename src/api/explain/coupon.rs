@@ -22,6 +22,7 @@ pub(in crate::api) const fn word(reason: &NotApplied) -> &'static str {
         NotApplied::Expired { .. } => "expired",
         NotApplied::MembersOnly { .. } => "members_only",
         NotApplied::TierTooLow { .. } => "tier_too_low",
+        NotApplied::NotInSegment => "not_in_segment",
         NotApplied::NothingMatches => "nothing_matches",
         NotApplied::MinimumSpend { .. } => "minimum_spend",
         NotApplied::TooFewUnits { .. } => "too_few_units",
@@ -55,6 +56,7 @@ pub(in crate::api) fn not_applied(reason: &NotApplied, programme: Option<&Progra
             let tier = tier_name(tier);
             say!("It is for members of {tier} and above.", "该优惠券仅限“{tier}”及以上会员使用。", tier = tier)
         }
+        NotApplied::NotInSegment => both("It is for certain members.", "该优惠券仅限部分会员使用。"),
         NotApplied::NothingMatches => both("Nothing is bought that it is for.", "未购买该优惠券适用的商品。"),
         NotApplied::MinimumSpend { missing } => {
             let missing = match programme {

@@ -10,8 +10,11 @@ use super::words::{Names, date, money, say};
 
 /// Why a line may not be sold to this member yet.
 pub(in crate::api) fn withheld(withheld: &Withheld, programme: &Programme) -> Text {
-    let tier = Names(programme).tier(&withheld.minimum_tier);
     let until = date(withheld.until);
+    let Some(tier) = &withheld.minimum_tier else {
+        return say!("Through {until} it is for certain members.", "{until}（含）前仅限部分会员购买。", until = until);
+    };
+    let tier = Names(programme).tier(tier);
     say!(
         "Through {until} it is for members of {tier} and above.",
         "{until}（含）前仅限“{tier}”及以上会员购买。",

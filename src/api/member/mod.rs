@@ -9,6 +9,7 @@ mod pool;
 mod profile;
 mod redemptions;
 mod rewards;
+mod segments;
 mod transfers;
 
 use tessera_rules::id::MemberId;
@@ -33,6 +34,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::notices)
         .service(messages::list)
         .service(coupons::list)
+        .service(segments::list)
         .service(entitlements::create)
         .service(points::purchases)
         .service(rewards::list)

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use tessera_rules::amount::Points;
+use tessera_rules::id::MemberId;
 use tessera_rules::reward::{MemberLimit, Reward, RewardKind};
 use tessera_rules::text::Text;
 use tessera_rules::time::Instant;
@@ -94,6 +95,12 @@ impl OwnReward {
     }
 }
 
+/// The codes of the segments a member is in now.
+async fn own_segments(services: &Services, id: MemberId) -> Result<Vec<String>, Problem> {
+    let facts = services.engine.facts(id).await?.map_err(|refusal| Problem::from(&refusal))?;
+    Ok(facts.1.member.segments)
+}
+
 /// Read what points can be redeemed for
 #[utoipa::path(
     operation_id = "own_rewards",
@@ -120,7 +127,10 @@ pub(super) async fn list(services: web::Data<Services>, caller: Caller) -> Resul
     }
     let today = programme.time_zone.day_of(at);
     let given = |code: &str| settled.member.given(code, at).is_some();
-    let offered = programme.rewards.iter().filter(|reward| reward.offered_on(today) || given(&reward.code));
+    let tier = programme.tier_position(&settled.member.standing.tier);
+    let segments = if programme.asks_for_segments() { own_segments(&services, id).await? } else { Vec::new() };
+    let is_offered = |reward: &Reward| reward.offered_to(programme, tier, &segments, today);
+    let offered = programme.rewards.iter().filter(|reward| is_offered(reward) || given(&reward.code));
     let view = |reward: &Reward| {
         let taken = taken.get(&reward.code).map(Vec::as_slice).unwrap_or_default();
         OwnReward::of(reward, supply.left(reward), taken, &settled)

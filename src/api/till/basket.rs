@@ -3,6 +3,7 @@
 use tessera_rules::amount::MAX_MAGNITUDE;
 use tessera_rules::command::{Line, Tender};
 use tessera_rules::coupon::canonical;
+use tessera_rules::programme::is_code;
 
 use super::within;
 use crate::api::contact;
@@ -65,4 +66,13 @@ pub(super) fn coupons(typed: &[String]) -> Result<Vec<String>, Problem> {
         codes.push(code);
     }
     Ok(codes)
+}
+
+/// Checks how a purchase came about, which stands in the body under `channel`.
+pub(super) fn channel(code: Option<&str>) -> Result<(), Problem> {
+    if code.is_none_or(is_code) {
+        return Ok(());
+    }
+    let detail = both("Expected 1 to 64 of a-z, 0-9, '-' and '_'.", "应为 1 至 64 个小写字母、数字、“-”或“_”。");
+    Err(Problem::field(Code::InvalidField, "/channel", "invalid_value", detail))
 }

@@ -29,6 +29,9 @@ pub(super) struct Asked {
     pub(super) lines: Vec<Line>,
     /// How it was paid, where that matters.
     pub(super) tenders: Vec<Tender>,
+    /// How it came about, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<String>,
     /// Codes of the coupons that count.
     pub(super) coupons: Vec<String>,
     /// Points that pay.
@@ -50,6 +53,7 @@ pub(super) async fn keep(
         currency: sale.currency,
         lines: sale.lines.clone(),
         tenders: sale.tenders.clone(),
+        channel: sale.channel.clone(),
         coupons: sale.pricing.as_ref().map_or_else(Vec::new, |pricing| pricing.coupons.clone()),
         points: sale.redeem.map(|pay| pay.points),
     };

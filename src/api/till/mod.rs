@@ -17,6 +17,7 @@ mod receipt;
 pub mod redemptions;
 pub mod returns;
 pub(crate) mod schemas;
+mod tags;
 mod transfers;
 
 use std::fmt::Display;
@@ -53,6 +54,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::balance)
         .service(members::tier)
         .service(members::open_perks)
+        .service(tags::list)
+        .service(tags::list_segments)
         .service(entitlements::create)
         .service(events::create)
         .service(adjustments::create);

@@ -67,6 +67,8 @@ struct Answered {
 struct Particulars {
     lines: Vec<Particular>,
     tenders: Vec<Tender>,
+    #[serde(default)]
+    channel: Option<String>,
 }
 
 /// What the receipt said of a line beside quantity and amount.
@@ -76,8 +78,8 @@ struct Particular {
     categories: Vec<String>,
 }
 
-/// The receipt as it was entered: its lines and how it was paid.
-fn receipt(stored: &StoredPurchase) -> Result<(Vec<Line>, Vec<Tender>), Problem> {
+/// The receipt as it was entered: its lines, how it was paid and how it came about.
+fn receipt(stored: &StoredPurchase) -> Result<(Vec<Line>, Vec<Tender>, Option<String>), Problem> {
     let answered: Answered =
         serde_json::from_str(&stored.answer).map_err(|_| internal("the answer of a purchase explains nothing"))?;
     let particulars = stored.particulars.clone().map(serde_json::from_value::<Particulars>).transpose();
@@ -87,7 +89,7 @@ fn receipt(stored: &StoredPurchase) -> Result<(Vec<Line>, Vec<Tender>), Problem>
         let Particular { sku, categories } = beside.next().unwrap_or(Particular { sku: None, categories: Vec::new() });
         Line { sku, categories, quantity: explained.quantity, amount: explained.amount() }
     };
-    Ok((answered.explanation.lines.iter().map(line).collect(), particulars.tenders))
+    Ok((answered.explanation.lines.iter().map(line).collect(), particulars.tenders, particulars.channel))
 }
 
 /// The answer that is stored with the two documents of a moved purchase.
@@ -130,7 +132,7 @@ pub(super) async fn create(
     let store = StoreId::new(stored.store_id);
     let store_code = services.engine.store_code(store).await?.to_string();
     let currency = services.engine.programme().await?.programme.currency;
-    let (lines, tenders) = receipt(&stored)?;
+    let (lines, tenders, channel) = receipt(&stored)?;
     let again = Purchase {
         id: PurchaseId::new(new_uuid()),
         store,
@@ -143,6 +145,7 @@ pub(super) async fn create(
         lines,
         tenders,
         redeem: None,
+        channel,
         pricing: None,
     };
     let after = json!({ "member_id": to, "purchase_id": again.id, "reason": reason });

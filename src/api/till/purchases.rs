@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tessera_rules::amount::{Minor, Points};
+use tessera_rules::command::Tender;
 use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::explain::Explanation;
 use tessera_rules::id::{PurchaseId, QuoteId};
@@ -11,7 +12,7 @@ use tessera_rules::{Outcome, Refusal};
 use utoipa::{IntoParams, ToSchema};
 
 use super::receipt::PurchaseRequest;
-use super::schemas::ExplanationSchema;
+use super::schemas::{ExplanationSchema, TenderSchema};
 use super::{authorisation, till_store};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
@@ -45,6 +46,14 @@ pub(super) struct PurchaseView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     quote_id: Option<QuoteId>,
+    /// How it came about; absent where nobody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "web")]
+    channel: Option<&'a str>,
+    /// How it was paid, beside points; absent where nobody said.
+    #[serde(skip_serializing_if = "<[Tender]>::is_empty")]
+    #[schema(value_type = Vec<TenderSchema>, required = false)]
+    tenders: &'a [Tender],
     /// What its lines at list prices came to, in minor units, of which points pay `redeemed`; absent where the lines
     /// were what was paid.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +146,8 @@ pub(super) fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
         occurred_at: outcome.occurred_at,
         recorded_at: outcome.recorded_at,
         quote_id: outcome.quote,
+        channel: outcome.channel.as_deref(),
+        tenders: &outcome.tenders,
         total: outcome.total,
         points: PointsView { wanted: outcome.wanted, given: outcome.given, pending: outcome.pending },
         redeemed: outcome.redeemed.map(|(points, worth)| PaidView { points, worth }),

@@ -52,6 +52,9 @@ struct QuoteRequest {
     #[serde(default)]
     #[schema(value_type = Vec<TenderSchema>, required = false)]
     tenders: Vec<Tender>,
+    /// How it came about, where that matters: a short code, as `shop`, `web` or `app`.
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "web")]
+    channel: Option<String>,
     /// Points that shall pay for a part of it.
     #[schema(value_type = Option<PointsWishSchema>)]
     points: Option<PointsWish>,
@@ -72,6 +75,7 @@ impl QuoteRequest {
     /// Checks what types alone do not say.
     fn check(&self) -> Result<(), Problem> {
         basket::check(&self.lines, &self.tenders)?;
+        basket::channel(self.channel.as_deref())?;
         basket::coupons(&self.coupons)?;
         if matches!(self.points, Some(PointsWish::Points(points)) if !points.is_positive()) {
             let detail = both("Must be at least 1.", "必须至少为 1。");
@@ -94,6 +98,7 @@ impl QuoteRequest {
             currency: self.currency,
             lines: self.lines.clone(),
             tenders: self.tenders.clone(),
+            channel: self.channel.clone(),
             redeem: None,
             pricing: Some(Box::new(Pricing { coupons: basket::coupons(&self.coupons)?, kept: None })),
             content: [0; 32],
@@ -183,8 +188,9 @@ struct QuotedDiscount<'a> {
 struct QuotedWithheld<'a> {
     /// Code of the early access.
     code: &'a str,
-    /// Code of the lowest tier that may buy it now.
-    minimum_tier: &'a str,
+    /// Code of the lowest tier that may buy it now; absent: a tier does not help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minimum_tier: Option<&'a str>,
     /// The last day on which others may not.
     until: NaiveDate,
     /// The same in the reader's language (`Accept-Language`).
@@ -383,7 +389,7 @@ impl<'a> QuotedLine<'a> {
         let discounts = quoted.saved.iter().map(off("member_price")).chain(quoted.discounts.iter().map(off("coupon")));
         let withheld = quoted.withheld.as_ref().map(|withheld| QuotedWithheld {
             code: &withheld.code,
-            minimum_tier: &withheld.minimum_tier,
+            minimum_tier: withheld.minimum_tier.as_deref(),
             until: withheld.until,
             reason: language.of(&quoted::withheld(withheld, programme)).to_owned(),
         });

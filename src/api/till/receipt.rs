@@ -55,6 +55,10 @@ pub(super) struct PurchaseRequest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<TenderSchema>, required = false)]
     tenders: Vec<Tender>,
+    /// How it came about, where that matters: a short code, as `shop`, `web` or `app`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$", example = "web")]
+    channel: Option<String>,
     /// Points that pay for a part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     redeem: Option<PayRequest>,
@@ -81,6 +85,7 @@ pub(super) struct Receipt {
     currency: Currency,
     lines: Vec<Line>,
     tenders: Vec<Tender>,
+    channel: Option<String>,
     pricing: Option<Pricing>,
     pub(super) points: Option<Points>,
     authorisation: Option<Authorisation>,
@@ -99,6 +104,7 @@ impl PurchaseRequest {
     fn named(&self) -> Result<Receipt, Problem> {
         let lines = self.lines.clone().ok_or_else(|| missing("/lines"))?;
         basket::check(&lines, &self.tenders)?;
+        basket::channel(self.channel.as_deref())?;
         let points = self.redeem.as_ref().map(|pay| pay.points.ok_or_else(|| missing("/redeem/points"))).transpose()?;
         if points.is_some_and(|points| !points.is_positive()) {
             let detail = both("Must be at least 1.", "必须至少为 1。");
@@ -112,6 +118,7 @@ impl PurchaseRequest {
             currency: self.currency.ok_or_else(|| missing("/currency"))?,
             lines,
             tenders: self.tenders.clone(),
+            channel: self.channel.clone(),
             pricing: coupons.map(|coupons| Pricing { coupons, kept: None }),
             points,
             authorisation: self.redeem.as_ref().and_then(|pay| pay.authorisation.clone()),
@@ -127,6 +134,7 @@ impl PurchaseRequest {
             ("/lines", self.lines.is_some()),
             ("/coupons", self.coupons.is_some()),
             ("/tenders", !self.tenders.is_empty()),
+            ("/channel", self.channel.is_some()),
         ];
         if let Some((pointer, _)) = said.iter().find(|(_, said)| *said) {
             let detail = both("The quote says it.", "报价中已包含该信息。");
@@ -145,6 +153,7 @@ impl PurchaseRequest {
             currency: asked.currency,
             lines: asked.lines,
             tenders: asked.tenders,
+            channel: asked.channel,
             pricing: Some(pricing),
             points: asked.points,
             authorisation: self.redeem.as_ref().and_then(|pay| pay.authorisation.clone()),
@@ -208,6 +217,7 @@ impl Receipt {
             currency: self.currency,
             lines: self.lines.clone(),
             tenders: self.tenders.clone(),
+            channel: self.channel.clone(),
             redeem: paid.map(|points| PayWithPoints { id: RedemptionId::new(new_uuid()), points, otp_step }),
             pricing: self.pricing.clone().map(Box::new),
             content,

@@ -45,7 +45,7 @@ pub struct Args {
 enum What {
     /// Import members: external_id,name[,phone,email,birth_date,enrolled_at,store,locale,opening_points]
     Members(Options),
-    /// Import purchases: external_id,member,store,occurred_at,amount[,currency,line,sku,categories,quantity]
+    /// Import purchases: external_id,member,store,occurred_at,amount[,currency,channel,line,sku,categories,quantity]
     #[command(after_help = "CSV has one line of a receipt a row, and the rows of a receipt stand together. \
         JSON lines (.jsonl, .ndjson) have one receipt an object, its lines in `lines`. `member` is the member's \
         external id; categories are separated by `|`; amounts are decimals in major units.")]

@@ -8,8 +8,19 @@ use super::report::RowError;
 use super::source::{Input, Lines, Row, Table};
 
 /// The columns of a CSV file.
-const COLUMNS: [&str; 10] =
-    ["external_id", "member", "store", "occurred_at", "currency", "line", "sku", "categories", "quantity", "amount"];
+const COLUMNS: [&str; 11] = [
+    "external_id",
+    "member",
+    "store",
+    "occurred_at",
+    "currency",
+    "channel",
+    "line",
+    "sku",
+    "categories",
+    "quantity",
+    "amount",
+];
 /// Those it cannot do without.
 const NEEDED: [&str; 5] = ["external_id", "member", "store", "occurred_at", "amount"];
 /// Lines a receipt may have, as at the till.
@@ -23,6 +34,7 @@ pub(super) struct Head {
     pub(super) store: Option<String>,
     pub(super) occurred_at: Option<String>,
     pub(super) currency: Option<String>,
+    pub(super) channel: Option<String>,
 }
 
 /// A line of a receipt.
@@ -114,6 +126,7 @@ impl Raw {
             ("member", self.head.member != row.head.member),
             ("occurred_at", self.head.occurred_at != row.head.occurred_at),
             ("currency", self.head.currency != row.head.currency),
+            ("channel", self.head.channel != row.head.channel),
         ];
         for (column, _) in differs.into_iter().filter(|(_, differs)| *differs) {
             let detail = "differs from the row above, which is of the same receipt";
@@ -147,6 +160,7 @@ fn of_row(row: Row<'_>) -> Raw {
         store: cell("store"),
         occurred_at: cell("occurred_at"),
         currency: cell("currency"),
+        channel: cell("channel"),
     };
     let line = RawLine {
         at: row.line,
@@ -187,6 +201,7 @@ fn of_json(at: u64, text: &str) -> Raw {
         store: fields.text(&mut object, "store"),
         occurred_at: fields.text(&mut object, "occurred_at"),
         currency: fields.text(&mut object, "currency"),
+        channel: fields.text(&mut object, "channel"),
     };
     let lines = match object.remove("lines") {
         Some(Value::Array(lines)) => lines,

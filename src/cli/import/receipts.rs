@@ -2,6 +2,7 @@
 
 use tessera_rules::amount::{Currency, Quantity};
 use tessera_rules::command::Line;
+use tessera_rules::programme::is_code;
 use tessera_rules::time::Instant;
 
 use super::cells::{self, Mistake};
@@ -21,6 +22,7 @@ pub(super) struct Receipt {
     pub(super) store: String,
     pub(super) occurred_at: Instant,
     pub(super) currency: Currency,
+    pub(super) channel: Option<String>,
     pub(super) lines: Vec<Line>,
 }
 
@@ -43,11 +45,15 @@ pub(super) fn parse(raw: Raw, currency: Currency, now: Instant) -> Result<Receip
         text.parse::<Currency>().map_err(|error| ("currency_invalid", error.to_string()))
     });
     let currency = stated.unwrap_or(currency);
+    let channel = marks.optional("channel", raw.head.channel.as_deref(), |text| match is_code(text) {
+        true => Ok(text.to_owned()),
+        false => Err(("channel_invalid", "expected 1 to 64 of a-z, 0-9, '-' and '_'".to_owned())),
+    });
     let lines: Vec<Option<Line>> =
         raw.lines.iter().enumerate().map(|(i, line)| marks.line(i + 1, line, currency.decimals())).collect();
     match (external_id, member, store, occurred_at, lines.into_iter().collect::<Option<Vec<Line>>>()) {
         (Some(external_id), Some(member), Some(store), Some(occurred_at), Some(lines)) if marks.errors.is_empty() => {
-            Ok(Receipt { external_id, member, store, occurred_at, currency, lines })
+            Ok(Receipt { external_id, member, store, occurred_at, currency, channel, lines })
         }
         _ => Err(marks.errors),
     }

@@ -15,8 +15,8 @@ use super::{chain, history, idle, lots, moved, promotions, sales};
 use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
-use crate::store::reward;
 use crate::store::verify::{self, Frame, History, Ledger, Range};
+use crate::store::{reward, tag};
 
 /// Pages read ahead.
 const AHEAD: usize = 2;
@@ -178,6 +178,10 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     }
     if let Some(reward::Astray { id, what }) = reward::astray(conn)? {
         return Ok(Err(Bad::overall("redemption", Some(RedemptionId::new(id).to_string()), what)));
+    }
+    if let Some(tag::Astray { member_id, tag, what }) = tag::astray(conn)? {
+        let number = format!("{} {tag}", MemberId::new(member_id));
+        return Ok(Err(Bad::overall("member_tag", Some(number), what)));
     }
     Ok(Ok(()))
 }

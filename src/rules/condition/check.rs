@@ -23,13 +23,30 @@ const BOOL: Type = Type::One(Item::Bool);
 const INT: Type = Type::One(Item::Int);
 const TEXT: Type = Type::One(Item::Text);
 
-/// Checks a condition and tells which variables of the table it reads.
-pub(super) fn check(source: &str, scope: Scope<'_>) -> Result<Vec<&'static str>, Vec<ConditionProblem>> {
+/// What a condition names, each with the byte where it stands.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// Variables of the table.
+    pub(super) reads: Vec<(&'static str, usize)>,
+    /// Segments, by code.
+    pub(super) segments: Vec<(String, usize)>,
+}
+
+/// Checks a condition and tells what it names.
+pub(super) fn check(source: &str, scope: Scope<'_>) -> Result<Named, Vec<ConditionProblem>> {
     // Without macros calls are left as they were written, each with its own place.
     let parser = Env::default().with_optional_support(false).parser();
     let (expr, places) = parser.parse_with_source_info(source).map_err(|errors| vec![unparsed(source, &errors)])?;
-    let mut checker =
-        Checker { source, scope, places, loops: Vec::new(), reads: Vec::new(), problems: Vec::new(), cost: 0, times: 1 };
+    let mut checker = Checker {
+        source,
+        scope,
+        places,
+        loops: Vec::new(),
+        named: Named::default(),
+        problems: Vec::new(),
+        cost: 0,
+        times: 1,
+    };
     let ty = checker.type_of(&expr, 1);
     if let Some(ty) = ty.filter(|ty| *ty != BOOL) {
         let hint = match ty {
@@ -39,7 +56,7 @@ pub(super) fn check(source: &str, scope: Scope<'_>) -> Result<Vec<&'static str>,
         checker.refuse::<()>(&expr, "not_a_test", format!("a condition is true or false, and this is {ty}"), hint);
     }
     match ty {
-        Some(BOOL) if checker.problems.is_empty() => Ok(checker.reads),
+        Some(BOOL) if checker.problems.is_empty() => Ok(checker.named),
         _ => Err(checker.problems),
     }
 }
@@ -83,7 +100,7 @@ struct Checker<'s> {
     places: SourceInfo,
     /// Variables of the loops around, outermost first.
     loops: Vec<Loop>,
-    reads: Vec<&'static str>,
+    named: Named,
     problems: Vec<ConditionProblem>,
     /// Steps counted so far.
     cost: u64,
@@ -149,7 +166,8 @@ impl Checker<'_> {
 
     /// A variable of the table.
     fn read(&mut self, expr: &IdedExpr, name: &'static str, ty: Type) -> Option<Type> {
-        self.reads.push(name);
+        let place = self.byte(expr);
+        self.named.reads.push((name, place));
         self.found(expr, ty)
     }
 
@@ -281,10 +299,11 @@ impl Checker<'_> {
 }
 
 /// The name that was probably meant, else all of them.
-fn did_you_mean(name: &str, known: &[&str]) -> String {
+pub(super) fn did_you_mean(name: &str, known: &[&str]) -> String {
     let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
     match known.iter().copied().min_by_key(distance) {
         Some(near) if distance(&near) <= near.len().max(name.len()) / 3 => format!("did you mean `{near}`?"),
+        _ if known.is_empty() => String::new(),
         _ => {
             let mut known = known.to_vec();
             known.dedup();

@@ -17,6 +17,9 @@ pub struct Facts {
     pub member: MemberFacts,
     /// Code of the store.
     pub store: String,
+    /// How it came about: a short code, empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub channel: String,
     /// When the purchase happened, by the programme's clocks.
     pub at: LocalTime,
     /// How it was paid, beside points.
@@ -41,6 +44,9 @@ pub struct MemberFacts {
     /// Local days until the next birthday, 0 on the day itself; absent: nobody knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days_to_birthday: Option<i64>,
+    /// Month of the birthday, 1 to 12; absent: nobody knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_month: Option<u32>,
     /// Purchases so far, without those that came back whole.
     pub purchases: i64,
     /// Local days since the latest purchase; absent: there was none.
@@ -58,9 +64,21 @@ pub struct MemberFacts {
     pub window_spend: i64,
     /// Purchases in that window.
     pub window_visits: i64,
+    /// The tags he had when the purchase happened, in alphabetical order; told where the programme asks for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Codes of the segments he was in, in the order of the programme; told where it asks for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<String>,
 }
 
 impl Facts {
+    /// What is known where nothing is bought: the member alone.
+    pub fn of_member(member: MemberFacts, at: LocalTime) -> Self {
+        let (store, channel) = (String::new(), String::new());
+        Self { member, store, channel, at, tenders: Vec::new(), lines: Vec::new(), event: None }
+    }
+
     /// What the lines come to, in minor units.
     pub fn amount(&self) -> i64 {
         self.lines.iter().map(|line| line.amount.get()).sum()
@@ -83,6 +101,7 @@ impl MemberFacts {
             tier_rank: rank as i64,
             days_enrolled: since(standing.enrolled_at),
             days_to_birthday: birth.and_then(|birth| days_to(birth, day)),
+            birth_month: birth.map(|birth| birth.month),
             purchases: standing.purchases,
             days_since_purchase: standing.purchased_at.map(since),
             lifetime_earned: standing.lifetime_earned.get(),
@@ -91,6 +110,8 @@ impl MemberFacts {
             window_points: standing.window.points,
             window_spend: standing.window.spend,
             window_visits: standing.window.visits,
+            tags: Vec::new(),
+            segments: Vec::new(),
         }
     }
 }

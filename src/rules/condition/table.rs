@@ -8,6 +8,8 @@ use chrono::{Datelike, Timelike};
 
 use super::Facts;
 use crate::command::{Line, Tender};
+use crate::segment::SEGMENTS_MAX;
+use crate::tag::TAGS_MAX;
 use crate::time::Weekday;
 
 /// One value, as a condition knows it.
@@ -19,6 +21,8 @@ pub enum Item {
     Int,
     /// A text; what is absent is the empty text.
     Text,
+    /// The code of a segment: a text that must name one.
+    Segment,
     /// A quantity of goods, exact to a thousandth.
     Quantity,
     /// A line of the receipt.
@@ -84,6 +88,9 @@ pub static VARIABLES: &[Field<Facts>] = &[
     field("member.days_to_birthday", INT, "days until the next birthday; 0 on the day itself, -1 if unknown", |f| {
         Fact::Int(f.member.days_to_birthday.unwrap_or(-1))
     }),
+    field("member.birth_month", INT, "month of the birthday, 1 to 12; 0 if unknown", |f| {
+        Fact::Int(f.member.birth_month.map_or(0, i64::from))
+    }),
     field("member.purchases", INT, "purchases before this one, without those returned whole", |f| {
         Fact::Int(f.member.purchases)
     }),
@@ -98,8 +105,15 @@ pub static VARIABLES: &[Field<Facts>] = &[
     }),
     field("member.window_spend", INT, "spend in that window, in minor units", |f| Fact::Int(f.member.window_spend)),
     field("member.window_visits", INT, "purchases in that window", |f| Fact::Int(f.member.window_visits)),
+    field("member.tags", Type::List(Item::Text, TAGS_MAX as u32), "the tags the member has", |f| {
+        Fact::Texts(&f.member.tags)
+    }),
+    field("member.segments", Type::List(Item::Segment, SEGMENTS_MAX as u32), "the segments he is in", |f| {
+        Fact::Texts(&f.member.segments)
+    }),
     field("purchase.amount", INT, "what the lines come to, in minor units", |f| Fact::Int(f.amount())),
     field("purchase.store", TEXT, "code of the store", |f| text(&f.store)),
+    field("purchase.channel", TEXT, "how it came about: `shop`, `web`, `app` …", |f| text(&f.channel)),
     field("purchase.weekday", TEXT, "`monday` to `sunday`", weekday),
     field("purchase.hour", INT, "hour of the day, 0 to 23", |f| Fact::Int(f.at.hour().into())),
     field("purchase.tenders", Type::List(Item::Tender, 20), "how it was paid, beside points", |f| {
@@ -184,7 +198,7 @@ pub(super) fn fields(item: Item) -> Vec<(&'static str, Type)> {
     match item {
         Item::Line => LINE.iter().map(|field| (field.name, field.ty)).collect(),
         Item::Tender => TENDER.iter().map(|field| (field.name, field.ty)).collect(),
-        Item::Bool | Item::Int | Item::Text | Item::Quantity => Vec::new(),
+        Item::Bool | Item::Int | Item::Text | Item::Segment | Item::Quantity => Vec::new(),
     }
 }
 
@@ -215,6 +229,7 @@ impl std::fmt::Display for Type {
             Item::Bool => ("true or false", "a list of truths"),
             Item::Int => ("a whole number", "a list of whole numbers"),
             Item::Text => ("a text", "a list of texts"),
+            Item::Segment => ("a segment", "a list of segments"),
             Item::Quantity => ("a quantity", "a list of quantities"),
             Item::Line => ("a line", "a list of lines"),
             Item::Tender => ("a tender", "a list of tenders"),

@@ -59,6 +59,7 @@ impl<'a> Replay<'a> {
     pub(super) fn new(tried: &'a Programme, context: &'a Context, past: &'a Past, relive: bool) -> Self {
         let mut member = MemberState::new(Standing::new(past.member, past.enrolled_at));
         member.birth_date = past.birth_date;
+        member.tags.clone_from(&past.tags);
         let returned = past.events.iter().filter_map(|event| match event {
             super::PastEvent::Return(returned) => Some((returned.purchase, None)),
             super::PastEvent::Purchase(_) => None,
@@ -129,6 +130,7 @@ impl<'a> Replay<'a> {
             currency: self.draft.programme.currency,
             lines: past.lines.clone(),
             tenders: past.tenders.clone(),
+            channel: past.channel.clone(),
             pricing: None,
             redeem: None,
             content: [0; 32],

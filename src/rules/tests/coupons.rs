@@ -135,7 +135,7 @@ fn coupon(of: &str, code: &str) -> Coupon {
 fn quoted(text: &str, coupons: &str, optimise: bool) -> Quote {
     let programme = shop();
     let buyer = buyer(OWNER, 0);
-    let circumstances = Circumstances { programme: &programme, buyer: Some(&buyer), at: at(NOW) };
+    let circumstances = Circumstances { programme: &programme, buyer: Some(&buyer), segments: &[], at: at(NOW) };
     let coupons: Vec<Coupon> =
         coupons.split_whitespace().map(|code| coupon(code.split('#').next().expect("a type"), code)).collect();
     priced(&circumstances, &basket(text), &coupons, optimise)
@@ -242,7 +242,7 @@ fn one_that_the_others_leave_nothing_stands_in_nobodys_way() {
     programme.coupons.push(other);
     programme.coupons[0].discount.goods.categories = vec!["coffee".to_owned()];
     let buyer = buyer(OWNER, 0);
-    let circumstances = Circumstances { programme: &programme, buyer: Some(&buyer), at: at(NOW) };
+    let circumstances = Circumstances { programme: &programme, buyer: Some(&buyer), segments: &[], at: at(NOW) };
     let shown = [coupon("ten", "ten"), coupon(free, free), coupon("other", "other")];
     let quote = priced(&circumstances, &basket("1 latte/coffee 30.00, 1 cake 20.00"), &shown, false);
     assert_eq!(counts(&quote), "free-cup 30.00, other 1.00");
@@ -252,8 +252,12 @@ fn one_that_the_others_leave_nothing_stands_in_nobodys_way() {
 fn judged(coupon: &Coupon, buyer: Option<&Buyer>, now: Instant) -> Result<String, NotApplied> {
     let programme = shop();
     let lines: Vec<Line> = basket("1 coat 100.00");
-    let quote =
-        priced(&Circumstances { programme: &programme, buyer, at: now }, &lines, std::slice::from_ref(coupon), false);
+    let quote = priced(
+        &Circumstances { programme: &programme, buyer, segments: &[], at: now },
+        &lines,
+        std::slice::from_ref(coupon),
+        false,
+    );
     match quote.not_applied.first() {
         Some((_, reason)) => Err(reason.clone()),
         None => Ok(counts(&quote)),
@@ -282,7 +286,7 @@ fn a_bearers_coupon_for_a_tier_needs_a_member() {
     let flyer = programme.coupons.iter_mut().find(|of| of.code == "flyer").expect("flyer");
     flyer.minimum_tier = Some("gold".to_owned());
     let lines = basket("1 coat 100.00");
-    let circumstances = Circumstances { programme: &programme, buyer: None, at: at(NOW) };
+    let circumstances = Circumstances { programme: &programme, buyer: None, segments: &[], at: at(NOW) };
     let quote = priced(&circumstances, &lines, &[coupon("flyer", "F")], false);
     assert_eq!(why_not(&quote, "F"), NotApplied::MembersOnly { tier: "gold".to_owned() });
 }

@@ -261,7 +261,10 @@ const PRICE_BREAKS: [(Break, &str); 28] = [
     (|p| p.prices.member[0].minimum_tier = Some("iron".into()), "/prices/member/0/minimum_tier unknown_tier"),
     (|p| p.prices.member[0].most = Some(Quantity::from_units(0)), "/prices/member/0/most too_small"),
     (|p| p.prices.early_access[0].skus.clear(), "/prices/early_access/0/skus empty"),
-    (|p| p.prices.early_access[0].minimum_tier = "iron".into(), "/prices/early_access/0/minimum_tier unknown_tier"),
+    (
+        |p| p.prices.early_access[0].minimum_tier = Some("iron".into()),
+        "/prices/early_access/0/minimum_tier unknown_tier",
+    ),
 ];
 
 fn steps(programme: &mut Programme) -> &mut Vec<Step> {

@@ -158,6 +158,7 @@ impl Case {
             tenders: &self.tenders,
             at: day("2025-07-01").and_time(chrono::NaiveTime::MIN),
             store: "s1",
+            channel: "",
             tier: &self.tier,
             boosts: &[],
             carry: self.carry,

@@ -34,6 +34,7 @@ mod shop;
 mod simulation;
 mod stories;
 mod support;
+mod tags;
 mod tiers;
 mod triggers;
 mod validity;

@@ -10,6 +10,7 @@ use tessera_rules::programme::MoneyOff;
 use tessera_rules::quote::{Ask, PointsWish, Quote, quote};
 use tessera_rules::redemption::Worth;
 use tessera_rules::refusal::Refusal;
+use tessera_rules::segment::Segment;
 use uuid::Uuid;
 
 use crate::shop::{basket, from_toml, minor, money, rows, shown};
@@ -52,6 +53,11 @@ skus = ["cap", "sneaker"]
 minimum_tier = "base"
 until = "2026-05-15"
 "#;
+
+#[derive(serde::Deserialize)]
+struct Segments {
+    segments: Vec<Segment>,
+}
 
 fn shop() -> Programme {
     let mut programme = programme();
@@ -97,7 +103,7 @@ fn members_pay_member_prices() {
             code => Some(programme.tier_position(code)),
         };
         let lines = basket(text);
-        let priced = programme.prices.of(&programme, tier, day(on), &lines).expect("in range");
+        let priced = programme.prices.of(&programme, tier, &[], day(on), &lines).expect("in range");
         let found: Vec<String> = priced.iter().map(|line| shown(line.price)).collect();
         assert_eq!(found.join(", "), expected, "{who} on {on}: {text}");
         for (line, priced) in lines.iter().zip(&priced) {
@@ -114,7 +120,7 @@ fn what_is_saved_is_rounded_down() {
     for (quantity, amount, expected) in [("0.333", 2664, 2331), ("0.001", 8, 7), ("0.0", 8, 8)] {
         let quantity: Quantity = quantity.parse().expect("a quantity");
         let line = Line { sku: Some("beans".to_owned()), categories: Vec::new(), quantity, amount: minor(amount) };
-        let priced = programme.prices.of(&programme, Some(0), day("2026-04-10"), &[line]).expect("in range");
+        let priced = programme.prices.of(&programme, Some(0), &[], day("2026-04-10"), &[line]).expect("in range");
         assert_eq!(priced[0].price, minor(expected), "{quantity}");
     }
 }
@@ -124,7 +130,7 @@ fn some_tiers_come_first() {
     let programme = shop();
     let lines = basket("1 sneaker 500.00, 1 cap 80.00, 1 tea 5.00");
     let held_back = |who: Option<usize>, on: &str| -> Vec<Option<String>> {
-        let priced = programme.prices.of(&programme, who, day(on), &lines).expect("in range");
+        let priced = programme.prices.of(&programme, who, &[], day(on), &lines).expect("in range");
         priced.into_iter().map(|line| line.withheld.map(|withheld| withheld.code)).collect()
     };
     let told = |codes: [&str; 3]| codes.map(|code| (!code.is_empty()).then(|| code.to_owned())).to_vec();
@@ -136,8 +142,42 @@ fn some_tiers_come_first() {
     assert_eq!(held_back(None, "2026-05-16"), told(["", "", ""]));
 }
 
+/// A price and a window may be for segments: beside the tier for a price, instead of it for a window.
+#[test]
+fn some_segments_pay_less_and_come_first() {
+    let mut programme = shop();
+    programme.segments = from_toml::<Segments>(
+        "[[segments]]\ncode = 'regulars'\nname = 'Regulars'\nwhen = 'member.purchases > 9'\n\
+         [[segments]]\ncode = 'press'\nname = 'Press'\nwhen = '\"press\" in member.tags'",
+    )
+    .segments;
+    programme.prices.member[1].segments = vec!["regulars".to_owned(), "press".to_owned()];
+    programme.prices.early_access[0].segments = vec!["press".to_owned()];
+    programme.prices.early_access[1].minimum_tier = None;
+    let pointers = |programme: &Programme| programme.problems().into_iter().map(|one| one.pointer).collect::<Vec<_>>();
+    assert_eq!(pointers(&programme), ["/prices/early_access/1/minimum_tier"], "nobody is named");
+    programme.prices.early_access[1].segments = vec!["regulars".to_owned()];
+    assert_eq!(pointers(&programme), [""; 0]);
+    assert!(programme.asks_for_tags(), "a price asks for a segment, and that one for a tag");
+    let lines = basket("1 latte 30.00, 1 sneaker 500.00, 1 cap 80.00");
+    for (tier, segments, expected) in [
+        (Some(1), &[][..], ["27.00", "members-first", "members-first"]),
+        (Some(1), &["regulars"], ["24.00", "500.00", "80.00"]),
+        (Some(0), &["regulars"], ["27.00", "drop", "80.00"]),
+        (Some(0), &["press"], ["27.00", "members-first", "members-first"]),
+        (Some(0), &["press", "regulars"], ["27.00", "500.00", "80.00"]),
+        (None, &["press", "regulars"], ["30.00", "members-first", "members-first"]),
+    ] {
+        let inside: Vec<String> = segments.iter().map(|code| (*code).to_owned()).collect();
+        let priced = programme.prices.of(&programme, tier, &inside, day("2026-04-10"), &lines).expect("in range");
+        let told =
+            priced.iter().map(|line| line.withheld.as_ref().map_or_else(|| shown(line.price), |w| w.code.clone()));
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{tier:?} {segments:?}");
+    }
+}
+
 fn quoted(programme: &Programme, buyer: Option<&Buyer>, text: &str, pay: (Option<i64>, Option<&str>)) -> Quote {
-    let circumstances = Circumstances { programme, buyer, at: at("2026-04-10T04:00:00Z") };
+    let circumstances = Circumstances { programme, buyer, segments: &[], at: at("2026-04-10T04:00:00Z") };
     let lines = basket(text);
     let (points, wallet) = (pay.0.map(|wanted| PointsWish::Points(points(wanted))), pay.1.map(money));
     let ask = Ask { lines: &lines, coupons: &[], optimise: false, points, wallet };
@@ -148,7 +188,8 @@ fn quoted(programme: &Programme, buyer: Option<&Buyer>, text: &str, pay: (Option
 fn what_is_withheld_counts_for_nothing() {
     let programme = shop();
     let quote = quoted(&programme, Some(&buyer(0)), "1 sneaker 500.00, 1 latte 30.00", (None, None));
-    let withheld = Withheld { code: "drop".to_owned(), minimum_tier: "gold".to_owned(), until: day("2026-04-30") };
+    let withheld =
+        Withheld { code: "drop".to_owned(), minimum_tier: Some("gold".to_owned()), until: day("2026-04-30") };
     assert_eq!(quote.lines[0].withheld, Some(withheld));
     assert_eq!((quote.lines[0].net, quote.list, quote.total), (money("500.00"), money("30.00"), money("27.00")));
 }
@@ -241,7 +282,8 @@ fn the_fewest_points_for_the_most_money() {
 #[test]
 fn more_than_money_can_be_is_refused() {
     let programme = shop();
-    let circumstances = Circumstances { programme: &programme, buyer: None, at: at("2026-04-10T04:00:00Z") };
+    let circumstances =
+        Circumstances { programme: &programme, buyer: None, segments: &[], at: at("2026-04-10T04:00:00Z") };
     let line = |quantity: i64, amount: Minor| Line {
         sku: None,
         categories: Vec::new(),

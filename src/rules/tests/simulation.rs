@@ -88,6 +88,7 @@ impl Chronicle {
             recorded_at: bought.recorded_at,
             lines: receipt.lines.clone(),
             tenders: receipt.tenders.clone(),
+            channel: receipt.channel.clone(),
             paid_with_points: bought.redeemed.map(|(_, worth)| worth),
             exact: true,
             points: bought.given,
@@ -104,6 +105,7 @@ impl Chronicle {
             birth_date: member.birth_date,
             settled_at: member.standing.recorded_at,
             merged: false,
+            tags: member.tags.clone(),
             tier_changes: member.tier_changes.clone(),
             events: self.events.clone(),
         }
@@ -237,6 +239,7 @@ impl Story {
             currency: self.0.run.programme.currency,
             lines: vec![line(amount), line(amount)],
             tenders: Vec::new(),
+            channel: None,
             pricing: None,
             redeem: None,
             content: [0; 32],

@@ -79,6 +79,7 @@ pub(crate) fn programme() -> Programme {
         events: Vec::new(),
         coupons: Vec::new(),
         prices: Default::default(),
+        segments: Vec::new(),
     }
 }
 
@@ -109,6 +110,9 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
         skus: Vec::new(),
         minimum_spend: None,
         first_purchase: false,
+        segments: Vec::new(),
+        tags: Vec::new(),
+        channels: Vec::new(),
         nth_purchase: None,
         condition: None,
     }
@@ -241,6 +245,7 @@ impl Desk {
             lines: vec![line(amount)],
             tenders: Vec::<Tender>::new(),
             redeem: None,
+            channel: None,
             pricing: None,
             content: [0; 32],
         }

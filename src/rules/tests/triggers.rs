@@ -82,6 +82,20 @@ when = 'event.friends >= 2 && event.platform != "web" && !event.beta && member.t
 limits = { per_member_per_day = 2, total = 4, budget_points = 150 }
 
 [[promotions]]
+code = "guest"
+name = "Guest"
+trigger = { kind = "event", event = "app" }
+effect = { kind = "tag", tag = "guest", days = 2 }
+when = "event.friends == 7"
+
+[[promotions]]
+code = "no-guest"
+name = "No guest"
+trigger = { kind = "event", event = "app" }
+effect = { kind = "untag", tag = "guest" }
+when = '"guest" in member.tags && event.friends == 8'
+
+[[promotions]]
 code = "big"
 name = "Big basket"
 effect = { kind = "coupon", coupon = "five" }
@@ -224,7 +238,7 @@ fn a_lapse_doubles_what_comes_after() {
 fn an_event_gives_within_its_limits() {
     let mut shop = Shop::new(plan());
     let missed = |outcome: &EventOutcome| match &outcome.promotions[..] {
-        [(code, given)] if code == "friends" => given.clone().err(),
+        [(code, given), ..] if code == "friends" => given.clone().err(),
         other => panic!("{other:?}"),
     };
     let web = [("friends", AttributeValue::Integer(9)), ("platform", AttributeValue::String("web".to_owned()))];
@@ -248,6 +262,22 @@ fn an_event_gives_within_its_limits() {
     assert_eq!((usage.uses, usage.points, shop.desk.member().events), (4, 150, 8));
     let occasions: Vec<i32> = shop.desk.member().grants.iter().map(|grant| grant.occasion).collect();
     assert_eq!(occasions, [1_000_003, 1_000_004, 1_000_006, 1_000_007]);
+}
+
+#[test]
+fn an_event_puts_a_tag_on_and_takes_it_off() {
+    let mut shop = Shop::new(plan());
+    let tags = |shop: &mut Shop, now: &str| -> Vec<String> {
+        shop.desk.member().tags.at(at(now)).map(|held| held.tag.to_string()).collect()
+    };
+    shop.event("2025-01-05T10:00:00Z", &friends(7)).expect("recorded");
+    assert_eq!(tags(&mut shop, "2025-01-07T23:59:59Z"), ["guest"], "two days after");
+    assert_eq!(tags(&mut shop, "2025-01-08T00:00:00Z").len(), 0);
+    let off = shop.event("2025-01-06T10:00:00Z", &friends(8)).expect("recorded");
+    assert!(off.promotions[2].1.is_ok(), "{off:?}");
+    assert_eq!(tags(&mut shop, "2025-01-06T11:00:00Z").len(), 0);
+    let off = shop.event("2025-01-06T12:00:00Z", &friends(8)).expect("recorded");
+    assert_eq!(off.promotions[2].1, Err(Miss::Condition), "he has it no more");
 }
 
 #[test]
@@ -333,15 +363,29 @@ const BREAKS: [(Break, &str); 15] = [
     (|p| set(p, 0, "limits = { budget_points = 5 }"), "/promotions/0/limits/budget_points gives_no_points"),
     (|p| set(p, 0, r#"effect = { kind = "multiply", by = 2 }"#), "/promotions/0/effect/kind not_for_trigger"),
     (|p| set(p, 0, r#"effect = { kind = "coupon", coupon = "moon" }"#), "/promotions/0/effect/coupon unknown_coupon"),
-    (|p| set(p, 1, r#"schedule = { hours = [{ from = "10:00", to = "11:00" }] }"#), "/promotions/1/schedule/hours not_for_trigger"),
-    (|p| set(p, 1, r#"trigger = { kind = "birthday", before_days = 181 }"#), "/promotions/1/trigger/before_days out_of_range"),
+    (
+        |p| set(p, 1, r#"schedule = { hours = [{ from = "10:00", to = "11:00" }] }"#),
+        "/promotions/1/schedule/hours not_for_trigger",
+    ),
+    (
+        |p| set(p, 1, r#"trigger = { kind = "birthday", before_days = 181 }"#),
+        "/promotions/1/trigger/before_days out_of_range",
+    ),
     (|p| set(p, 2, r#"trigger = { kind = "tier_change", to = "iron" }"#), "/promotions/2/trigger/to unknown_tier"),
-    (|p| set(p, 3, r#"effect = { kind = "message", text = "{surname}" }"#), "/promotions/3/effect/text unknown_placeholder"),
+    (
+        |p| set(p, 3, r#"effect = { kind = "message", text = "{surname}" }"#),
+        "/promotions/3/effect/text unknown_placeholder",
+    ),
     (|p| set(p, 4, r#"trigger = { kind = "lapse", days = 0 }"#), "/promotions/4/trigger/days out_of_range"),
     (|p| set(p, 5, r#"trigger = { kind = "event", event = "moon" }"#), "/promotions/5/trigger/event unknown_event"),
-    (|p| set(p, 6, r#"effect = { kind = "reward", reward = "cake", days = 1 }"#), "/promotions/6/effect/kind not_for_trigger"),
     (
-        |p| drop(p.events[0].attributes.insert("A b".to_owned(), AttributeType::String)),
+        |p| set(p, 8, r#"effect = { kind = "reward", reward = "cake", days = 1 }"#),
+        "/promotions/8/effect/kind not_for_trigger",
+    ),
+    (
+        |p| {
+            p.events[0].attributes.insert("A b".to_owned(), AttributeType::String);
+        },
         "/events/0/attributes/A b attribute_invalid",
     ),
 ];
@@ -379,8 +423,8 @@ fn conditions_know_what_they_are_asked_of() {
         (5, "event.friends == \"2\"", Some("a whole number")),
         (5, "event", Some("`event` has no value of its own")),
         (5, "count(lines) > 1", Some("there is no `lines`")),
-        (6, "event.friends > 1", Some("there is no `event`")),
-        (6, "purchase.amount > 5", None),
+        (8, "event.friends > 1", Some("there is no `event`")),
+        (8, "purchase.amount > 5", None),
     ] {
         let mut asking = plan();
         asking.promotions[at].condition = Some(when.to_owned().into());

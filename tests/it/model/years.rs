@@ -160,6 +160,7 @@ impl Life {
             lines,
             tenders: Vec::new(),
             redeem,
+            channel: None,
             pricing: None,
         }
     }

@@ -1,4 +1,4 @@
-//! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`], [`placement`], [`merging`]),
+//! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`], [`placement`], [`tags`], [`merging`]),
 //! and what they own ([`account`], [`books`]). Here staff see the whole person, unlike at the till.
 
 mod account;
@@ -7,6 +7,7 @@ mod change;
 mod merging;
 mod placement;
 mod profile;
+mod tags;
 
 use tessera_rules::id::MemberId;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -31,6 +32,10 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(account::member_perks)
         .service(account::member_notices)
         .service(placement::place_member)
+        .service(tags::member_tags)
+        .service(tags::member_tag_changes)
+        .service(tags::put_tag)
+        .service(tags::take_tag_off)
         .service(merging::merge_member)
         .service(merging::unmerge_member)
         .service(books::member_ledger)

@@ -64,7 +64,7 @@ pub(in crate::api::admin) enum OccasionKind {
 #[derive(ToSchema)]
 #[schema(example = json!({"kind": "points", "points": 200}))]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(in crate::api) enum PerkGift {
+pub(in crate::api::admin) enum PerkGift {
     /// Points that lapse when the window ends.
     Points {
         /// At least 1.

@@ -32,6 +32,9 @@ pub(in crate::api::admin) struct CouponType {
     holder: Holder,
     /// Code of the lowest tier that may use it.
     minimum_tier: Option<String>,
+    /// Codes of the segments that may use it: members in any of them; empty: all.
+    #[schema(required = false, example = json!(["regulars"]))]
+    segments: Vec<String>,
     /// With which others it may be used; `exclusive` where nothing is said.
     #[schema(required = false)]
     stacking: Stacking,
@@ -210,6 +213,9 @@ pub(in crate::api::admin) struct MemberPrice {
     price: i64,
     /// Code of the lowest tier that has it; absent: every member.
     minimum_tier: Option<String>,
+    /// Codes of the segments that have it: members in any of them; empty: all.
+    #[schema(required = false, example = json!(["regulars"]))]
+    segments: Vec<String>,
     /// First day, inclusive.
     from: Option<NaiveDate>,
     /// Last day, inclusive.
@@ -227,7 +233,7 @@ pub(in crate::api::admin) struct MemberPriceView {
     price: MemberPrice,
 }
 
-/// Goods that until a day only some tiers may buy.
+/// Goods that until a day only some tiers, or members in some segments, may buy. One of the two is named.
 #[derive(ToSchema)]
 pub(in crate::api::admin) struct EarlyAccess {
     /// Names the window.
@@ -236,8 +242,12 @@ pub(in crate::api::admin) struct EarlyAccess {
     /// The articles.
     #[schema(min_items = 1)]
     skus: Vec<String>,
-    /// Code of the lowest tier that may buy them now; the lowest of all: every member.
-    minimum_tier: String,
+    /// Code of the lowest tier that may buy them now; the lowest of all: every member. Absent: a tier does not
+    /// help.
+    minimum_tier: Option<String>,
+    /// Codes of the segments whose members may buy them now, whatever their tier.
+    #[schema(required = false, example = json!(["regulars"]))]
+    segments: Vec<String>,
     /// The last day on which others may not, inclusive.
     until: NaiveDate,
 }

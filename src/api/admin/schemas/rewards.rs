@@ -36,10 +36,28 @@ pub(in crate::api::admin) struct Reward {
     per_member: Option<MemberLimit>,
     /// Code of the lowest tier that may have it.
     minimum_tier: Option<String>,
+    /// Codes of the segments that may have it: members in any of them; empty: all.
+    #[schema(required = false, example = json!(["regulars"]))]
+    segments: Vec<String>,
+    /// Who may redeem it before its first day; absent: nobody.
+    early_access: Option<EarlyOffer>,
     /// First day it may be redeemed, inclusive.
     from: Option<NaiveDate>,
     /// Last day it may be redeemed, inclusive.
     to: Option<NaiveDate>,
+}
+
+/// Members who may have a reward before others; a tier or segments are named.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api::admin) struct EarlyOffer {
+    /// Their first day, inclusive; before the reward's own.
+    from: NaiveDate,
+    /// Code of the lowest tier; absent: a tier does not help.
+    minimum_tier: Option<String>,
+    /// Codes of the segments, whatever the tier.
+    #[schema(required = false, example = json!(["regulars"]))]
+    segments: Vec<String>,
 }
 
 /// What is handed out for points.

@@ -104,9 +104,68 @@ pub(in crate::api::admin) enum PromotionEffect {
         #[schema(maximum = 366)]
         days: u32,
     },
+    /// Puts a tag on the member.
+    Tag {
+        /// Which.
+        #[schema(pattern = "^[a-z0-9_-]{1,32}$", example = "vip")]
+        tag: String,
+        /// For how many days after the day it is given; for good where nothing is said.
+        #[schema(maximum = 3660)]
+        days: Option<u32>,
+    },
+    /// Takes a tag off the member.
+    Untag {
+        /// Which.
+        #[schema(pattern = "^[a-z0-9_-]{1,32}$", example = "vip")]
+        tag: String,
+    },
     /// Tells the member something.
     Message {
         /// What; `{name}`, `{tier}`, `{points}` and `{programme}` are filled in.
+        text: Text,
+    },
+}
+
+/// What a perk or a promotion gave.
+#[derive(ToSchema)]
+#[schema(example = json!({"kind": "coupon", "coupon": "five-off"}))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(in crate::api) enum Gift {
+    /// Points.
+    Points {
+        /// How many.
+        points: i64,
+    },
+    /// Purchases inside the window earn a multiple.
+    Multiplier {
+        /// By what they are multiplied.
+        multiplier: Multiplier,
+    },
+    /// A reward, to be redeemed once inside the window for nothing.
+    Reward {
+        /// Its code.
+        reward: String,
+    },
+    /// A coupon of the member's own.
+    Coupon {
+        /// Code of its kind.
+        coupon: String,
+    },
+    /// A tag.
+    Tag {
+        /// Which.
+        tag: String,
+        /// For how many days after the day; absent: for good.
+        days: Option<u32>,
+    },
+    /// A tag that is gone.
+    Untag {
+        /// Which.
+        tag: String,
+    },
+    /// A message.
+    Message {
+        /// What it says, before it is filled in.
         text: Text,
     },
 }

@@ -29,8 +29,25 @@ impl Checker<'_> {
 
     /// Both sides, so that the problems of both are told.
     fn both(&mut self, left: &IdedExpr, right: &IdedExpr, depth: usize) -> Option<(Type, Type)> {
-        let (left, right) = (self.type_of(left, depth + 1), self.type_of(right, depth + 1));
-        left.zip(right)
+        let (l, r) = (self.type_of(left, depth + 1), self.type_of(right, depth + 1));
+        let (l, r) = l.zip(r)?;
+        Some((self.segment(left, l, r), self.segment(right, r, l)))
+    }
+
+    /// The type of one side of an operation. A text that is written out beside a segment names one.
+    fn segment(&mut self, side: &IdedExpr, own: Type, other: Type) -> Type {
+        match (&side.expr, own, other) {
+            (
+                Expr::Literal(LiteralValue::String(code)),
+                TEXT,
+                Type::One(Item::Segment) | Type::List(Item::Segment, _),
+            ) => {
+                let place = self.byte(side);
+                self.named.segments.push((code.inner().to_owned(), place));
+                Type::One(Item::Segment)
+            }
+            _ => own,
+        }
     }
 
     fn binary(&mut self, expr: &IdedExpr, name: &str, left: &IdedExpr, right: &IdedExpr, depth: usize) -> Option<Type> {
@@ -75,6 +92,10 @@ impl Checker<'_> {
             (Type::One(a), Type::List(b, most)) if a == b && a.compares() => {
                 self.spend(expr, most)?;
                 Some(BOOL)
+            }
+            (TEXT, Type::List(Item::Segment, _)) => {
+                let detail = "only a segment that is written out can be looked for";
+                self.refuse(expr, "wrong_type", detail, "`\"regulars\" in member.segments`")
             }
             (TEXT, TEXT) => {
                 let detail = "`in` looks through a list, and this is a text";

@@ -58,6 +58,7 @@ impl Dice {
             tier_rank: self.throw(4) as i64,
             days_enrolled: self.throw(500) as i64,
             days_to_birthday: known.then(|| self.throw(366) as i64),
+            birth_month: known.then(|| 1 + self.throw(12) as u32),
             purchases: self.throw(4) as i64,
             days_since_purchase: known.then(|| self.throw(90) as i64),
             lifetime_earned: self.amount().abs(),
@@ -66,8 +67,11 @@ impl Dice {
             window_points: self.amount(),
             window_spend: self.amount(),
             window_visits: self.throw(30) as i64,
+            tags: (0..self.throw(3)).map(|_| self.text()).collect(),
+            segments: (0..self.throw(3)).map(|_| self.text()).collect(),
         };
-        Facts { member, store: self.text(), at: day.and_time(NaiveTime::MIN) + minute, tenders, lines, event: None }
+        let (store, channel) = (self.text(), self.text());
+        Facts { member, store, channel, at: day.and_time(NaiveTime::MIN) + minute, tenders, lines, event: None }
     }
 
     fn line(&mut self) -> Line {
@@ -84,6 +88,10 @@ impl Dice {
 
     /// An expression of a kind, with the variables of the loops around it.
     fn expression(&mut self, kind: Kind, deep: u32, loops: &mut Vec<(String, Kind)>) -> E {
+        if kind == Kind::Bool && self.throw(12) == 0 {
+            let segments = Box::new(E::Var("member.segments".to_owned()));
+            return E::Sign("in", Box::new(E::Text(self.text())), segments);
+        }
         if deep == 0 || self.throw(7) == 0 {
             return self.leaf(kind, loops);
         }
@@ -179,11 +187,19 @@ impl Dice {
         }
         let names: &[&'static str] = match kind {
             Kind::Bool => &["member.has_birthday"],
-            Kind::Int => &["member.tier_rank", "member.purchases", "purchase.amount", "member.available", "now.hour"],
-            Kind::Text => &["member.tier", "purchase.store", "now.date", "now.weekday"],
+            Kind::Int => &[
+                "member.tier_rank",
+                "member.purchases",
+                "purchase.amount",
+                "member.available",
+                "now.hour",
+                "member.birth_month",
+            ],
+            Kind::Text => &["member.tier", "purchase.store", "purchase.channel", "now.date", "now.weekday"],
             Kind::Lines => &["lines"],
             Kind::Tenders => &["purchase.tenders"],
-            Kind::Quantity | Kind::Texts | Kind::Ints | Kind::Quantities => &[],
+            Kind::Texts => &["member.tags"],
+            Kind::Quantity | Kind::Ints | Kind::Quantities => &[],
         };
         let lists = matches!(kind, Kind::Lines | Kind::Tenders);
         if !names.is_empty() && (lists || self.throw(2) == 0) {

@@ -54,7 +54,11 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 62] = [
+const WORDS: [&str; 66] = [
+    "tags",
+    "segments",
+    "channel",
+    "birth_month",
     "member",
     "purchase",
     "lines",

@@ -111,6 +111,7 @@ proptest! {
             tenders: &[],
             at: day("2025-07-01").and_time(chrono::NaiveTime::MIN),
             store: "s1",
+            channel: "",
             tier: &tier_level,
             boosts: &[],
             carry: 999_999,

@@ -91,7 +91,8 @@ pub(super) fn member_prices(scene: &Scene) -> Option<Vec<i64>> {
         }
         let first = |sku: &str| {
             scene.programme.prices.early_access.iter().any(|window| {
-                let enough = tier.is_some_and(|tier| rank(&window.minimum_tier).is_some_and(|needed| needed <= tier));
+                let needed = window.minimum_tier.as_ref().and_then(|least| rank(least));
+                let enough = tier.zip(needed).is_some_and(|(tier, needed)| needed <= tier);
                 window.skus.iter().any(|own| own == sku) && day <= window.until && !enough
             })
         };

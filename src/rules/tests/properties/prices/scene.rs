@@ -125,6 +125,7 @@ fn coupon_type() -> impl Strategy<Value = CouponType> {
             uses: 1,
             holder,
             minimum_tier,
+            segments: Vec::new(),
             stacking,
             priority,
             give_back_on_return: false,
@@ -170,6 +171,7 @@ fn member_prices() -> impl Strategy<Value = Prices> {
                 sku: sku.to_owned(),
                 price: minor(price),
                 minimum_tier: tier.map(str::to_owned),
+                segments: Vec::new(),
                 from,
                 to,
                 most,
@@ -178,7 +180,8 @@ fn member_prices() -> impl Strategy<Value = Prices> {
         let early = early.map(|(sku, until)| EarlyAccess {
             code: "early".to_owned(),
             skus: vec![sku.to_owned()],
-            minimum_tier: "gold".to_owned(),
+            minimum_tier: Some("gold".to_owned()),
+            segments: Vec::new(),
             until: until.parse().expect("a day"),
         });
         Prices {
@@ -258,6 +261,7 @@ pub(super) fn crowded(coupons: usize, lines: usize) -> Scene {
         uses: 1,
         holder: Holder::Bearer,
         minimum_tier: None,
+        segments: Vec::new(),
         stacking: Stacking::WithEverything,
         priority: 0,
         give_back_on_return: false,
