@@ -179,12 +179,17 @@ fn attribute_error(name: &str, wanted: Option<AttributeType>) -> FieldError {
     let pointer = format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
     match wanted.map(AttributeType::as_str) {
         None => {
-            FieldError { pointer, code: "attribute_unknown", detail: both("It is not declared.", "该属性未声明。") }
+            FieldError {
+                pointer, code: "attribute_unknown", detail: both("It is not declared.", "该属性未声明。")
+            }
         }
         Some(wanted) => FieldError {
             pointer,
             code: "attribute_invalid",
-            detail: both(format!("Expected a value of type {wanted}, within its bounds."), format!("应为 {wanted} 类型且在允许范围内的值。")),
+            detail: both(
+                format!("Expected a value of type {wanted}, within its bounds."),
+                format!("应为 {wanted} 类型且在允许范围内的值。"),
+            ),
         },
     }
 }

@@ -8,8 +8,8 @@ use tessera_rules::id::MemberId;
 use tessera_rules::promotion::Promotion;
 use tessera_rules::reward::RewardKind;
 use tessera_rules::tier::{Span, Window};
-use tessera_rules::trigger::Trigger;
 use tessera_rules::time::{Day, Instant};
+use tessera_rules::trigger::Trigger;
 use tessera_rules::{Command, Programme, Standing};
 use uuid::Uuid;
 
@@ -114,7 +114,11 @@ impl<'p> Plan<'p> {
             Command::Event(happened) => {
                 load.perks.push(member);
                 load.events.push(member);
-                self.granted(member, at, |trigger| matches!(trigger, Trigger::Event { event } if *event == happened.code));
+                self.granted(
+                    member,
+                    at,
+                    |trigger| matches!(trigger, Trigger::Event { event } if *event == happened.code),
+                );
             }
             Command::UseEntitlement(_) => load.perks.push(member),
             Command::PlaceTier(_) if self.tier_occasions => {

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 pub use evaluate::Fault;
 pub use facts::{Facts, MemberFacts};
-pub use scope::Scope;
 use scope::Attributes;
+pub use scope::Scope;
 
 /// A condition as it was written, and its compiled form or what is wrong with it. Two conditions are
 /// equal when they are written alike.
@@ -134,9 +134,8 @@ impl Condition {
         }
         let attributes = scope.attributes();
         let compile = || compile(&self.source, scope);
-        let known = self
-            .elsewhere
-            .get_or_init(|| Arc::new(Elsewhere { attributes: attributes.cloned(), compiled: compile() }));
+        let known =
+            self.elsewhere.get_or_init(|| Arc::new(Elsewhere { attributes: attributes.cloned(), compiled: compile() }));
         if known.attributes.as_ref() == attributes { known.compiled.clone() } else { compile() }
     }
 

@@ -137,7 +137,12 @@ impl Perk {
             }
             PerkGift::Coupon { coupon } => {
                 let unknown = programme.coupon(coupon).is_none();
-                found.refuse(unknown, &format!("{at}/grant/coupon"), "unknown_coupon", "no kind of coupon has this code");
+                found.refuse(
+                    unknown,
+                    &format!("{at}/grant/coupon"),
+                    "unknown_coupon",
+                    "no kind of coupon has this code",
+                );
             }
             PerkGift::Message { text } => check_message(text, &format!("{at}/grant/text"), found),
         }

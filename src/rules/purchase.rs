@@ -174,10 +174,9 @@ impl Draft<'_> {
         let inside = self.member.grants.iter().filter(|grant| grant.from <= at && at < grant.until);
         let granted = inside.filter_map(|grant| match grant.gift {
             PerkGift::Multiplier { multiplier } => Some((format!("perk:{}", grant.perk), multiplier)),
-            PerkGift::Points { .. }
-            | PerkGift::Reward { .. }
-            | PerkGift::Coupon { .. }
-            | PerkGift::Message { .. } => None,
+            PerkGift::Points { .. } | PerkGift::Reward { .. } | PerkGift::Coupon { .. } | PerkGift::Message { .. } => {
+                None
+            }
         });
         let today = self.zone().day_of(at);
         let chosen = self.member.entitlement_uses.iter().filter_map(|used| match used.day {

@@ -243,7 +243,8 @@ impl Draft<'_> {
         let voucher = match reward.kind {
             RewardKind::Goods => None,
             RewardKind::Coupon => {
-                let of = reward.coupon.as_ref().and_then(|of| self.programme.coupon(of)).ok_or(Refusal::RewardNotOffered)?;
+                let of =
+                    reward.coupon.as_ref().and_then(|of| self.programme.coupon(of)).ok_or(Refusal::RewardNotOffered)?;
                 if of.is_over(self.today(), None) {
                     return Err(Refusal::RewardNotOffered);
                 }

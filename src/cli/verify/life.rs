@@ -110,9 +110,8 @@ fn lapses(member: &Member<'_>, books: &Books, sale: Option<&Sale<'_>>, entry: &E
     match entry.kind {
         EntryKind::Transfer => true,
         EntryKind::Perk => match entry.reason.as_deref().and_then(promotion_of) {
-            Some(code) => books.any(|programme| {
-                by_grant(programme, code, lot) || by_tier(member, books, programme, None, entry, lot)
-            }),
+            Some(code) => books
+                .any(|programme| by_grant(programme, code, lot) || by_tier(member, books, programme, None, entry, lot)),
             None => member.grants.iter().any(|(_, grant)| {
                 let granted = Some(&grant.perk) == entry.reason.as_ref() && grant.granted_at == entry.recorded_at;
                 granted && lot.lapse == Lapse::Fixed && lot.expires_at == Some(grant.window_until)

@@ -28,8 +28,16 @@ pub(super) fn check(source: &str, scope: Scope<'_>) -> Result<Vec<&'static str>,
     // Without macros calls are left as they were written, each with its own place.
     let parser = Env::default().with_optional_support(false).parser();
     let (expr, places) = parser.parse_with_source_info(source).map_err(|errors| vec![unparsed(source, &errors)])?;
-    let mut checker =
-        Checker { source, scope, places, loops: Vec::new(), reads: Vec::new(), problems: Vec::new(), cost: 0, times: 1 };
+    let mut checker = Checker {
+        source,
+        scope,
+        places,
+        loops: Vec::new(),
+        reads: Vec::new(),
+        problems: Vec::new(),
+        cost: 0,
+        times: 1,
+    };
     let ty = checker.type_of(&expr, 1);
     if let Some(ty) = ty.filter(|ty| *ty != BOOL) {
         let hint = match ty {

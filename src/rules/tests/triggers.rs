@@ -333,13 +333,25 @@ const BREAKS: [(Break, &str); 15] = [
     (|p| set(p, 0, "limits = { budget_points = 5 }"), "/promotions/0/limits/budget_points gives_no_points"),
     (|p| set(p, 0, r#"effect = { kind = "multiply", by = 2 }"#), "/promotions/0/effect/kind not_for_trigger"),
     (|p| set(p, 0, r#"effect = { kind = "coupon", coupon = "moon" }"#), "/promotions/0/effect/coupon unknown_coupon"),
-    (|p| set(p, 1, r#"schedule = { hours = [{ from = "10:00", to = "11:00" }] }"#), "/promotions/1/schedule/hours not_for_trigger"),
-    (|p| set(p, 1, r#"trigger = { kind = "birthday", before_days = 181 }"#), "/promotions/1/trigger/before_days out_of_range"),
+    (
+        |p| set(p, 1, r#"schedule = { hours = [{ from = "10:00", to = "11:00" }] }"#),
+        "/promotions/1/schedule/hours not_for_trigger",
+    ),
+    (
+        |p| set(p, 1, r#"trigger = { kind = "birthday", before_days = 181 }"#),
+        "/promotions/1/trigger/before_days out_of_range",
+    ),
     (|p| set(p, 2, r#"trigger = { kind = "tier_change", to = "iron" }"#), "/promotions/2/trigger/to unknown_tier"),
-    (|p| set(p, 3, r#"effect = { kind = "message", text = "{surname}" }"#), "/promotions/3/effect/text unknown_placeholder"),
+    (
+        |p| set(p, 3, r#"effect = { kind = "message", text = "{surname}" }"#),
+        "/promotions/3/effect/text unknown_placeholder",
+    ),
     (|p| set(p, 4, r#"trigger = { kind = "lapse", days = 0 }"#), "/promotions/4/trigger/days out_of_range"),
     (|p| set(p, 5, r#"trigger = { kind = "event", event = "moon" }"#), "/promotions/5/trigger/event unknown_event"),
-    (|p| set(p, 6, r#"effect = { kind = "reward", reward = "cake", days = 1 }"#), "/promotions/6/effect/kind not_for_trigger"),
+    (
+        |p| set(p, 6, r#"effect = { kind = "reward", reward = "cake", days = 1 }"#),
+        "/promotions/6/effect/kind not_for_trigger",
+    ),
     (
         |p| drop(p.events[0].attributes.insert("A b".to_owned(), AttributeType::String)),
         "/events/0/attributes/A b attribute_invalid",
