@@ -9,6 +9,7 @@
 //!
 //! 1. [`id`], [`amount`], [`time`] – the quantities: typed ids, points, money, rates, days.
 //! 2. [`programme`] – what an admin configures, with [`promotion`], its [`life`], [`condition`], [`goods`] and [`limit`]s,
+//!    [`segment`]s and [`tag`]s of members,
 //!    [`reward`] and [`perk`] with its [`occasion`]s.
 //! 3. [`member`], [`ledger`], [`lot`] – the state of a member as loaded for one decision.
 //! 4. [`command`], [`decision`] and [`refusal`] – what may be asked, and what comes of it.

@@ -150,7 +150,8 @@ impl Simulation {
         tried.expiry = Expiry::Never;
         tried.tiers.levels.iter_mut().for_each(|level| level.expiry = None);
         let live = tried.promotions.iter().filter(|promotion| promotion.state == PromotionState::Live);
-        let vague = live.filter_map(|promotion| promotion.condition.as_ref()).any(Condition::reads_balance);
+        let vague = live.filter_map(|promotion| promotion.condition.as_ref()).any(Condition::reads_balance)
+            || tried.asks_for_segments() && tried.segments.iter().any(|segment| segment.condition.reads_balance());
         let ends = tried.time_zone.midnight(add_days(days.to, 1));
         Self { tried, days, ends, relive, vague, report: Report::default() }
     }

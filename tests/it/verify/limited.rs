@@ -1,4 +1,4 @@
-//! What is counted of limited promotions.
+//! What is counted of limited promotions, and the tags that stand again beside their changes.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::App;
 use crate::support::make::{self, earn};
 
 #[test]
-fn changed_counts_of_promotions_are_found() {
+fn changed_counts_of_promotions_and_tags_are_found() {
     let app = App::with(|programme| {
         programme["promotions"] = json!([
             {"code": "gift", "name": "Gift", "effect": {"kind": "add", "points": 5},
@@ -18,6 +18,10 @@ fn changed_counts_of_promotions_are_found() {
     let member = make::member(&till);
     for _ in 0..2 {
         earn(&till, &member, 100);
+    }
+    for tag in ["vip", "press"] {
+        let path = format!("/v1/admin/members/{}/tags/{tag}", member.id);
+        app.manager().put(&path, &json!({})).expect(200);
     }
     let day = app.db.texts("select day::text as value from promotion_member_usage").remove(0);
     let changes = [
@@ -40,6 +44,21 @@ fn changed_counts_of_promotions_are_found() {
             "promotion_member_usage",
             "delete from promotion_member_usage",
             "promotion_member_usage of member {him}, gift of {day}: 0 uses are counted, purchases say 2",
+        ),
+        Change(
+            "member_tag",
+            "delete from member_tag where tag = 'vip'",
+            "member_tag, {him} vip: it is not what its last change says",
+        ),
+        Change(
+            "member_tag",
+            "insert into member_tag select member_id, 'staff', since, until from member_tag where tag = 'vip'",
+            "member_tag, {him} staff: it is not what its last change says",
+        ),
+        Change(
+            "member_tag",
+            "update member_tag set until = since + interval '1 day' where tag = 'press'",
+            "member_tag, {him} press: it is not what its last change says",
         ),
     ];
     find_out(app, &[("{him}", &member.id), ("{day}", &day)], &changes);

@@ -74,7 +74,7 @@ pub(super) async fn member_tags(
     caller: Caller,
     id: Id<MemberId>,
 ) -> Result<HttpResponse, Problem> {
-    permit(&caller, Action::ReadMemberTags, &Resource::Member(id.0))?;
+    permit(&caller, Action::ReadMembers, &Resource::Member(id.0))?;
     Ok(HttpResponse::Ok().json(tags::of_member(&services, id.0).await?))
 }
 
