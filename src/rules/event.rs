@@ -178,6 +178,9 @@ pub struct EventRecord {
     pub programme_version: i64,
 }
 
+/// A promotion that waits for an event, by its code: what it gave, or why nothing.
+pub type SetOff = (String, Result<Given, Miss>);
+
 /// What came of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventOutcome {
@@ -185,9 +188,8 @@ pub struct EventOutcome {
     pub record: EventRecord,
     /// When.
     pub recorded_at: Instant,
-    /// The promotions that wait for such an event, in the order in which they give: what each gave, or why
-    /// nothing.
-    pub promotions: Vec<(String, Result<Given, Miss>)>,
+    /// The promotions that wait for such an event, in the order in which they give.
+    pub promotions: Vec<SetOff>,
     /// Points they gave.
     pub points: Points,
     /// Balances afterwards.
@@ -222,7 +224,7 @@ impl Draft<'_> {
         self.record(Effect::Event(record.clone()))?;
         let asked = Asked { at: occurred_at, store: &happened.store_code, event: Some(&facts) };
         let promotions = self.set_off(&record, asked)?;
-        let gave = |(_, given): &(String, Result<Given, Miss>)| match given {
+        let gave = |(_, given): &SetOff| match given {
             Ok(Given { gift: PerkGift::Points { points }, .. }) => *points,
             _ => Points::ZERO,
         };
@@ -231,11 +233,7 @@ impl Draft<'_> {
         Ok(Outcome::Event(Box::new(EventOutcome { record, recorded_at: self.at, promotions, points, balance })))
     }
 
-    fn set_off(
-        &mut self,
-        record: &EventRecord,
-        asked: Asked<'_>,
-    ) -> Result<Vec<(String, Result<Given, Miss>)>, Refusal> {
+    fn set_off(&mut self, record: &EventRecord, asked: Asked<'_>) -> Result<Vec<SetOff>, Refusal> {
         let occasion = Self::event_occasion(record.number)?;
         let window = (self.at, self.zone().midnight(add_days(self.today(), 1)));
         let mut promotions = Vec::new();

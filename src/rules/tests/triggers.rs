@@ -155,8 +155,13 @@ impl Shop {
     }
 
     fn issued(&self) -> Vec<&Issued> {
-        let issued = |effect| if let &Effect::IssueCoupon(ref issued) = effect { Some(issued) } else { None };
-        self.desk.effects.iter().filter_map(issued).collect()
+        let mut issued = Vec::new();
+        for effect in &self.desk.effects {
+            if let Effect::IssueCoupon(one) = effect {
+                issued.push(one);
+            }
+        }
+        issued
     }
 }
 
