@@ -150,6 +150,8 @@ pub enum Action {
     FulfilRedemption,
     /// Use for a member what his tier entitles to.
     UseEntitlement,
+    /// Tell of something that happened to a member.
+    RecordEvent,
     /// Look a coupon up by its code.
     LookUpCoupon,
     /// Read the tags a member has, and the segments he is in.
@@ -282,6 +284,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::LookUpMember
         | Action::ReadMemberBalance
         | Action::UseEntitlement
+        | Action::RecordEvent
         | Action::LookUpCoupon
         | Action::ReadMemberTags
         | Action::PreviewPurchase

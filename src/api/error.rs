@@ -157,6 +157,9 @@ codes! {
     PlacementOver, "placement_over", 422, "The placement must end in the future", "等级指定的截止时间必须在未来";
     EntitlementDay, "entitlement_day", 422, "The day cannot be chosen", "不能选择该日期";
     EntitlementUsedUp, "entitlement_used_up", 422, "The entitlement is used up for the year", "该权益本年度已用完";
+    NotReplayed, "not_replayed", 422, "Only promotions on purchases can be simulated", "仅可模拟由消费触发的活动";
+    EventUnknown, "event_unknown", 422, "The programme has no such kind of event", "积分计划没有该事件类型";
+    EventAttribute, "event_attribute", 422, "An attribute of the event is not as it is declared", "事件属性与声明不符";
     TagOver, "tag_over", 422, "The time of a tag must end in the future", "标签的截止时间必须在未来";
     TooManyTags, "too_many_tags", 422, "The member has as many tags as he may", "会员标签数量已达上限";
     ReasonUnknown, "reason_unknown", 422, "The programme has no such reason for an adjustment", "积分计划没有该调整原因";

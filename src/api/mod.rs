@@ -18,6 +18,7 @@ mod entitled;
 pub mod error;
 mod explain;
 pub mod extract;
+mod given;
 mod guard;
 pub mod health;
 mod linked;

@@ -6,28 +6,30 @@ use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::occasion::OccasionKind;
 use utoipa::ToSchema;
 
-use super::admin::schemas::PerkGift;
+use super::admin::schemas::Gift;
 use crate::store::db::Connection;
 use crate::store::ledger::{self, PerkGrantView};
 use crate::store::{Error, perk};
 
-/// A perk that was granted.
+/// A perk that was granted, or what a promotion gave for an occasion.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct GrantedPerk {
-    /// Code of the perk.
+    /// Code of the perk; of a promotion, with `promotion:` before it.
     #[schema(example = "birthday")]
     perk: String,
-    /// What it was for: `birthday`, `welcome`, `anniversary`, `tier_reached` or `lapse`.
+    /// What it was for: `birthday`, `welcome`, `anniversary`, `tier_reached`, `lapse`; for promotions also `event` and
+    /// `tier_change`.
     #[schema(example = "birthday")]
     kind: &'static str,
     /// Tells the occasions of one kind apart: a birthday's year, how many years after the enrolment an
-    /// anniversary is, the number of a tier, the day of the last purchase before a lapse; 0 for a welcome.
+    /// anniversary is, the number of a tier, of an event or of a change, the day of the last purchase before a lapse; 0 for
+    /// a welcome.
     #[schema(example = 2026)]
     occasion: i32,
     /// When it was granted.
     granted_at: DateTime<Utc>,
     /// What was given.
-    #[schema(value_type = PerkGift)]
+    #[schema(value_type = Gift)]
     gift: serde_json::Value,
     /// First instant of its window.
     from: DateTime<Utc>,

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use tessera_rules::Refusal;
+use tessera_rules::event::AttributeType;
 use tessera_rules::fulfilment::FulfilmentStatus;
 use tessera_rules::refusal::{Changed, CouponRefused};
 
@@ -34,6 +35,8 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::CurrencyMismatch { .. } => Code::CurrencyMismatch,
         Refusal::OccurredTooEarly => Code::OccurredTooEarly,
         Refusal::OccurredTooLate => Code::OccurredTooLate,
+        Refusal::EventUnknown(_) => Code::EventUnknown,
+        Refusal::EventAttribute { .. } => Code::EventAttribute,
         Refusal::Withheld { .. } => Code::GoodsWithheld,
         Refusal::CouponNotApplicable(_) => Code::CouponNotApplicable,
         Refusal::QuoteLapsed => Code::QuoteLapsed,
@@ -100,6 +103,12 @@ impl From<&Refusal> for Problem {
                     None => both("It is for certain members first.", "该商品目前仅限部分会员购买。"),
                 },
             }),
+            Refusal::EventUnknown(event) => problem.with_error(FieldError {
+                pointer: "/code".to_owned(),
+                code: "event_unknown",
+                detail: both(format!("There is no event {event}."), format!("没有事件“{event}”。")),
+            }),
+            Refusal::EventAttribute { name, wanted } => problem.with_error(attribute_error(name, *wanted)),
             Refusal::CouponNotApplicable(refused) => problem
                 .with_detail(coupon::not_applied(&refused.reason, None))
                 .with_member("coupon", refused.code.as_str())
@@ -168,6 +177,25 @@ impl From<&Refusal> for Problem {
             Refusal::ReasonUnknown(reason) => problem.with_member("reason", reason.as_str()),
             _ => problem,
         }
+    }
+}
+
+fn attribute_error(name: &str, wanted: Option<AttributeType>) -> FieldError {
+    let pointer = format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
+    match wanted.map(AttributeType::as_str) {
+        None => {
+            FieldError {
+                pointer, code: "attribute_unknown", detail: both("It is not declared.", "该属性未声明。")
+            }
+        }
+        Some(wanted) => FieldError {
+            pointer,
+            code: "attribute_invalid",
+            detail: both(
+                format!("Expected a value of type {wanted}, within its bounds."),
+                format!("应为 {wanted} 类型且在允许范围内的值。"),
+            ),
+        },
     }
 }
 

@@ -24,7 +24,7 @@ use crate::store::ledger::NoticeView;
 fn ahead(settled: &Settled) -> Result<Forecast, Problem> {
     let now = settled.member.standing.recorded_at;
     let programme_version = settled.programme.version;
-    let context = Context { now, actor: Actor::SYSTEM, programme_version, historic: false };
+    let context = Context { now, actor: Actor::SYSTEM, programme_version, historic: false, seed: None };
     let ahead = forecast(&settled.programme.programme, &settled.member, &context, horizon(now));
     ahead.map_err(|refusal| Problem::from(&refusal))
 }

@@ -7,6 +7,7 @@ use tessera_rules::Programme;
 use tessera_rules::explain::Explanation;
 use tessera_rules::id::MemberId;
 use tessera_rules::limit::{PromotionUsage, PromotionUse, UsageRange};
+use tessera_rules::promotion::Promotion;
 use tessera_rules::time::Day;
 
 use crate::store::promotion::Counts;
@@ -51,6 +52,14 @@ impl Counting {
                 let change = self.changes.entry(promotion.code.clone()).or_default();
                 change.right = change.right.and(promotion.limits.range(told, change.by));
             }
+        }
+    }
+
+    /// Notes that a promotion gave so many points for something else than a purchase; what it uses comes after.
+    pub(super) fn granted(&mut self, promotion: &Promotion, points: i64) {
+        if promotion.limits.is_shared() {
+            let change = self.changes.entry(promotion.code.clone()).or_default();
+            change.right = change.right.and(promotion.granted_within(points, change.by));
         }
     }
 

@@ -11,6 +11,7 @@ use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::limit::PromotionUsage;
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
+use tessera_rules::trigger::promotion_of;
 use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Refusal, Standing, State, decide};
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ use crate::store::rows::{AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRo
 use super::convert::{self, broken};
 use super::counting::Counting;
 use super::state::state;
-use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents};
+use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents, gifts};
 
 /// A standing and the version it has once stored.
 #[derive(Debug, Clone)]
@@ -78,6 +79,8 @@ pub(super) struct Deciding {
     changed: BTreeSet<MemberId>,
     counted: BTreeMap<String, i64>,
     promotions: Counting,
+    /// Whether commands may issue coupons, whose codes take chance.
+    issues_coupons: bool,
     redemptions: BTreeMap<Uuid, RedemptionRow>,
     new_lots: BTreeSet<(MemberId, i64)>,
     moved_lots: BTreeSet<(MemberId, i64)>,
@@ -88,6 +91,7 @@ pub(super) struct Deciding {
 impl Deciding {
     pub(super) fn new(programme: Arc<Versioned>) -> Self {
         Self {
+            issues_coupons: programme.programme.issues_coupons(),
             programme,
             now: Instant::UNIX_EPOCH,
             state: State::default(),
@@ -218,6 +222,7 @@ impl Deciding {
             actor: submission.actor,
             programme_version: self.programme.version,
             historic: matches!(submission.time, Time::Past(_)),
+            seed: self.issues_coupons.then(random_bytes),
         };
         let programme = &self.programme.programme;
         let decision = decide(programme, &self.state, submission.member, &submission.command, &context);
@@ -334,7 +339,18 @@ impl Deciding {
                 let row = documents::step_row(step, self.recorded_at(member), submission.actor);
                 self.writes.reward.steps.push(row);
             }
-            Effect::UsePromotion(used) => self.promotions.count(member, used),
+            Effect::UsePromotion(used) => {
+                if let Some(promotion) = self.programme.programme.promotion(&used.code)
+                    && !promotion.trigger.is_purchase()
+                {
+                    self.promotions.granted(promotion, used.change.points);
+                }
+                self.promotions.count(member, used);
+            }
+            Effect::IssueCoupon(_) | Effect::RevokeCoupons { .. } | Effect::Message(_) | Effect::Event(_) => {
+                let at = self.recorded_at(member);
+                gifts::gather(&mut self.writes, effect, (member, at), submission.actor)?;
+            }
             Effect::UseCoupon(used) => self.writes.coupons.used(used, self.recorded_at(member)),
             Effect::GiveBackCoupon { code, purchase } => {
                 self.writes.coupons.given_back(code, purchase, self.recorded_at(member));
@@ -477,12 +493,15 @@ impl Deciding {
                 Command::LeavePool => "pool.left",
                 _ => "pool.changed",
             },
-            Outcome::Perks(granted) if !granted.is_empty() => "perk.granted",
+            Outcome::Event(_) => "event.recorded",
+            Outcome::Perks(granted) if granted.iter().any(|by| promotion_of(by).is_none()) => "perk.granted",
+            Outcome::Perks(granted) if !granted.is_empty() => "promotion.granted",
             Outcome::Perks(_) | Outcome::Notices(_) | Outcome::Settled => "member.settled",
         };
         // Whoever is told that something waits for him wants to know what.
         let fulfilled = match &submission.command {
             Command::Fulfil(fulfil) => Some(fulfil.redemption.uuid()),
+            Command::Event(happened) => Some(happened.id.uuid()),
             _ => None,
         };
         self.writes.events.push(OutboxRow {

@@ -45,7 +45,7 @@ impl Engine {
             let asked = loaded.standings.iter().filter(|row| members.contains(&row.member_id));
             let versions: Vec<(Uuid, i64)> = asked.map(|row| (row.member_id, row.version)).collect();
             let programme_version = versioned.version;
-            let context = Context { now: at, actor: Actor::SYSTEM, programme_version, historic: true };
+            let context = Context { now: at, actor: Actor::SYSTEM, programme_version, historic: true, seed: None };
             Ok(state(&mut loaded).and_then(|state| {
                 let look = |(member, version): (Uuid, i64)| {
                     let loaded = state.members.get(&MemberId::new(member)).ok_or(Refusal::MemberUnknown)?;

@@ -28,6 +28,7 @@ pub mod diff;
 mod documents;
 mod enrol;
 mod foresee;
+mod gifts;
 mod guard;
 mod memory;
 mod open;

@@ -9,6 +9,7 @@ use tessera_rules::promotion::Promotion;
 use tessera_rules::reward::RewardKind;
 use tessera_rules::tier::{Span, Window};
 use tessera_rules::time::{Day, Instant};
+use tessera_rules::trigger::Trigger;
 use tessera_rules::{Command, Programme, Standing};
 use uuid::Uuid;
 
@@ -27,12 +28,14 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
 struct Plan<'p> {
     programme: &'p Programme,
     now: Instant,
-    /// Whether there are perks for reaching a tier, and whether a condition asks for birth dates.
-    tier_perks: bool,
+    /// Whether a change of tier may be an occasion, and whether a purchase's condition asks for birth dates.
+    tier_occasions: bool,
     birthdays: bool,
     /// Whether anything asks for tags.
     tags: bool,
+    /// Limited promotions on purchases, and those with another trigger.
     limited: Vec<&'p Promotion>,
+    triggered: Vec<&'p Promotion>,
     /// The times of the first and the last command.
     times: Option<(Instant, Instant)>,
     notices_at: Option<Instant>,
@@ -47,10 +50,11 @@ impl<'p> Plan<'p> {
         Self {
             programme,
             now,
-            tier_perks: programme.has_tier_perks(),
+            tier_occasions: programme.has_tier_occasions(),
             birthdays: programme.asks_for_birthday(),
             tags: programme.asks_for_tags(),
-            limited: programme.promotions.iter().filter(|promotion| !promotion.limits.is_none()).collect(),
+            limited: limited(programme, Trigger::is_purchase),
+            triggered: limited(programme, |trigger| !trigger.is_purchase()),
             times: None,
             notices_at: None,
             redeemed: BTreeMap::new(),
@@ -105,13 +109,26 @@ impl<'p> Plan<'p> {
             Command::GrantPerks => {
                 load.perks.push(member);
                 // Whether the last change of tier was a rise.
-                if self.tier_perks {
+                if self.tier_occasions {
                     load.late.push(member);
                 }
+                self.granted(member, at, |trigger| !matches!(trigger, Trigger::Event { .. }));
+            }
+            Command::Event(happened) => {
+                load.perks.push(member);
+                load.events.push(member);
+                self.granted(
+                    member,
+                    at,
+                    |trigger| matches!(trigger, Trigger::Event { event } if *event == happened.code),
+                );
             }
             Command::UseEntitlement(_) => load.perks.push(member),
             Command::Tag(_) => load.tags.push(member),
-            Command::PlaceTier(_) if self.tier_perks => load.perks.push(member),
+            Command::PlaceTier(_) if self.tier_occasions => {
+                load.perks.push(member);
+                self.granted(member, at, |trigger| matches!(trigger, Trigger::TierChange { .. }));
+            }
             Command::Merge(merge) => {
                 load.whole.push(member);
                 load.tags.extend([member, merge.into.uuid()]);
@@ -150,7 +167,7 @@ impl<'p> Plan<'p> {
             load.days.0.push(member);
             load.days.1.push(day);
         }
-        if self.tier_perks {
+        if self.tier_occasions {
             load.risers.push(member);
         }
         // The birth date comes with the grants.
@@ -168,15 +185,23 @@ impl<'p> Plan<'p> {
     /// What was used of promotions that may be for a purchase.
     fn limits(&mut self, purchase: &Purchase, member: Uuid, day: Day) {
         for promotion in self.limited.iter().filter(|promotion| may_be_for(promotion, purchase, day)) {
-            if promotion.limits.is_shared() {
-                self.load.promotions.push(promotion.code.clone());
+            used(&mut self.load, promotion, member, day);
+        }
+        for promotion in &self.triggered {
+            if matches!(promotion.trigger, Trigger::TierChange { .. }) {
+                used(&mut self.load, promotion, member, day);
             }
-            if promotion.limits.is_personal() {
-                let ever = promotion.limits.per_member.is_some();
-                self.load.promotion_uses.0.push(member);
-                self.load.promotion_uses.1.push(promotion.code.clone());
-                self.load.promotion_uses.2.push(if ever { Day::default() } else { day });
-            }
+        }
+    }
+
+    /// What was used of promotions that may give something for an occasion.
+    fn granted(&mut self, member: Uuid, at: Instant, asked: impl Fn(&Trigger) -> bool) {
+        let day = self.programme.time_zone.day_of(at);
+        if self.tags {
+            self.load.tags.push(member);
+        }
+        for promotion in self.triggered.iter().filter(|promotion| asked(&promotion.trigger)) {
+            used(&mut self.load, promotion, member, day);
         }
     }
 
@@ -205,7 +230,7 @@ impl<'p> Plan<'p> {
         let load = &mut self.load;
         load.since = load.since.min(occurred_at);
         load.late.push(to);
-        if self.tier_perks || self.birthdays {
+        if self.tier_occasions || self.birthdays {
             load.perks.push(to);
         }
         if self.tags {
@@ -236,6 +261,24 @@ impl<'p> Plan<'p> {
         load.reward = wanted(programme, &self.redeemed, self.counted, first);
         load.rewards = self.redeemed.into_keys().collect();
         load
+    }
+}
+
+/// The promotions on record with limits and such a trigger.
+fn limited(programme: &Programme, asked: impl Fn(&Trigger) -> bool) -> Vec<&Promotion> {
+    programme.promotions.iter().filter(|promotion| !promotion.limits.is_none() && asked(&promotion.trigger)).collect()
+}
+
+/// Asks what was used of a promotion, by a member from a day on.
+fn used(load: &mut Load, promotion: &Promotion, member: Uuid, day: Day) {
+    if promotion.limits.is_shared() {
+        load.promotions.push(promotion.code.clone());
+    }
+    if promotion.limits.is_personal() {
+        let ever = promotion.limits.per_member.is_some();
+        load.promotion_uses.0.push(member);
+        load.promotion_uses.1.push(promotion.code.clone());
+        load.promotion_uses.2.push(if ever { Day::default() } else { day });
     }
 }
 

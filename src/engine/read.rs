@@ -162,7 +162,7 @@ impl Engine {
             let current = load_current(&programmes, conn, wanted)?;
             Ok(current.and_then(|(versioned, mut loaded)| {
                 let state = state(&mut loaded)?;
-                let context = Context { now, actor, programme_version: versioned.version, historic: false };
+                let context = Context { now, actor, programme_version: versioned.version, historic: false, seed: None };
                 Ok(ask(versioned, state, &submission.command, &context))
             }))
         });

@@ -86,5 +86,5 @@ fn looking_at(member: MemberId) -> Submission {
 }
 
 fn context(versioned: &Versioned, now: tessera_rules::time::Instant) -> Context {
-    Context { now, actor: Actor::SYSTEM, programme_version: versioned.version, historic: false }
+    Context { now, actor: Actor::SYSTEM, programme_version: versioned.version, historic: false, seed: None }
 }

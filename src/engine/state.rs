@@ -92,6 +92,9 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
         member(&mut state, row.member_id)?.notices.push(documents::notice(row)?);
     }
     state.shared.coupons.extend(loaded.coupons.drain(..).map(|row| (row.code.clone(), row.into())));
+    for (id, events) in loaded.events.drain(..) {
+        member(&mut state, id)?.events = events;
+    }
     let quote = |(id, made): (Uuid, Option<Uuid>)| (QuoteId::new(id), made.map(PurchaseId::new));
     state.shared.quotes.extend(loaded.quotes.drain(..).map(quote));
     for row in loaded.usages.drain(..) {

@@ -1,4 +1,4 @@
-//! Perks: once a programme day, members whom the occasion of a perk may concern are asked about by the
+//! Perks, and what promotions give for occasions: once a programme day, members whom one may concern are asked about by the
 //! rules, which know the tier's own window, the gates and what was granted before. Each kind of occasion
 //! has an index that finds them; who has the perk for the occasion already is left out.
 
@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use chrono::Datelike;
 use tessera_rules::id::MemberId;
 use tessera_rules::occasion::OccasionKind;
-use tessera_rules::perk::Perk;
 use tessera_rules::time::{Day, Instant, Zone, add_days};
+use tessera_rules::trigger::Awaited;
 use tessera_rules::{Command, Programme};
 use uuid::Uuid;
 
@@ -38,8 +38,8 @@ pub fn run(engine: &Engine, programme: &Programme, at: Instant, go_on: GoOn<'_>)
         _ => None,
     };
     let mut found = BTreeSet::new();
-    for perk in &programme.perks {
-        let search = Search { zone: programme.time_zone, perk, today: day, at };
+    for awaited in programme.awaited() {
+        let search = Search { zone: programme.time_zone, awaited, today: day, at };
         found.extend(engine.pool().blocking(|conn| search.members(conn))?);
     }
     let left: Vec<Uuid> = found.into_iter().filter(|id| after.is_none_or(|after| *id > after)).collect();
@@ -65,19 +65,19 @@ fn note(engine: &Engine, day: Day, position: Option<Uuid>, done_at: Option<Insta
     Ok(engine.pool().blocking(|conn| job::note(conn, NAME, day, position, done_at))?)
 }
 
-/// The search for those whom one perk may concern on a day.
-struct Search<'p> {
+/// The search for those whom one occasion may concern on a day.
+struct Search {
     zone: Zone,
-    perk: &'p Perk,
+    awaited: Awaited,
     today: Day,
     at: Instant,
 }
 
-impl Search<'_> {
+impl Search {
     fn members(&self, conn: &mut Connection) -> Result<Vec<Uuid>, Error> {
-        let code = &self.perk.code;
+        let code = &self.awaited.code;
         let (first, last) = self.days();
-        match self.perk.occasion {
+        match self.awaited.occasion {
             OccasionKind::Birthday => perk::born_on(conn, code, &birthdays(first, last), self.at),
             OccasionKind::Welcome => perk::enrolled_within(conn, code, &[self.span(first, last)], self.at),
             OccasionKind::Anniversary => {
@@ -99,9 +99,7 @@ impl Search<'_> {
 
     /// The days on which the occasion may be that today lies in the widest window of.
     fn days(&self) -> (Day, Day) {
-        let windows = || self.perk.windows.iter();
-        let before = windows().map(|window| window.before_days).max().unwrap_or(0);
-        let after = windows().map(|window| window.after_days).max().unwrap_or(0);
+        let (before, after) = self.awaited.window;
         (add_days(self.today, -i64::from(after)), add_days(self.today, i64::from(before)))
     }
 

@@ -4,7 +4,7 @@
 //! - [`schedule`]: a programme that was scheduled, at the first instant of its day.
 //! - [`take_up`]: a programme that has come into force looks at every tier once, whenever that happens.
 //! - [`settle`]: expiries and tier reviews that fell due, whenever they fall due.
-//! - [`grant_perks`]: the perks in whose window today lies, once a programme day.
+//! - [`grant_perks`]: the perks and the promotions in whose window today lies, once a programme day.
 //! - [`notify`]: warnings of points that lapse and tiers that fall, once a programme day.
 //! - [`purge`]: idempotency keys and sign-ins that have had their time, once a programme day.
 //! - [`flight`]: many commands on their way at once. [`leader`]: the thread inside `serve`.

@@ -39,7 +39,7 @@ struct Candidate<'p> {
 
 impl Candidate<'_> {
     fn offer(&self) -> Offer<'_> {
-        Offer { effect: self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
+        Offer { effect: &self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
     }
 }
 
@@ -102,7 +102,8 @@ fn leave_one_a_group<'b>(
         };
         let idle = |&i: &usize| {
             let one = &candidates[i];
-            one.missed.is_none() && one.group.is_some() && charges.each[i].is_none_or(|charge| charge <= 0)
+            let nothing = charges.each[i].is_none_or(|charge| charge <= 0) && !one.effect.is_gift();
+            one.missed.is_none() && one.group.is_some() && nothing
         };
         // Who gives nothing makes room for the next.
         let room = (0..candidates.len()).filter(idle).find_map(|i| Some((i, next_of(i)?)));
@@ -169,7 +170,8 @@ impl<'b> Promotions<'b> {
             let part = told.charged.get().clamp(0, rest.max(0));
             rest -= part;
             let points = Points::new(part)?;
-            told.counted = told.counted.filter(|_| part > 0).map(|counted| Counted { points, ..counted });
+            let gave = part > 0 || told.missed.is_none() && told.effect.is_gift();
+            told.counted = told.counted.filter(|_| gave).map(|counted| Counted { points, ..counted });
         }
         Ok(())
     }
@@ -178,9 +180,11 @@ impl<'b> Promotions<'b> {
 /// Every promotion and granted multiplier in priority order, with why it misses this sale.
 fn candidates<'p>(programme: &'p Programme, sale: &Sale<'_>) -> Vec<Candidate<'p>> {
     let amounts: Vec<i64> = sale.lines.iter().map(|line| line.amount.get()).collect();
-    let offered = programme.promotions.iter().filter(|promotion| promotion.is_offered());
+    let offered =
+        programme.promotions.iter().filter(|promotion| promotion.is_offered() && promotion.trigger.is_purchase());
     let promotions = offered.map(|promotion| {
-        let missed = promotion.miss(sale);
+        let over = || programme.is_over(&promotion.effect, sale.at.date()).then_some(Miss::Schedule);
+        let missed = promotion.miss(sale).or_else(over);
         let goods = missed.is_none().then(|| Goods::of(promotion, sale.lines));
         let missed = missed.or_else(|| goods.as_ref().and_then(|goods| goods.miss(&amounts, sale.facts)));
         let (limits, code) = (promotion.limits, &promotion.code);
@@ -188,7 +192,7 @@ fn candidates<'p>(programme: &'p Programme, sale: &Sale<'_>) -> Vec<Candidate<'p
         Candidate {
             priority: promotion.priority,
             code: code.clone(),
-            effect: promotion.effect,
+            effect: promotion.effect.clone(),
             cap: promotion.cap_per_purchase,
             missed: missed.or_else(|| limits.miss(usage, sale.own_uses.get(code), sale.at.date())),
             goods,

@@ -9,7 +9,7 @@ use crate::promotion::{Combine, PromotionEffect};
 /// An effect, and the positions of the lines it is for, from 1; absent: all.
 #[derive(Clone, Copy)]
 pub(crate) struct Offer<'a> {
-    pub(crate) effect: PromotionEffect,
+    pub(crate) effect: &'a PromotionEffect,
     pub(crate) lines: Option<&'a [u32]>,
 }
 
@@ -18,9 +18,9 @@ impl Offer<'_> {
     /// is for in particular.
     fn multiplies(&self, lines: usize) -> Vec<usize> {
         match (self.effect, self.lines) {
-            (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. }, _) => Vec::new(),
             (PromotionEffect::Multiply { .. }, None) => (0..=lines).collect(),
             (PromotionEffect::Multiply { .. }, Some(own)) => own.iter().map(|&line| line as usize - 1).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -32,8 +32,8 @@ impl Offer<'_> {
 
     fn multiplier(&self) -> Option<Multiplier> {
         match self.effect {
-            PromotionEffect::Multiply { by } => Some(by),
-            PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. } => None,
+            PromotionEffect::Multiply { by } => Some(*by),
+            _ => None,
         }
     }
 }
@@ -88,7 +88,7 @@ impl<'b> Combined<'b> {
 
     /// Takes an offer; what multiplies, on these lines.
     pub(crate) fn take(&mut self, offer: &Offer<'_>, lines: &[usize]) -> Result<(), OutOfRange> {
-        match offer.effect {
+        match *offer.effect {
             PromotionEffect::Add { points } => self.add(i128::from(points.get()))?,
             PromotionEffect::PerAmount { points, per } => {
                 let times = offer.spend(self.bases).checked_div(i128::from(per.get())).unwrap_or(0);
@@ -104,6 +104,8 @@ impl<'b> Combined<'b> {
                     };
                 }
             }
+            // What is given beside points changes none.
+            _ => {}
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, Points, Quantity};
+use crate::event::Happened;
 use crate::fulfilment::FulfilmentStatus;
 use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::tag::{Tag, TagStep};
@@ -56,6 +57,9 @@ pub struct Context {
     pub programme_version: i64,
     /// Imports and replays may lie further back than a till may.
     pub historic: bool,
+    /// Chance, drawn anew for each command, of which codes of coupons are made; absent where nothing is stored, and
+    /// where the programme gives none ([`crate::Programme::issues_coupons`]).
+    pub seed: Option<[u8; 32]>,
 }
 
 /// What is asked, for one member; some commands name a second one.
@@ -95,7 +99,9 @@ pub enum Command {
     Unmerge,
     /// A purchase was entered for this member and is another's.
     Move(Box<Move>),
-    /// Whatever perks are due today are granted.
+    /// Something happened that promotions may wait for.
+    Event(Box<Happened>),
+    /// Whatever perks, and whatever promotions give for an occasion, are due today are granted.
     GrantPerks,
     /// Whatever notices are due today are given.
     Notify,
@@ -469,6 +475,7 @@ impl Command {
             Self::Adjust(adjust) => Some(adjust.id.uuid()),
             Self::Transfer(transfer) => Some(transfer.id.uuid()),
             Self::Move(moving) => Some(moving.id.uuid()),
+            Self::Event(happened) => Some(happened.document()),
             _ => None,
         }
     }

@@ -16,14 +16,17 @@ mod check;
 mod evaluate;
 mod facts;
 mod guard;
+mod scope;
 pub mod table;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::Fault;
 pub use facts::{Facts, MemberFacts};
+use scope::Attributes;
+pub use scope::Scope;
 
 /// A condition as it was written, and its compiled form or what is wrong with it. Two conditions are
 /// equal when they are written alike.
@@ -31,7 +34,21 @@ pub use facts::{Facts, MemberFacts};
 #[serde(from = "String", into = "String")]
 pub struct Condition {
     source: Arc<str>,
-    compiled: Result<Arc<Compiled>, Arc<[ConditionProblem]>>,
+    /// For a purchase.
+    compiled: Checked,
+    /// For what else it was asked about first: a programme asks about one thing.
+    elsewhere: OnceLock<Arc<Elsewhere>>,
+}
+
+/// The compiled form, or what is wrong.
+type Checked = Result<Arc<Compiled>, Arc<[ConditionProblem]>>;
+
+/// A condition that asks about no purchase.
+#[derive(Debug)]
+struct Elsewhere {
+    /// What the event it asks about may say of itself; absent: it asks about none.
+    attributes: Option<Attributes>,
+    compiled: Checked,
 }
 
 /// A condition that passed the checks.
@@ -83,8 +100,8 @@ impl Condition {
     /// never met.
     pub fn new(source: impl Into<Arc<str>>) -> Self {
         let source = source.into();
-        let compiled = compile(&source).map(Arc::new).map_err(Arc::from);
-        Self { source, compiled }
+        let compiled = compile(&source, Scope::Purchase);
+        Self { source, compiled, elsewhere: OnceLock::new() }
     }
 
     /// The text as it was written.
@@ -98,6 +115,27 @@ impl Condition {
             Ok(_) => &[],
             Err(problems) => problems,
         }
+    }
+
+    /// What is wrong with it where it asks about something; empty: nothing.
+    pub fn problems_for(&self, scope: Scope<'_>) -> Vec<ConditionProblem> {
+        self.compiled_for(scope).err().map_or_else(Vec::new, |problems| problems.to_vec())
+    }
+
+    /// Whether it is met by what it asks about.
+    pub fn met_for(&self, scope: Scope<'_>, facts: &Facts) -> bool {
+        self.compiled_for(scope).is_ok_and(|compiled| compiled.program.evaluate(facts) == Ok(true))
+    }
+
+    fn compiled_for(&self, scope: Scope<'_>) -> Checked {
+        if matches!(scope, Scope::Purchase) {
+            return self.compiled.clone();
+        }
+        let attributes = scope.attributes();
+        let compile = || compile(&self.source, scope);
+        let known =
+            self.elsewhere.get_or_init(|| Arc::new(Elsewhere { attributes: attributes.cloned(), compiled: compile() }));
+        if known.attributes.as_ref() == attributes { known.compiled.clone() } else { compile() }
     }
 
     /// Whether it is met.
@@ -130,9 +168,10 @@ impl Condition {
     }
 
     /// The segments it names that do not exist, each with its place; `known` are those that do.
-    pub fn unknown_segments(&self, known: &[&str]) -> Vec<ConditionProblem> {
-        let unknown =
-            self.named().flat_map(|named| &named.segments).filter(|(code, _)| !known.contains(&code.as_str()));
+    pub fn unknown_segments(&self, scope: Scope<'_>, known: &[&str]) -> Vec<ConditionProblem> {
+        let compiled = self.compiled_for(scope);
+        let named = compiled.iter().flat_map(|compiled| &compiled.named.segments);
+        let unknown = named.filter(|(code, _)| !known.contains(&code.as_str()));
         let problem = |(code, place): &(String, usize)| {
             let (detail, hint) = (format!("there is no segment `{code}`"), check::did_you_mean(code, known));
             ConditionProblem::at(&self.source, *place, "unknown_segment", detail, hint)
@@ -168,15 +207,23 @@ impl Condition {
     }
 
     fn reads(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        self.compiled.as_ref().is_ok_and(|compiled| compiled.named.reads.iter().any(|(name, _)| wanted(name)))
+        match &self.compiled {
+            Ok(compiled) => compiled.named.reads.iter().any(|(name, _)| wanted(name)),
+            // It asks about something else than a purchase: whatever stands in the text may be read.
+            Err(_) => {
+                let text: String = self.source.split_whitespace().collect();
+                table::VARIABLES.iter().any(|variable| wanted(variable.name) && text.contains(variable.name))
+            }
+        }
     }
 }
 
-fn compile(source: &str) -> Result<Compiled, Vec<ConditionProblem>> {
-    guard::guard(source).map_err(|problem| vec![problem])?;
-    let named = check::check(source)?;
-    let program = evaluate::Program::new(source).map_err(|problem| vec![problem])?;
-    Ok(Compiled { program, named })
+fn compile(source: &str, scope: Scope<'_>) -> Checked {
+    let one = |problem| Arc::from(vec![problem]);
+    guard::guard(source).map_err(one)?;
+    let named = check::check(source, scope)?;
+    let program = evaluate::Program::new(source).map_err(one)?;
+    Ok(Arc::new(Compiled { program, named }))
 }
 
 impl PartialEq for Condition {

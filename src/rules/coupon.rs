@@ -153,6 +153,13 @@ impl CouponType {
         }
     }
 
+    /// Whether one issued on a day, to be used by another at the latest, could never be used.
+    pub(crate) fn is_over(&self, day: Day, by: Option<Day>) -> bool {
+        let by_issue = self.valid_days.map(|days| add_days(day, i64::from(days)));
+        let last = [self.to, by_issue, by].into_iter().flatten().min();
+        last.is_some_and(|last| last < self.from.map_or(day, |from| from.max(day)))
+    }
+
     pub(crate) fn check(&self, programme: &Programme, at: &str, found: &mut Problems) {
         self.discount.check(&format!("{at}/discount"), found);
         let backwards = matches!((self.from, self.to), (Some(from), Some(to)) if to < from);

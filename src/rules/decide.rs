@@ -144,6 +144,7 @@ impl Draft<'_> {
     fn begin(&mut self, command: &Command, state: &State) -> Result<Outcome, Refusal> {
         match command {
             Command::Purchase(purchase) => self.purchase(purchase, &state.shared),
+            Command::Event(happened) => self.happen(happened),
             Command::Redeem(redeem) => self.redeem(redeem, &state.shared),
             Command::Adjust(adjust) => self.adjust(adjust),
             Command::PlaceTier(place) => self.place_tier(place),

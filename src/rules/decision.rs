@@ -1,12 +1,15 @@
 //! Decisions: what a command does to the books, or why it is refused.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::command::Tender;
 use crate::entitlement::EntitlementUse;
+use crate::event::{EventOutcome, EventRecord};
 use crate::explain::Explanation;
 use crate::fulfilment::{FulfilmentStatus, FulfilmentStep};
+use crate::gift::{Given, Issued, Message};
 use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
 use crate::limit::PromotionUse;
@@ -114,6 +117,19 @@ pub enum Effect {
         /// The purchase it was used in.
         purchase: PurchaseId,
     },
+    /// A coupon is issued.
+    IssueCoupon(Issued),
+    /// Coupons that were given with a purchase or a redemption are taken back, unless they were used.
+    RevokeCoupons {
+        /// The purchase or the redemption.
+        document: Uuid,
+        /// Who gave them ([`Given::by`]).
+        by: String,
+    },
+    /// The member is to be told something.
+    Message(Message),
+    /// An event is on record.
+    Event(EventRecord),
     /// A purchase is made of a kept quote.
     UseQuote {
         /// The quote.
@@ -360,7 +376,7 @@ pub enum Outcome {
     Return(Box<ReturnOutcome>),
     /// Points were put right.
     Adjustment(Balance),
-    /// Perks were granted: their codes.
+    /// Perks were granted, or what promotions give for occasions: who gives ([`Given::by`]).
     Perks(Vec<String>),
     /// Staff placed the member in a tier: where he stands now.
     Tier(Progress),
@@ -372,6 +388,8 @@ pub enum Outcome {
     Transfer(TransferOutcome),
     /// The member's points are kept with another from now on, or no longer.
     Link(LinkOutcome),
+    /// Something happened, and promotions may have given something for it.
+    Event(Box<EventOutcome>),
     /// A purchase was moved to another member.
     Move(Box<MoveOutcome>),
     /// The member was warned of these.
@@ -417,6 +435,8 @@ pub struct PurchaseOutcome {
     pub progress: Progress,
     /// Codes of the perks that were granted for the tier reached.
     pub perks: Vec<String>,
+    /// What promotions gave beside points: with the purchase, and for the tier reached.
+    pub gifts: Vec<Given>,
     /// Why.
     pub explanation: Explanation,
 }
@@ -518,6 +538,7 @@ impl Outcome {
             Self::Transfer(outcome) => Some(&mut outcome.balance),
             Self::Link(outcome) => Some(&mut outcome.balance),
             Self::Move(outcome) => Some(&mut outcome.returned.balance),
+            Self::Event(outcome) => Some(&mut outcome.balance),
             Self::Perks(_)
             | Self::Tier(_)
             | Self::Entitlement(_)

@@ -180,7 +180,7 @@ pub struct PromotionExplained {
 impl PromotionExplained {
     /// Its effect on the lines it is for.
     pub(crate) fn offer(&self) -> Offer<'_> {
-        Offer { effect: self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
+        Offer { effect: &self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
     }
 }
 

@@ -78,7 +78,7 @@ pub struct FulfilmentStep {
 }
 
 impl Redemption {
-    /// Whether it gives something to carry home.
+    /// Whether it gives something to carry home: neither a partner's code nor a coupon.
     fn is_goods(&self) -> bool {
         self.reward.is_some() && self.voucher.is_none()
     }

@@ -130,6 +130,8 @@ ids! {
     IssueId = "cis";
     /// A quote that is kept for a while.
     QuoteId = "quo";
+    /// Something that happened to a member.
+    MemberEventId = "mev";
     /// An event in the outbox.
     EventId = "evt";
 }

@@ -181,6 +181,7 @@ impl Draft<'_> {
         // The rule of the tier may let lots lapse at once.
         self.settle()?;
         self.grant_reached(changes)?;
+        self.grant_changed(changes)?;
         Ok(Outcome::Tier(progress(self.programme, &self.member.standing)))
     }
 

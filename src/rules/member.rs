@@ -69,6 +69,8 @@ pub struct MemberState {
     pub entitlement_uses: Vec<EntitlementUse>,
     /// Uses of promotions that are limited by member; loaded for a purchase that one may be for.
     pub promotion_uses: MemberUses,
+    /// How many events are on record; loaded for one.
+    pub events: i64,
     /// Tags as of every instant a command looks at; loaded where a command changes them, and for a purchase
     /// where the programme asks for them ([`crate::Programme::asks_for_tags`]).
     pub tags: Tags,
@@ -288,6 +290,7 @@ impl MemberState {
             grants: Vec::new(),
             entitlement_uses: Vec::new(),
             promotion_uses: MemberUses::new(),
+            events: 0,
             tags: Tags::default(),
             notices: Vec::new(),
             birth_date: None,
@@ -344,7 +347,11 @@ impl MemberState {
                         used.change.uses;
                 }
             }
+            Effect::Event(record) => self.events = record.number,
             Effect::UseReward { .. }
+            | Effect::IssueCoupon(_)
+            | Effect::RevokeCoupons { .. }
+            | Effect::Message(_)
             | Effect::PutBackReward { .. }
             | Effect::UseCoupon(_)
             | Effect::GiveBackCoupon { .. }

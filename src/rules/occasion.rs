@@ -5,7 +5,7 @@ use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::perk::{Perk, PerkWindow};
+use crate::perk::Perk;
 use crate::time::{BirthDate, Day, Instant, LeapDay, Zone, add_days};
 
 /// What a perk is for.
@@ -55,17 +55,62 @@ impl OccasionKind {
     /// | 0 | the enrolment |
     /// | 1 to 999 | an anniversary: how many years after the enrolment |
     /// | 1,000 to 9,999 | a birthday: its year, also where the window crosses New Year |
-    /// | 10,000 and more | a lapse: the day of the last purchase, counted from 1 January of year 1 |
+    /// | 10,000 to 999,999 | a lapse: the day of the last purchase, counted from 1 January of year 1 |
+    /// | 1,000,000 to 999,999,999 | an event: its number among the member's, counted on from there |
+    /// | 1,000,000,000 and more | a change of tier: its number among the member's, counted on from there |
     pub const fn word_of(number: i32) -> &'static str {
         match number {
             ..0 => Self::TierReached.as_str(),
             0 => Self::Welcome.as_str(),
             1..1_000 => Self::Anniversary.as_str(),
             1_000..10_000 => Self::Birthday.as_str(),
-            10_000.. => Self::Lapse { days: 1 }.as_str(),
+            10_000..EVENTS_FROM => Self::Lapse { days: 1 }.as_str(),
+            EVENTS_FROM..TIER_CHANGES_FROM => "event",
+            TIER_CHANGES_FROM.. => "tier_change",
         }
     }
+
+    /// The occasion in whose window, so many days before and after it, `today` lies for a member of whom this is
+    /// known.
+    pub(crate) fn near(
+        self,
+        today: Day,
+        facts: &Facts<'_>,
+        (before, after): (u32, u32),
+        leap: LeapDay,
+    ) -> Option<Occasion> {
+        let years = today.year() - 1..=today.year() + 1;
+        let occasions: Vec<(i32, Day)> = match self {
+            Self::Birthday => {
+                let born = facts.born?;
+                years.filter_map(|year| Some((year, born.kept_in(year, leap)?))).collect()
+            }
+            Self::Anniversary => {
+                let years = years.filter(|year| *year > facts.enrolled.year());
+                let kept = |year| Some((year - facts.enrolled.year(), kept_in(facts.enrolled, year, leap)?));
+                years.filter_map(kept).collect()
+            }
+            Self::Welcome => vec![(0, facts.enrolled)],
+            Self::TierReached => vec![(tier_number(facts.tier), facts.reached?)],
+            Self::Lapse { days } => {
+                let last = facts.purchased?;
+                vec![(last.num_days_from_ce(), add_days(last, i64::from(days)))]
+            }
+        };
+        let around = |(number, day)| Occasion {
+            number,
+            from: add_days(day, -i64::from(before)),
+            to: add_days(day, i64::from(after)),
+        };
+        occasions.into_iter().map(around).find(|occasion| occasion.from <= today && today <= occasion.to)
+    }
 }
+
+/// The first number of events; theirs and those of changes of tier are occasions of promotions alone.
+pub const EVENTS_FROM: i32 = 1_000_000;
+
+/// The first number of changes of tier.
+pub const TIER_CHANGES_FROM: i32 = 1_000_000_000;
 
 /// By which number the reaching of a tier is remembered: below 0, and the same wherever the tier stands
 /// in the ladder. A ladder in which two tiers share a number is refused for such a perk.
@@ -102,11 +147,6 @@ pub struct Occasion {
 }
 
 impl Occasion {
-    fn of(number: i32, day: Day, window: &PerkWindow) -> Self {
-        let from = add_days(day, -i64::from(window.before_days));
-        Self { number, from, to: add_days(day, i64::from(window.after_days)) }
-    }
-
     /// The window as instants: from its first midnight to the midnight after its last day.
     pub fn instants(&self, zone: Zone) -> (Instant, Instant) {
         (zone.midnight(self.from), zone.midnight(add_days(self.to, 1)))
@@ -117,26 +157,7 @@ impl Perk {
     /// The occasion in whose window `today` lies, for a member of whom this is known.
     pub fn occasion_on(&self, today: Day, facts: &Facts<'_>) -> Option<Occasion> {
         let window = self.window(facts.tier)?;
-        let years = today.year() - 1..=today.year() + 1;
-        let occasions: Vec<(i32, Day)> = match self.occasion {
-            OccasionKind::Birthday => {
-                let born = facts.born?;
-                years.filter_map(|year| Some((year, born.kept_in(year, self.leap_day)?))).collect()
-            }
-            OccasionKind::Anniversary => {
-                let years = years.filter(|year| *year > facts.enrolled.year());
-                let kept = |year| Some((year - facts.enrolled.year(), kept_in(facts.enrolled, year, self.leap_day)?));
-                years.filter_map(kept).collect()
-            }
-            OccasionKind::Welcome => vec![(0, facts.enrolled)],
-            OccasionKind::TierReached => vec![(tier_number(facts.tier), facts.reached?)],
-            OccasionKind::Lapse { days } => {
-                let last = facts.purchased?;
-                vec![(last.num_days_from_ce(), add_days(last, i64::from(days)))]
-            }
-        };
-        let mut near = occasions.into_iter().map(|(number, day)| Occasion::of(number, day, window));
-        near.find(|occasion| occasion.from <= today && today <= occasion.to)
+        self.occasion.near(today, facts, (window.before_days, window.after_days), self.leap_day)
     }
 }
 

@@ -5,10 +5,9 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Multiplier, Points};
-use crate::command::Actor;
-use crate::decision::{Effect, Outcome, StandingPatch};
-use crate::draft::{Draft, LotLife, Note};
-use crate::ledger::{Account, EntryKind};
+use crate::decision::Outcome;
+use crate::draft::{Draft, LotLife};
+use crate::gift::check_message;
 use crate::lot::Lapse;
 use crate::member::MemberState;
 use crate::occasion::{Facts, tier_number};
@@ -16,8 +15,10 @@ pub use crate::occasion::{Occasion, OccasionKind};
 use crate::programme::{Problems, Programme};
 use crate::redemption::RedemptionStatus;
 use crate::refusal::Refusal;
+use crate::tag::Tag;
 use crate::text::Text;
 use crate::time::{Instant, LeapDay};
+use crate::trigger::Trigger;
 
 /// Something given for an occasion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,29 @@ pub enum PerkGift {
         /// Its code.
         reward: String,
     },
+    /// A coupon of the member's own, to be used by the end of the window.
+    Coupon {
+        /// Code of its kind.
+        coupon: String,
+    },
+    /// A tag is put on the member; by promotions alone.
+    Tag {
+        /// Which.
+        tag: Tag,
+        /// For how many days after the day; absent: for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        days: Option<u32>,
+    },
+    /// A tag is taken off the member; by promotions alone.
+    Untag {
+        /// Which.
+        tag: Tag,
+    },
+    /// A message, for whoever delivers messages.
+    Message {
+        /// What it says, with places for what the books know ([`crate::gift::PLACEHOLDERS`]).
+        text: Text,
+    },
 }
 
 /// The days around the occasion on which a tier's perk is valid.
@@ -84,7 +108,7 @@ pub struct PerkWindow {
 }
 
 /// The widest half of a window: two windows of one perk must not meet.
-const WINDOW_DAYS_MAX: u32 = 180;
+pub(crate) const WINDOW_DAYS_MAX: u32 = 180;
 
 /// The most days without a purchase that a perk may wait for.
 const LAPSE_DAYS_MAX: u32 = 3_650;
@@ -125,6 +149,19 @@ impl Perk {
                 let detail = "no reward has this code";
                 found.refuse(unknown, &format!("{at}/grant/reward"), "unknown_reward", detail);
             }
+            PerkGift::Coupon { coupon } => {
+                let unknown = programme.coupon(coupon).is_none();
+                found.refuse(
+                    unknown,
+                    &format!("{at}/grant/coupon"),
+                    "unknown_coupon",
+                    "no kind of coupon has this code",
+                );
+            }
+            PerkGift::Tag { .. } | PerkGift::Untag { .. } => {
+                found.refuse(true, &format!("{at}/grant/kind"), "not_for_perks", "only promotions change tags");
+            }
+            PerkGift::Message { text } => check_message(text, &format!("{at}/grant/text"), found),
         }
     }
 
@@ -153,11 +190,21 @@ impl Programme {
             OccasionKind::Welcome => true,
             OccasionKind::Birthday => born,
             OccasionKind::Anniversary | OccasionKind::TierReached | OccasionKind::Lapse { .. } => false,
+        }) || self.triggered().iter().any(|promotion| match promotion.trigger {
+            Trigger::Enrolment => true,
+            Trigger::Birthday { .. } => born,
+            _ => false,
         })
     }
 
-    /// Whether a rise to a tier may be an occasion: a purchase that raises the tier then grants.
-    pub fn has_tier_perks(&self) -> bool {
+    /// Whether a change of tier may be an occasion, of perks or of promotions: a purchase that raises the tier then
+    /// grants.
+    pub fn has_tier_occasions(&self) -> bool {
+        self.has_tier_perks()
+            || self.promotions.iter().any(|promotion| matches!(promotion.trigger, Trigger::TierChange { .. }))
+    }
+
+    fn has_tier_perks(&self) -> bool {
         self.perks.iter().any(|perk| perk.occasion == OccasionKind::TierReached)
     }
 }
@@ -211,11 +258,13 @@ impl MemberState {
 }
 
 impl Draft<'_> {
-    /// Grants every perk whose window holds today, whose gates hold and which was not granted for
-    /// its occasion yet. A frozen member is granted nothing.
+    /// Grants every perk, and everything of a promotion, whose window holds today, whose gates hold and which was
+    /// not granted for its occasion yet. A frozen member is granted nothing.
     pub(crate) fn grant_perks(&mut self) -> Result<Outcome, Refusal> {
         self.settle()?;
-        Ok(Outcome::Perks(self.grant_where(|_| true)?))
+        let perks = self.grant_where(|_| true)?;
+        let promotions = self.grant_promotions(|trigger| !matches!(trigger, Trigger::Event { .. }))?;
+        Ok(Outcome::Perks(perks.into_iter().chain(promotions.into_iter().map(|given| given.by)).collect()))
     }
 
     /// Grants what a rise is the occasion of, if the tier has changed since it had changed so often. The
@@ -252,10 +301,11 @@ impl Draft<'_> {
         let rest = if perk.occasion == OccasionKind::Birthday { BIRTHDAY_REST } else { Duration::zero() };
         let mut granted = self.member.grants.iter().filter(|grant| grant.perk == perk.code);
         let first = granted.all(|grant| grant.occasion != occasion.number && grant.granted_at + rest <= self.at);
-        (gates && first).then_some(occasion)
+        let over = self.programme.is_gift_over(&perk.grant, self.today(), occasion.to);
+        (gates && first && !over).then_some(occasion)
     }
 
-    fn facts(&self) -> Facts<'_> {
+    pub(crate) fn facts(&self) -> Facts<'_> {
         let (zone, standing) = (self.zone(), &self.member.standing);
         let position = |code: &str| self.programme.tier_position(code);
         let last = self.member.tier_changes.last();
@@ -271,39 +321,17 @@ impl Draft<'_> {
 
     fn grant(&mut self, perk: &Perk, occasion: Occasion) -> Result<(), Refusal> {
         let (from, until) = occasion.instants(self.zone());
-        self.record(Effect::Grant(PerkGrant {
-            perk: perk.code.clone(),
-            occasion: occasion.number,
-            granted_at: self.at,
-            gift: perk.grant.clone(),
-            from,
-            until,
-        }))?;
-        match &perk.grant {
-            PerkGift::Points { points } => {
-                let note = Note {
-                    kind: EntryKind::Perk,
-                    actor: Actor::SYSTEM,
-                    effective_at: self.at,
-                    document: None,
-                    reason: Some(&perk.code),
-                    reverses: None,
-                };
-                let life = LotLife {
-                    occurred_at: self.at,
-                    available_from: self.at,
-                    expires_at: Some(until),
-                    lapse: Lapse::Fixed,
-                    origin: None,
-                    parent: None,
-                };
-                self.credit(note, Account::Issued, *points, life)?;
-                self.patch(StandingPatch { earned: *points, ..StandingPatch::default() })
-            }
-            PerkGift::Multiplier { .. } => {
-                self.patch(StandingPatch { boost_until: Some(until), ..StandingPatch::default() })
-            }
-            PerkGift::Reward { .. } => Ok(()),
-        }
+        let (granted_at, gift) = (self.at, perk.grant.clone());
+        let life = LotLife {
+            occurred_at: self.at,
+            available_from: self.at,
+            expires_at: Some(until),
+            lapse: Lapse::Fixed,
+            origin: None,
+            parent: None,
+        };
+        let perk = perk.code.clone();
+        self.grant_gift(PerkGrant { perk, occasion: occasion.number, granted_at, gift, from, until }, life)?;
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use crate::adjustment::Adjustments;
 use crate::amount::{Currency, Minor, Multiplier, OutOfRange, Points, Rate};
 use crate::condition::Condition;
 use crate::coupon::CouponType;
+use crate::event::EventType;
 use crate::expiry::{Activity, Expiry};
 use crate::notice::Notices;
 use crate::perk::Perk;
@@ -22,6 +23,7 @@ use crate::tier::TierLevel;
 pub use crate::tier::Tiers;
 use crate::time::Zone;
 use crate::transfer::Transfers;
+use crate::trigger::Trigger;
 
 /// A programme at one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +76,9 @@ pub struct Programme {
     /// Birthday and other perks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub perks: Vec<Perk>,
+    /// The kinds of events that other systems tell of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventType>,
     /// The kinds of coupons there are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponType>,
@@ -258,6 +263,13 @@ impl Programme {
         self.promotions.iter().filter_map(|promotion| promotion.condition.as_ref())
     }
 
+    /// The conditions of promotions that a purchase, or the change of tier that it brings, may set off.
+    pub(crate) fn conditions_of_purchases(&self) -> impl Iterator<Item = &Condition> {
+        let by_sale = |trigger: &Trigger| matches!(trigger, Trigger::Purchase | Trigger::TierChange { .. });
+        let by_sale = self.promotions.iter().filter(move |promotion| by_sale(&promotion.trigger));
+        by_sale.filter_map(|promotion| promotion.condition.as_ref())
+    }
+
     /// Minutes after which a hold ends by itself.
     pub fn hold_minutes(&self) -> u32 {
         self.redemption.as_ref().map_or(QUARTER_HOUR, |offer| offer.hold_minutes)
@@ -332,6 +344,7 @@ impl Programme {
         found.codes("/promotions", self.promotions.iter().map(|p| p.code.as_str()));
         found.codes("/rewards", self.rewards.iter().map(|r| r.code.as_str()));
         found.codes("/perks", self.perks.iter().map(|p| p.code.as_str()));
+        found.codes("/events", self.events.iter().map(|e| e.code.as_str()));
         found.codes("/coupons", self.coupons.iter().map(|c| c.code.as_str()));
         for (i, promotion) in self.promotions.iter().enumerate() {
             promotion.check(self, &format!("/promotions/{i}"), found);
@@ -341,6 +354,9 @@ impl Programme {
         }
         for (i, perk) in self.perks.iter().enumerate() {
             perk.check(self, &format!("/perks/{i}"), found);
+        }
+        for (i, event) in self.events.iter().enumerate() {
+            event.check(&format!("/events/{i}"), found);
         }
         for (i, coupon) in self.coupons.iter().enumerate() {
             coupon.check(self, &format!("/coupons/{i}"), found);

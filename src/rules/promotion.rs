@@ -6,6 +6,7 @@ use crate::amount::{Minor, Multiplier, Points};
 use crate::condition::Condition;
 use crate::earning::Sale;
 use crate::expiry::Expiry;
+use crate::gift::check_message;
 use crate::life::PromotionState;
 use crate::limit::Limits;
 use crate::programme::{Problems, Programme};
@@ -13,6 +14,7 @@ use crate::segment::shares;
 use crate::tag::Tag;
 use crate::text::Text;
 use crate::time::{ClockTime, Day, LocalTime, Weekday};
+use crate::trigger::Trigger;
 
 /// How several promotion multipliers combine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +29,7 @@ pub enum Combine {
     Multiply,
 }
 
-/// A promotion on purchases.
+/// A promotion: something given for purchases, or for another trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promotion {
@@ -38,6 +40,9 @@ pub struct Promotion {
     /// Where it is in its life; live where nothing is said.
     #[serde(default, skip_serializing_if = "PromotionState::is_live")]
     pub state: PromotionState,
+    /// What sets it off; a purchase where nothing is said.
+    #[serde(default, skip_serializing_if = "Trigger::is_purchase")]
+    pub trigger: Trigger,
     /// When it runs.
     #[serde(default)]
     pub schedule: Schedule,
@@ -120,7 +125,7 @@ impl NthPurchase {
 }
 
 /// What a promotion gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PromotionEffect {
     /// Multiplies what the eligible lines earn.
@@ -140,6 +145,43 @@ pub enum PromotionEffect {
         points: Points,
         /// In minor units, at least 1.
         per: Minor,
+    },
+    /// Issues a coupon to the member.
+    Coupon {
+        /// Code of its kind.
+        coupon: String,
+    },
+    /// A reward of the catalogue, to be redeemed once for nothing, as a perk's ([`crate::perk::PerkGift::Reward`]).
+    Reward {
+        /// Its code.
+        reward: String,
+        /// For how many days after the day it is given, through the last of them; at most 366.
+        days: u32,
+    },
+    /// Purchases of some days earn a multiple, as by a perk ([`crate::perk::PerkGift::Multiplier`]).
+    Multiplier {
+        /// At least 1.
+        multiplier: Multiplier,
+        /// For how many days after the day it is given, through the last of them; at most 366.
+        days: u32,
+    },
+    /// Puts a tag on the member.
+    Tag {
+        /// Which.
+        tag: Tag,
+        /// For how many days after the day it is given, through the last of them, at most 3,660; absent: for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        days: Option<u32>,
+    },
+    /// Takes a tag off the member.
+    Untag {
+        /// Which.
+        tag: Tag,
+    },
+    /// Tells the member something.
+    Message {
+        /// What, with places for what the books know ([`crate::gift::PLACEHOLDERS`]).
+        text: Text,
     },
 }
 
@@ -209,12 +251,8 @@ impl Promotion {
     /// asked elsewhere ([`crate::goods`]).
     pub fn miss(&self, sale: &Sale<'_>) -> Option<Miss> {
         let number = sale.purchases + 1;
-        if self.state != PromotionState::Live {
-            Some(Miss::Paused)
-        } else if !self.schedule.covers(sale.at.date()) {
-            Some(Miss::Schedule)
-        } else if !self.schedule.open_at(sale.at) {
-            Some(Miss::Hours)
+        if let Some(miss) = self.miss_of_time(sale.at) {
+            Some(miss)
         } else if !self.stores.is_empty() && !self.stores.iter().any(|own| own == sale.store) {
             Some(Miss::Store)
         } else if !self.channels.is_empty() && !self.channels.iter().any(|own| own == sale.channel) {
@@ -234,9 +272,22 @@ impl Promotion {
         }
     }
 
-    /// Notes what is wrong with the promotion.
-    pub(crate) fn check(&self, programme: &Programme, at: &str, found: &mut Problems) {
-        self.schedule.check(&format!("{at}/schedule"), found);
+    /// Whether it gives nothing because of the time, whatever sets it off.
+    pub(crate) fn miss_of_time(&self, at: LocalTime) -> Option<Miss> {
+        if self.state != PromotionState::Live {
+            Some(Miss::Paused)
+        } else if !self.schedule.covers(at.date()) {
+            Some(Miss::Schedule)
+        } else if !self.schedule.open_at(at) {
+            Some(Miss::Hours)
+        } else {
+            None
+        }
+    }
+
+    fn check_effect(&self, programme: &Programme, at: &str, found: &mut Problems) {
+        let long = |days: u32| days > 366;
+        let days_at = format!("{at}/effect/days");
         match self.effect {
             PromotionEffect::Multiply { by } => found.multiplier(&format!("{at}/effect/by"), by, Multiplier::UNIT),
             PromotionEffect::Add { points } => {
@@ -247,14 +298,45 @@ impl Promotion {
                     found.refuse(figure <= 0, &format!("{at}/effect/{field}"), "too_small", "must be at least 1");
                 }
             }
+            PromotionEffect::Coupon { ref coupon } => {
+                let unknown = programme.coupon(coupon).is_none();
+                let pointer = format!("{at}/effect/coupon");
+                found.refuse(unknown, &pointer, "unknown_coupon", "no kind of coupon has this code");
+            }
+            PromotionEffect::Reward { ref reward, days } => {
+                let unknown = programme.reward(reward).is_none();
+                found.refuse(unknown, &format!("{at}/effect/reward"), "unknown_reward", "no reward has this code");
+                found.refuse(long(days), &days_at, "out_of_range", "must be 0 to 366");
+            }
+            PromotionEffect::Multiplier { multiplier, days } => {
+                found.multiplier(&format!("{at}/effect/multiplier"), multiplier, Multiplier::UNIT);
+                found.refuse(long(days), &days_at, "out_of_range", "must be 0 to 366");
+            }
+            PromotionEffect::Tag { days, .. } => {
+                found.refuse(days.is_some_and(|days| days > 3_660), &days_at, "out_of_range", "must be 0 to 3660");
+            }
+            PromotionEffect::Untag { .. } => {}
+            PromotionEffect::Message { ref text } => check_message(text, &format!("{at}/effect/text"), found),
         }
+        let no_points = self.effect.is_gift() && self.limits.budget_points.is_some();
+        let pointer = format!("{at}/limits/budget_points");
+        found.refuse(no_points, &pointer, "gives_no_points", "the promotion gives no points of its own");
+        let capped = self.effect.is_gift() && self.cap_per_purchase.is_some();
+        found.refuse(capped, &format!("{at}/cap_per_purchase"), "gives_no_points", "it adds no points to a purchase");
+    }
+
+    /// Notes what is wrong with the promotion.
+    pub(crate) fn check(&self, programme: &Programme, at: &str, found: &mut Problems) {
+        self.schedule.check(&format!("{at}/schedule"), found);
+        self.check_effect(programme, at, found);
+        self.check_trigger(programme, at, found);
         self.limits.check(&format!("{at}/limits"), found);
         if let Some(group) = &self.exclusion_group {
             found.code(&format!("{at}/exclusion_group"), group);
         }
         if let Some(expiry) = &self.expiry {
             expiry.check(&format!("{at}/expiry"), found);
-            let told_apart = !matches!(self.effect, PromotionEffect::Multiply { .. });
+            let told_apart = matches!(self.effect, PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. });
             let dated = !matches!(expiry, Expiry::Inactivity { .. });
             let detail = "only added points, by a date, may lapse on their own";
             found.refuse(!(told_apart && dated), &format!("{at}/expiry"), "not_told_apart", detail);
@@ -281,9 +363,10 @@ impl Promotion {
             found.refuse(!(1..=1_000_000).contains(&n), &pointer, "out_of_range", "must be 1 to 1000000");
             found.refuse(self.first_purchase, &pointer, "one_of_first_or_nth", "`first_purchase` says it already");
         }
+        let scope = programme.scope(&self.trigger);
         let segments: Vec<&str> = programme.segments.iter().map(|segment| segment.code.as_str()).collect();
         if let Some(condition) = &self.condition {
-            for problem in condition.problems().iter().chain(&condition.unknown_segments(&segments)) {
+            for problem in condition.problems_for(scope).iter().chain(&condition.unknown_segments(scope, &segments)) {
                 found.refuse(true, &format!("{at}/when"), problem.code, &problem.to_string());
             }
         }

@@ -22,9 +22,9 @@ use crate::refusal::Refusal;
 use crate::time::Instant;
 
 /// How far back a till may report a purchase (PROGRAMME.md §1).
-const LATE_LIMIT: Duration = Duration::days(30);
+pub(crate) const LATE_LIMIT: Duration = Duration::days(30);
 /// How far a till's clock may run ahead.
-const AHEAD_LIMIT: Duration = Duration::minutes(5);
+pub(crate) const AHEAD_LIMIT: Duration = Duration::minutes(5);
 
 impl Draft<'_> {
     pub(crate) fn purchase(&mut self, purchase: &Purchase, shared: &Shared) -> Result<Outcome, Refusal> {
@@ -62,10 +62,12 @@ impl Draft<'_> {
         self.book(purchase, occurred_at, total, &earned)?;
         self.rise()?;
         let lots = self.opened_lots();
+        let mut gifts = self.give_with(purchase.id, &earned.explanation)?;
         let pending = lots.iter().filter(|lot| lot.pending).try_fold(Points::ZERO, |sum, lot| sum.plus(lot.points))?;
         // A late purchase may open a lot that has lapsed by now.
         self.settle()?;
         let perks = self.grant_reached(changes)?;
+        gifts.extend(self.grant_changed(changes)?);
         Ok(PurchaseOutcome {
             id: purchase.id,
             occurred_at,
@@ -84,6 +86,7 @@ impl Draft<'_> {
             tier_after: self.programme.tier(self.tier()).code.clone(),
             progress: progress(self.programme, &self.member.standing),
             perks,
+            gifts,
             explanation: earned.explanation,
         })
     }
@@ -151,6 +154,7 @@ impl Draft<'_> {
             at: self.zone().local(occurred_at),
             tenders: purchase.tenders.clone(),
             lines: purchase.lines.clone(),
+            event: None,
         })
     }
 
@@ -174,7 +178,12 @@ impl Draft<'_> {
         let inside = self.member.grants.iter().filter(|grant| grant.from <= at && at < grant.until);
         let granted = inside.filter_map(|grant| match grant.gift {
             PerkGift::Multiplier { multiplier } => Some((format!("perk:{}", grant.perk), multiplier)),
-            PerkGift::Points { .. } | PerkGift::Reward { .. } => None,
+            PerkGift::Points { .. }
+            | PerkGift::Reward { .. }
+            | PerkGift::Coupon { .. }
+            | PerkGift::Tag { .. }
+            | PerkGift::Untag { .. }
+            | PerkGift::Message { .. } => None,
         });
         let today = self.zone().day_of(at);
         let chosen = self.member.entitlement_uses.iter().filter_map(|used| match used.day {

@@ -243,7 +243,8 @@ impl Draft<'_> {
     }
 
     /// Puts a redemption on record as it stands now, with what follows for its goods.
-    pub(crate) fn redemption(&mut self, id: RedemptionId, redemption: Redemption) -> Result<Outcome, Refusal> {
+    pub(crate) fn redemption(&mut self, id: RedemptionId, mut redemption: Redemption) -> Result<Outcome, Refusal> {
+        self.coupon_of(id, &mut redemption)?;
         self.record(Effect::Redemption(RedemptionRecord { id, redemption: redemption.clone() }))?;
         let fulfilment = self.follow_up(id, &redemption)?;
         Ok(self.redemption_outcome(id, Redemption { fulfilment, ..redemption }))

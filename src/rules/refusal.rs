@@ -3,6 +3,7 @@
 use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::command::Promised;
 use crate::coupon::NotApplied;
+use crate::event::AttributeType;
 use crate::fulfilment::FulfilmentStatus;
 use crate::id::PurchaseId;
 use crate::redemption::RedemptionStatus;
@@ -79,6 +80,17 @@ pub enum Refusal {
     /// `occurred_at` lies more than 5 minutes ahead.
     #[error("the purchase lies in the future")]
     OccurredTooLate,
+    /// The programme has no such kind of event.
+    #[error("there is no event {0}")]
+    EventUnknown(String),
+    /// An event says something of itself that its kind does not declare, or declares otherwise.
+    #[error("the attribute {name} is not as it is declared")]
+    EventAttribute {
+        /// The attribute.
+        name: String,
+        /// Its type; absent: there is no such attribute.
+        wanted: Option<AttributeType>,
+    },
     /// A line is for other members first.
     #[error("line {line} is for other members first")]
     Withheld {

@@ -145,6 +145,20 @@ impl Sold {
         })
     }
 
+    /// The promotions that gave a coupon, and would not for what remains.
+    pub(crate) fn forfeited(&self, left: &Remainder) -> Vec<&str> {
+        let why = &self.explanation;
+        let lines: Vec<LineLeft<'_>> = why.lines.iter().map(|line| self.left(line)).collect();
+        let amounts: Vec<i64> = lines.iter().map(|left| left.amount).collect();
+        let facts = why.facts.as_deref().map(|facts| remaining(facts, &lines));
+        let gives = |told: &&PromotionExplained| matches!(told.effect, PromotionEffect::Coupon { .. });
+        let gave = why.promotions.iter().filter(|told| told.missed.is_none()).filter(gives);
+        let lost = |told: &&PromotionExplained| {
+            left.empty || told.goods.as_ref().is_some_and(|goods| goods.miss(&amounts, facts.as_ref()).is_some())
+        };
+        gave.filter(lost).map(|told| told.code.as_str()).collect()
+    }
+
     /// The promotion multipliers of the lines and the fixed points: as stored, unless what remains no
     /// longer satisfies what a promotion asks of the goods. The others combine without it then; and what adds
     /// points per amount adds them for what remains.

@@ -19,6 +19,7 @@ use crate::programme::Shortfall;
 use crate::refusal::Refusal;
 use crate::remainder::Remainder;
 use crate::time::Instant;
+use crate::trigger::grant_code;
 
 /// A purchase as it stands: the stored sale, and the sums of its returns so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +150,10 @@ impl Draft<'_> {
         self.record(Effect::Return(record.clone()))?;
         if left.empty && !was.empty {
             self.give_back_coupons(goods, &sold)?;
+        }
+        let before = sold.forfeited(&was);
+        for code in after.forfeited(&left).into_iter().filter(|code| !before.contains(code)) {
+            self.record(Effect::RevokeCoupons { document: goods.purchase.uuid(), by: grant_code(code) })?;
         }
         Ok(Outcome::Return(Box::new(ReturnOutcome {
             record,

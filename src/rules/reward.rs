@@ -28,6 +28,9 @@ pub struct Reward {
     /// What is handed out.
     #[serde(default, skip_serializing_if = "RewardKind::is_goods")]
     pub kind: RewardKind,
+    /// Code of the kind of coupon that is given: where a coupon is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupon: Option<String>,
     /// More than the name, for members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
@@ -86,6 +89,8 @@ pub enum RewardKind {
     Goods,
     /// A code of a partner's, one for each redemption, out of those that were uploaded.
     PartnerVoucher,
+    /// A coupon of the member's own.
+    Coupon,
 }
 
 impl RewardKind {
@@ -161,6 +166,7 @@ impl Reward {
             code: code.to_owned(),
             name,
             kind: RewardKind::Goods,
+            coupon: None,
             description: None,
             pictures: Vec::new(),
             points,
@@ -230,6 +236,18 @@ impl Reward {
         }
         let nothing = self.per_member.is_some_and(|limit| limit.most == 0);
         found.refuse(nothing, &format!("{at}/per_member/most"), "too_small", "must be at least 1");
+        match (&self.coupon, self.kind == RewardKind::Coupon) {
+            (None, true) => found.refuse(true, &format!("{at}/coupon"), "missing", "name the kind of coupon it gives"),
+            (Some(_), false) => {
+                found.refuse(true, &format!("{at}/coupon"), "not_for_kind", "only a reward of kind `coupon` gives one");
+            }
+            (Some(of), true) => {
+                let unknown = programme.coupon(of).is_none();
+                let detail = "no kind of coupon has this code";
+                found.refuse(unknown, &format!("{at}/coupon"), "unknown_coupon", detail);
+            }
+            (None, false) => {}
+        }
         let mut priced = BTreeSet::new();
         for (i, price) in self.points_by_tier.iter().enumerate() {
             let at = |field: &str| format!("{at}/points_by_tier/{i}/{field}");
@@ -273,6 +291,14 @@ impl Draft<'_> {
         }
         let voucher = match reward.kind {
             RewardKind::Goods => None,
+            RewardKind::Coupon => {
+                let of =
+                    reward.coupon.as_ref().and_then(|of| self.programme.coupon(of)).ok_or(Refusal::RewardNotOffered)?;
+                if of.is_over(self.today(), None) {
+                    return Err(Refusal::RewardNotOffered);
+                }
+                None
+            }
             RewardKind::PartnerVoucher => {
                 let pool = shared.vouchers.get(code).into_iter().flatten();
                 Some(back.into_iter().flatten().chain(pool).next().cloned().ok_or(Refusal::OutOfStock)?)

@@ -9,6 +9,7 @@ use crate::draft::Draft;
 use crate::id::MemberId;
 use crate::member::State;
 use crate::programme::{Problems, Programme};
+use crate::promotion::PromotionEffect;
 use crate::refusal::Refusal;
 use crate::reward::Reward;
 use crate::text::Text;
@@ -54,26 +55,28 @@ impl Programme {
                 || self.prices.early_access.iter().any(|window| !window.segments.is_empty()))
     }
 
-    /// Whether a decision on a purchase needs to know the tags of the member.
+    /// Whether a decision on a purchase, or on what else sets promotions off, needs to know the tags of the member.
     pub fn asks_for_tags(&self) -> bool {
-        self.promotions.iter().any(|promotion| !promotion.tags.is_empty())
-            || self.member_conditions().any(Condition::reads_tags)
+        let changes =
+            |effect: &PromotionEffect| matches!(effect, PromotionEffect::Tag { .. } | PromotionEffect::Untag { .. });
+        self.promotions.iter().any(|promotion| !promotion.tags.is_empty() || changes(&promotion.effect))
+            || self.conditions().chain(self.segment_conditions()).any(Condition::reads_tags)
     }
 
     /// Whether it needs to know his birth date.
     pub fn asks_for_birthday(&self) -> bool {
-        self.member_conditions().any(Condition::reads_birthday)
+        self.conditions_of_purchases().chain(self.segment_conditions()).any(Condition::reads_birthday)
     }
 
     /// Whether it needs to know anything of what conditions may ask.
     pub(crate) fn asks_for_facts(&self) -> bool {
-        self.conditions().next().is_some() || self.asks_for_tags() || self.asks_for_segments()
+        self.conditions_of_purchases().next().is_some() || self.asks_for_tags() || self.asks_for_segments()
     }
 
-    /// The conditions of promotions, and those of segments where somebody asks for segments.
-    fn member_conditions(&self) -> impl Iterator<Item = &Condition> {
+    /// The conditions of segments, where somebody asks for segments.
+    fn segment_conditions(&self) -> impl Iterator<Item = &Condition> {
         let segments = if self.asks_for_segments() { &self.segments[..] } else { &[] };
-        self.conditions().chain(segments.iter().map(|segment| &segment.condition))
+        segments.iter().map(|segment| &segment.condition)
     }
 
     /// The codes of the segments that a member is in, in the order of the programme.

@@ -174,7 +174,8 @@ impl Simulation {
     pub fn member(&mut self, past: &Past) -> Result<(), OutOfRange> {
         let kept = |change: &TierChange| !matches!(change.cause, TierCause::Purchase | TierCause::Review);
         let relive = self.relive && !past.merged && !past.tier_changes.iter().any(kept);
-        let context = Context { now: past.enrolled_at, actor: Actor::SYSTEM, programme_version: 0, historic: true };
+        let context =
+            Context { now: past.enrolled_at, actor: Actor::SYSTEM, programme_version: 0, historic: true, seed: None };
         let mut replay = Replay::new(&self.tried, &context, past, relive);
         let mut own = report::Own::default();
         for event in past.events.iter().take_while(|event| event.recorded_at() < self.ends) {

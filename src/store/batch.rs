@@ -16,7 +16,7 @@ use super::db::Error;
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::wire::Rows;
-use super::{notice, quote, reward, tag};
+use super::{gift, notice, quote, reward, tag};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -76,6 +76,8 @@ pub struct Load {
     pub coupons_of: Vec<Uuid>,
     /// Kept quotes.
     pub quotes: Vec<Uuid>,
+    /// Those of whom it is asked how many events they have.
+    pub events: Vec<Uuid>,
 }
 
 /// Between which days a tier window lies from the first command of a batch to its last; nothing where
@@ -141,6 +143,8 @@ pub struct Loaded {
     pub coupons: Vec<CouponRow>,
     /// Kept quotes, each with the purchase that was made of it.
     pub quotes: Vec<(Uuid, Option<Uuid>)>,
+    /// How many events members have.
+    pub events: Vec<(Uuid, i64)>,
 }
 
 /// Everything a batch decided.
@@ -185,6 +189,8 @@ pub struct Writes {
     pub promotions: Counts,
     /// Uses of coupons and of quotes.
     pub coupons: CouponWrites,
+    /// What is given beside points, and what happened.
+    pub gifts: gift::GiftWrites,
     /// Codes that are given out and let go, and steps of goods.
     pub reward: reward::Changes,
     /// Changes of tags.
@@ -419,15 +425,13 @@ impl Load {
         if !self.notices.is_empty() && self.notices_at < self.at {
             earlier = notice::of_between(conn, &self.notices, self.notices_at, self.at)?;
         }
-        let (mut coupons, mut quotes) = (Vec::new(), Vec::new());
+        let mut coupons = Vec::new();
         if !(self.coupons.is_empty() && self.coupons_of.is_empty()) {
             coupons = coupon::find(conn, &self.coupons, &self.coupons_of, self.at)?;
         }
-        if !self.quotes.is_empty() {
-            quotes = quote::made(conn, &self.quotes)?;
-        }
+        let quotes = quote::made(conn, &self.quotes)?;
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
-        let wanted = std::mem::take(&mut self.reward);
+        let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
         let (tagged, since) = (std::mem::take(&mut self.tags), self.since);
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
@@ -474,6 +478,7 @@ impl Load {
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
             coupons,
             quotes,
+            events: gift::events(conn, &with_events)?,
         })
     }
 }
@@ -490,15 +495,16 @@ impl Writes {
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
-        let tags = std::mem::take(&mut self.tags);
-        if reward.is_empty() && coupons.is_empty() && tags.is_empty() {
+        let (gifts, tags) = (std::mem::take(&mut self.gifts), std::mem::take(&mut self.tags));
+        if reward.is_empty() && coupons.is_empty() && gifts.is_empty() && tags.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
         transaction(conn, |conn| {
             self.store(conn)?;
             reward.run(conn)?;
-            coupons.execute(conn)?;
+            coupons.run(conn)?;
+            gifts.run(conn)?;
             if !tags.is_empty() {
                 tags.execute(conn)?;
             }

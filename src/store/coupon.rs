@@ -142,6 +142,17 @@ impl CouponWrites {
         self.codes.is_empty() && self.back_codes.is_empty() && self.quotes.is_empty()
     }
 
+    /// Stores it, in the transaction of its batch and after it; what there is none of costs no statement.
+    ///
+    /// # Errors
+    /// As [`Error`]; [`Error::Serialization`] where a use was given back meanwhile, or a quote used.
+    pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
+        if !self.is_empty() {
+            self.execute(conn)?;
+        }
+        Ok(())
+    }
+
     /// A coupon is used.
     pub fn used(&mut self, used: CouponUse, at: Instant) {
         let CouponUse { code, purchase, amount } = used;

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod coupon;
 pub mod db;
 pub mod explain;
+pub mod gift;
 pub mod import;
 pub mod invitation;
 pub mod job;

@@ -1,6 +1,5 @@
-//! Events that no batch brings about: those of people and of configuration.
+//! Events for whoever delivers messages. Those of a batch are written with it; here are the others.
 
-use diesel::pg::PgConnection;
 use diesel::prelude::*;
 
 use super::db::Error;
@@ -11,7 +10,7 @@ use super::schema::outbox;
 ///
 /// # Errors
 /// As [`Error`].
-pub fn insert_event(conn: &mut PgConnection, event: &OutboxRow) -> Result<(), Error> {
+pub fn insert(conn: &mut PgConnection, event: &OutboxRow) -> Result<(), Error> {
     diesel::insert_into(outbox::table)
         .values((
             outbox::id.eq(event.id),

@@ -46,11 +46,14 @@ pub fn find(conn: &mut Connection, id: QuoteId, store: StoreId) -> Result<Option
     Ok(quote::table.find(id.uuid()).filter(quote::store_id.eq(store.uuid())).first(conn).optional()?)
 }
 
-/// Those of some quotes that are there, each with the purchase that was made of it.
+/// Those of some quotes that are there, each with the purchase that was made of it; of none nothing is asked.
 ///
 /// # Errors
 /// As [`Error`].
 pub fn made(conn: &mut Connection, ids: &[Uuid]) -> Result<Vec<(Uuid, Option<Uuid>)>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = quote::table.filter(quote::id.eq_any(ids));
     Ok(rows.select((quote::id, quote::purchase_id)).load(conn)?)
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::batch::call;
 use super::db::{Connection, Error};
 use super::rows::{FulfilmentStepRow, FulfilmentStepType, RedemptionRow, RedemptionType};
-use super::schema::{fulfilment, fulfilment_step, redemption, voucher_code, voucher_upload};
+use super::schema::{coupon, coupon_issue, fulfilment, fulfilment_step, redemption, voucher_code, voucher_upload};
 use super::wire::Rows;
 
 /// What a batch needs to know of rewards beside their counts.
@@ -157,7 +157,9 @@ impl Changes {
     /// # Errors
     /// As [`Error`]; [`Error::Serialization`] where a code was given out meanwhile.
     pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
-        self.execute(conn)?;
+        if !self.is_empty() {
+            self.execute(conn)?;
+        }
         Ok(())
     }
 }
@@ -209,13 +211,18 @@ pub fn taken(
         .load(conn)?)
 }
 
-/// The codes that some redemptions have.
+/// The codes that some redemptions have: of partners, or of the coupons that were given with them.
 ///
 /// # Errors
 /// As [`Error`].
 pub fn given(conn: &mut Connection, redemptions: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
     let columns = (voucher_code::redemption_id.assume_not_null(), voucher_code::code);
-    Ok(voucher_code::table.filter(voucher_code::redemption_id.eq_any(redemptions)).select(columns).load(conn)?)
+    let mut codes: Vec<(Uuid, String)> =
+        voucher_code::table.filter(voucher_code::redemption_id.eq_any(redemptions)).select(columns).load(conn)?;
+    let columns = (coupon_issue::document_id.assume_not_null(), coupon::code);
+    let coupons = coupon_issue::table.inner_join(coupon::table).filter(coupon_issue::document_id.eq_any(redemptions));
+    codes.extend(coupons.select(columns).load::<(Uuid, String)>(conn)?);
+    Ok(codes)
 }
 
 /// A step of goods as people read it.
@@ -441,7 +448,12 @@ pub fn astray(conn: &mut Connection) -> Result<Option<Astray>, Error> {
               union select redemption_id from voucher_code where redemption_id is not null
               union select redemption_id from fulfilment) ids
         left join redemption r on r.id = ids.id
-        left join voucher_code v on v.redemption_id = ids.id
+        left join (
+            select redemption_id, reward, code from voucher_code
+            union all
+            select i.document_id, substr(i.given_by, length('reward:') + 1), c.code
+            from coupon_issue i join coupon c on c.issue_id = i.id where i.given_by like 'reward:%'
+        ) v on v.redemption_id = ids.id
         left join fulfilment f on f.redemption_id = ids.id
         union all
         select coalesce(f.redemption_id, s.redemption_id), 'its goods do not stand where their steps lead'

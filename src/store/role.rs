@@ -44,6 +44,8 @@ const GRANTS: &[(&str, &str)] = &[
     ("coupon", "insert, update (used, revoked_at)"),
     ("coupon_use", "insert, update (given_back_at)"),
     ("quote", "insert, delete, update (purchase_id)"),
+    ("member_event", "insert"),
+    ("message", "insert"),
     ("voucher_upload", "insert"),
     ("voucher_code", "insert, update (redemption_id)"),
     ("fulfilment", "insert, update (status, changed_at, steps, store_id)"),

@@ -323,6 +323,54 @@ rows! {
         actor_role: String => Text,
         actor_id: Option<Uuid> => Nullable<UuidType>,
     }
+    /// Something that happened to a member.
+    MemberEventRow = "member_event" as MemberEventType {
+        id: Uuid => UuidType,
+        member_id: Uuid => UuidType,
+        number: i64 => BigInt,
+        code: String => Text,
+        occurred_at: At => Timestamptz,
+        recorded_at: At => Timestamptz,
+        programme_version: i64 => BigInt,
+        store_id: Uuid => UuidType,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        attributes: Json => Jsonb,
+    }
+    /// How a coupon came about that was issued with a decision.
+    GivenIssueRow = "coupon_issue" as GivenIssueType {
+        id: Uuid => UuidType,
+        of: String => Text,
+        member_id: Option<Uuid> => Nullable<UuidType>,
+        count: i32 => Integer,
+        issued_at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        key: Option<String> => Nullable<Text>,
+        fingerprint: Option<Bytes> => Nullable<Binary>,
+        given_by: Option<String> => Nullable<Text>,
+        document_id: Option<Uuid> => Nullable<UuidType>,
+    }
+    /// Such a coupon.
+    GivenCouponRow = "coupon" as GivenCouponType {
+        code: String => Text,
+        of: String => Text,
+        issue_id: Uuid => UuidType,
+        owner: Option<Uuid> => Nullable<UuidType>,
+        valid_from: At => Timestamptz,
+        valid_until: Option<At> => Nullable<Timestamptz>,
+        uses: i32 => Integer,
+        used: i32 => Integer,
+        revoked_at: Option<At> => Nullable<Timestamptz>,
+    }
+    /// A message to a member.
+    MessageRow = "message" as MessageType {
+        id: Uuid => UuidType,
+        member_id: Uuid => UuidType,
+        given_by: String => Text,
+        at: At => Timestamptz,
+        text: Json => Jsonb,
+    }
     /// An idempotency key and its answer.
     IdempotencyRow = "idempotency" as IdempotencyType {
         caller: Uuid => UuidType,

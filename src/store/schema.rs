@@ -553,6 +553,34 @@ diesel::table! {
         actor_id -> Nullable<Uuid>,
         key -> Nullable<Text>,
         fingerprint -> Nullable<Bytea>,
+        given_by -> Nullable<Text>,
+        document_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    member_event (id) {
+        id -> Uuid,
+        member_id -> Uuid,
+        number -> Int8,
+        code -> Text,
+        occurred_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        programme_version -> Int8,
+        store_id -> Uuid,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        attributes -> Jsonb,
+    }
+}
+
+diesel::table! {
+    message (id) {
+        id -> Uuid,
+        member_id -> Uuid,
+        given_by -> Text,
+        at -> Timestamptz,
+        text -> Jsonb,
     }
 }
 
@@ -599,6 +627,8 @@ diesel::joinable!(coupon -> coupon_issue (issue_id));
 diesel::allow_tables_to_appear_in_same_query!(
     coupon,
     coupon_issue,
+    member_event,
+    message,
     notice_watch,
     store,
     member,

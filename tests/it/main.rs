@@ -52,5 +52,6 @@ mod standing;
 mod starters;
 mod tags;
 mod tidy;
+mod triggers;
 mod verify;
 mod why;

@@ -96,6 +96,9 @@ fn writing_is_refused_to_the_wrong_role() {
         caller.post("/v1/till/quote", &basket).problem(403, "forbidden");
     }
     own.post("/v1/till/members", &json!({"name": "Lin"})).problem(403, "forbidden");
+    for caller in [&own, &app.admin()] {
+        caller.post(&format!("/v1/till/members/{}/events", member.id), &json!({"code": "x"})).problem(403, "forbidden");
+    }
     let redemption = json!({"member_id": member.id, "points": 100, "authorisation": {"otp": "000000"}});
     own.post("/v1/till/redemptions", &redemption).problem(403, "forbidden");
     for staff in [app.cashier(), app.manager(), app.admin()] {

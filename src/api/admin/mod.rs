@@ -9,6 +9,7 @@ mod audit;
 mod coupons;
 mod early_access;
 mod earning_rules;
+mod events;
 mod issued_coupons;
 mod members;
 mod part;
@@ -41,6 +42,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(earning_rules::routes)
         .configure(promotions::routes)
         .configure(promotion_life::routes)
+        .configure(events::routes)
         .configure(segments::routes)
         .configure(segment_members::routes)
         .configure(rewards::routes)

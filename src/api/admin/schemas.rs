@@ -11,6 +11,7 @@ mod prices;
 mod rewards;
 mod segments;
 mod together;
+mod trigger;
 
 use chrono::NaiveDate;
 use utoipa::ToSchema;
@@ -18,7 +19,6 @@ use utoipa::ToSchema;
 pub(super) use adjustments::Adjustments;
 pub(super) use ladder::{TierLevel, TierLevelView, Tiers};
 pub(super) use limits::Limits;
-pub(in crate::api) use perk::PerkGift;
 pub(super) use perk::{Perk, PerkView};
 pub(super) use prices::{
     CouponType, CouponTypeView, EarlyAccess, EarlyAccessView, MemberPrice, MemberPriceView, Prices,
@@ -27,6 +27,8 @@ pub(in crate::api) use rewards::{MemberLimit, RewardKind};
 pub(super) use rewards::{Reward, RewardView};
 pub(super) use segments::{Segment, SegmentView};
 pub(super) use together::{Pools, Transfers};
+pub(in crate::api) use trigger::Gift;
+pub(super) use trigger::{EventType, EventTypeView, PromotionEffect, Trigger};
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -78,6 +80,9 @@ pub(super) struct Programme {
     /// Birthday and other perks.
     #[schema(required = false)]
     perks: Vec<Perk>,
+    /// The kinds of events that other systems tell of.
+    #[schema(required = false)]
+    events: Vec<EventType>,
     /// The kinds of coupons there are.
     #[schema(required = false)]
     coupons: Vec<CouponType>,
@@ -279,7 +284,7 @@ pub(super) struct MoneyOff {
     hold_minutes: u32,
 }
 
-/// A promotion on purchases.
+/// A promotion: something given for purchases, or for another trigger.
 #[derive(ToSchema)]
 pub(super) struct Promotion {
     /// Names the promotion.
@@ -291,6 +296,9 @@ pub(super) struct Promotion {
     /// only become a draft, what is live or paused never does.
     #[schema(required = false)]
     state: PromotionState,
+    /// What sets it off; a purchase where nothing is said.
+    #[schema(required = false)]
+    trigger: Trigger,
     /// When it runs; always where nothing is said.
     #[schema(required = false)]
     schedule: Schedule,
@@ -381,33 +389,6 @@ pub(super) struct PromotionView {
     promotion: Promotion,
 }
 
-/// What a promotion gives.
-#[derive(ToSchema)]
-#[schema(example = json!({"kind": "multiply", "by": "2"}))]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum PromotionEffect {
-    /// Multiplies what the eligible lines earn.
-    Multiply {
-        /// 1 to 1000.
-        by: Multiplier,
-    },
-    /// Adds points after multiplication.
-    Add {
-        /// At least 1.
-        #[schema(minimum = 1)]
-        points: i64,
-    },
-    /// Adds points after multiplication for what counts of the lines it is for.
-    PerAmount {
-        /// So many for every full `per`.
-        #[schema(minimum = 1)]
-        points: i64,
-        /// In minor units.
-        #[schema(minimum = 1)]
-        per: i64,
-    },
-}
-
 /// When a promotion runs, in the programme's time zone.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -458,7 +439,7 @@ pub(super) enum Weekday {
 #[derive(ToSchema)]
 #[schema(example = json!({"en": "Gold", "zh": "金卡"}))]
 #[serde(untagged)]
-pub(super) enum Text {
+pub(in crate::api) enum Text {
     /// One text for both.
     Plain(String),
     /// One text for each.

@@ -116,13 +116,14 @@ fn out_of_range(_: OutOfRange) -> Problem {
 /// Simulate a promotion
 ///
 /// Replays the purchases of the past through the rules with the promotion live, whatever its state, and with
-/// everything else as it is in force; compares with what was given then. Nothing is changed.
+/// everything else as it is in force; compares with what was given then. Nothing is changed. A promotion with
+/// another trigger than a purchase cannot be simulated.
 #[utoipa::path(
     params(("id" = String, Path, description = "Its code.")),
     request_body = PromotionSimulation,
     responses((status = 200, description = "What would have been.", body = SimulationView)),
     extensions(("x-problems" = json!(problems(&[
-        Code::ProgrammeInvalid, Code::NoProgramme, Code::AmountOutOfRange, Code::Busy
+        Code::NotReplayed, Code::ProgrammeInvalid, Code::NoProgramme, Code::AmountOutOfRange, Code::Busy
     ]))))
 )]
 #[post("/promotions/{id}/simulate")]
@@ -152,6 +153,9 @@ async fn simulate_promotion(
         (None, None) => return Err(Code::NotFound.into()),
     }
     sound(tried.problems(), &format!("/promotions/{at}"), "/promotion")?;
+    if !tried.promotions[at].trigger.is_purchase() {
+        return Err(Code::NotReplayed.into());
+    }
     let simulation = Simulation::new(&tried, &in_force.programme, days(from, to)?, &[&id.0]);
     let done = run(&services, simulation, &in_force).await?;
     let budget = budget_points.or(tried.promotions[at].limits.budget_points);
@@ -164,7 +168,7 @@ async fn simulate_promotion(
 ///
 /// Replays the purchases of the past through another programme, its rates and tiers included, and compares with
 /// what was given then. Where it measures tiers otherwise, they are lived again as if it had always been in
-/// force. Nothing is changed.
+/// force. Nothing is changed. Promotions with another trigger than a purchase are not replayed.
 #[utoipa::path(
     request_body = ProgrammeSimulation,
     responses((status = 200, description = "What would have been.", body = SimulationView)),

@@ -161,24 +161,31 @@ fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
     }
     let charged = points(promotion.charged.get());
     let lines = promotion.goods.as_ref().and_then(|goods| goods.lines.as_deref());
-    let told = match (promotion.effect, lines) {
+    let told = match (&promotion.effect, lines) {
         (PromotionEffect::Multiply { by }, Some(lines)) => say!(
             "{name} multiplied {lines} by {by} and so added {charged}.",
             "“{name}”将{lines}乘以 {by}，增加 {charged}。",
             name = name,
             lines = numbered(lines),
-            by = by,
+            by = *by,
             charged = charged,
         ),
         (PromotionEffect::Multiply { by }, None) => say!(
             "{name} multiplied it by {by} and so added {charged}.",
             "“{name}”乘以 {by}，增加 {charged}。",
             name = name,
-            by = by,
+            by = *by,
             charged = charged,
         ),
         (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. }, _) => {
             say!("{name} added {charged}.", "“{name}”增加 {charged}。", name = name, charged = charged)
+        }
+        (PromotionEffect::Coupon { coupon }, _) => {
+            let coupon = names.coupon(coupon);
+            say!("{name} gave the coupon {coupon}.", "“{name}”赠送优惠券“{coupon}”。", name = name, coupon = coupon)
+        }
+        (_, _) => {
+            say!("{name} applied.", "“{name}”已生效。", name = name)
         }
     };
     match promotion.wanted {

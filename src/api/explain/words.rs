@@ -4,6 +4,7 @@ use tessera_rules::Programme;
 use tessera_rules::amount::{Currency, format_decimal};
 use tessera_rules::text::Text;
 use tessera_rules::time::{Day, Instant, Zone};
+use tessera_rules::trigger::promotion_of;
 
 use crate::api::error::both;
 use crate::store::explain::Touched;
@@ -116,7 +117,15 @@ impl Names<'_> {
         self.0.reward(code).map_or_else(|| Text::from(code), |reward| reward.name.clone())
     }
 
+    pub(super) fn coupon(&self, code: &str) -> Text {
+        self.0.coupon(code).map_or_else(|| Text::from(code), |coupon| coupon.name.clone())
+    }
+
+    /// A perk as grants name it: of a promotion, the promotion.
     pub(super) fn perk(&self, code: &str) -> Text {
+        if let Some(promotion) = promotion_of(code) {
+            return self.promotion(promotion);
+        }
         let perk = self.0.perks.iter().find(|perk| perk.code == code);
         perk.map_or_else(|| Text::from(code), |perk| perk.name.clone())
     }

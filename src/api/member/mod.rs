@@ -3,6 +3,7 @@
 
 mod coupons;
 mod entitlements;
+mod messages;
 mod points;
 mod pool;
 mod profile;
@@ -31,6 +32,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::tier)
         .service(points::perks)
         .service(points::notices)
+        .service(messages::list)
         .service(coupons::list)
         .service(segments::list)
         .service(entitlements::create)

@@ -32,7 +32,7 @@ struct OwnReward {
     /// Its name.
     #[schema(value_type = Object, example = json!({"en": "Free coffee", "zh": "免费咖啡"}))]
     name: Text,
-    /// What is handed out: `goods`, or `partner_voucher`, a code that the redemption tells.
+    /// What is handed out: `goods`, or with a code that the redemption tells `partner_voucher` or `coupon`.
     #[schema(value_type = schemas::RewardKind)]
     kind: RewardKind,
     /// More than the name; null for none.

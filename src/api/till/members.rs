@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tessera_rules::code::MemberCode;
 use tessera_rules::id::{MemberId, StoreId};
 use tessera_rules::time::BirthDate;
+use tessera_rules::trigger::promotion_of;
 use tessera_rules::{Actor, Command, Outcome};
 use utoipa::{IntoParams, ToSchema};
 
@@ -140,11 +141,14 @@ struct Enrolled {
     member: TillMember,
     /// Codes of the perks that were granted at once.
     perks: Vec<String>,
+    /// Codes of the promotions that gave something at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    promotions: Vec<String>,
 }
 
 /// Enrol a member
 ///
-/// A perk whose window holds today, a welcome or a birthday, is granted at once.
+/// A perk whose window holds today, a welcome or a birthday, is granted at once; so is what promotions give for it.
 #[utoipa::path(
     responses((status = 201, description = "Enrolled", body = Enrolled)),
     extensions(("x-problems" = json!(problems(&[Code::PhoneTaken, Code::EmailTaken, Code::ExternalIdTaken]))))
@@ -167,8 +171,10 @@ pub(super) async fn enrol(
         enrolled_at: services.clock.now(),
     };
     let row = services.pool.run(move |conn| engine::enrol(conn, new)).await?;
-    let perks = grant_perks(&services, row.member(), row.birth_month.is_some()).await;
-    let view = Enrolled { member: row.into(), perks };
+    let granted = grant_perks(&services, row.member(), row.birth_month.is_some()).await;
+    let promotions = granted.iter().filter_map(|by| promotion_of(by)).map(str::to_owned).collect();
+    let perks = granted.into_iter().filter(|by| promotion_of(by).is_none()).collect();
+    let view = Enrolled { member: row.into(), perks, promotions };
     Ok(HttpResponse::Created().json(view))
 }
 

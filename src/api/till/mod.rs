@@ -6,6 +6,7 @@ mod authorisation;
 mod basket;
 mod coupons;
 mod entitlements;
+mod events;
 mod fulfilment;
 mod kept;
 pub mod members;
@@ -56,6 +57,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(tags::list)
         .service(tags::list_segments)
         .service(entitlements::create)
+        .service(events::create)
         .service(adjustments::create);
 }
 

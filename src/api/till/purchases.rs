@@ -19,6 +19,7 @@ use crate::api::Services;
 use crate::api::document::{Purchases, Returned, allowed, documents};
 use crate::api::error::{Code, Problem};
 use crate::api::extract::{Id, IdempotencyKey, Json, Query, Reader};
+use crate::api::given::GivenView;
 use crate::api::guard::permit;
 use crate::api::linked::stays;
 use crate::api::openapi::problems;
@@ -75,6 +76,10 @@ pub(super) struct PurchaseView<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     #[schema(required = false)]
     perks: &'a [String],
+    /// What promotions gave beside points, with the purchase or for the tier reached; absent for nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    given: Vec<GivenView<'a>>,
     /// Why, factor by factor; stored with the purchase and never recomputed.
     #[schema(value_type = ExplanationSchema)]
     explanation: &'a Explanation,
@@ -155,6 +160,7 @@ pub(super) fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
             progress: outcome.progress.clone().into(),
         },
         perks: &outcome.perks,
+        given: outcome.gifts.iter().map(GivenView::from).collect(),
         explanation: &outcome.explanation,
         returned: None,
         moved_to: None,

@@ -289,6 +289,7 @@ fn rehearse(import: &Import<'_>, member: &Found, purchase: Purchase) -> Result<(
         actor: Actor::IMPORT,
         programme_version: import.version,
         historic: true,
+        seed: None,
     };
     decide(import.programme, &state, id, &Command::Purchase(purchase), &context).map(drop)
 }

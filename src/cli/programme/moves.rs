@@ -84,7 +84,7 @@ impl Moves {
         for (id, Settled { programme, mut member, .. }) in page {
             member.days.extend(days.remove(&id).unwrap_or_default());
             let (now, actor) = (member.standing.recorded_at, Actor::SYSTEM);
-            let context = Context { now, actor, programme_version: programme.version, historic: false };
+            let context = Context { now, actor, programme_version: programme.version, historic: false, seed: None };
             let would = plan(&programme.programme, planned, &member, &context)?;
             self.members += 1;
             if would.now != would.then {

@@ -9,6 +9,7 @@ use tessera_rules::ledger::{Account, Entry, EntryKind};
 use tessera_rules::lot::{Lapse, Lot, LotKey};
 use tessera_rules::tier::LotsOnChange;
 use tessera_rules::time::{Instant, add_days};
+use tessera_rules::trigger::promotion_of;
 
 use super::books::{Bad, Books, Member};
 use super::sales::{Sale, Sales};
@@ -108,10 +109,14 @@ fn origin(member: &Member<'_>, entry: &Entry, row: &LotView) -> Result<(), &'sta
 fn lapses(member: &Member<'_>, books: &Books, sale: Option<&Sale<'_>>, entry: &Entry, lot: &Lot) -> bool {
     match entry.kind {
         EntryKind::Transfer => true,
-        EntryKind::Perk => member.grants.iter().any(|(_, grant)| {
-            let granted = Some(&grant.perk) == entry.reason.as_ref() && grant.granted_at == entry.recorded_at;
-            granted && lot.lapse == Lapse::Fixed && lot.expires_at == Some(grant.window_until)
-        }),
+        EntryKind::Perk => match entry.reason.as_deref().and_then(promotion_of) {
+            Some(code) => books
+                .any(|programme| by_grant(programme, code, lot) || by_tier(member, books, programme, None, entry, lot)),
+            None => member.grants.iter().any(|(_, grant)| {
+                let granted = Some(&grant.perk) == entry.reason.as_ref() && grant.granted_at == entry.recorded_at;
+                granted && lot.lapse == Lapse::Fixed && lot.expires_at == Some(grant.window_until)
+            }),
+        },
         EntryKind::GiveBack => books.any(|programme| {
             let (zone, grace) = (programme.time_zone, programme.returns.expired_return_grace_days);
             let ends = zone.midnight(add_days(zone.day_of(entry.recorded_at), i64::from(grace) + 1));
@@ -134,6 +139,13 @@ fn by_promotion(programme: &Programme, sale: &Sale<'_>, lot: &Lot) -> bool {
             let rule = promotion.and_then(|promotion| promotion.expiry.as_ref());
             rule.is_some_and(|rule| rule.expires_at(programme.time_zone, lot.available_from) == lot.expires_at)
         })
+}
+
+/// Whether a promotion that granted points lets them lapse so.
+fn by_grant(programme: &Programme, code: &str, lot: &Lot) -> bool {
+    let rule = programme.promotion(code).and_then(|promotion| promotion.expiry.as_ref());
+    let ends = |rule: &Expiry| rule.expires_at(programme.time_zone, lot.available_from);
+    lot.lapse == Lapse::Fixed && rule.is_some_and(|rule| ends(rule) == lot.expires_at)
 }
 
 /// Whether a lot lapses by the rule of a tier: the one the sale earned at, or the one it took with a

@@ -1,11 +1,15 @@
-//! What is counted of limited promotions: what the purchases that remain say they have used.
+//! What is counted of promotions: what the purchases that remain say they have used, and what was granted for
+//! occasions.
 
 use std::collections::BTreeMap;
 
 use tessera_rules::Programme;
 use tessera_rules::limit::{Counted, PromotionUsage};
+use tessera_rules::perk::PerkGift;
+use tessera_rules::trigger::promotion_of;
 
 use super::books::{Bad, Books, Member};
+use super::perks::gift;
 use crate::store::verify::Frame;
 
 /// What purchases of which something remains have used, by the promotion's code.
@@ -26,7 +30,19 @@ impl Totals {
             let usage = self.0.entry(promotion).or_default();
             *usage = usage.plus(PromotionUsage { uses: 1, points: counted.points.get() });
         }
-        for (_, row) in member.promotion_uses {
+        let granted = self.granted(member)?;
+        for (promotion, grants) in &granted {
+            // By day they are not told apart here: the days are those of the time zone at the time.
+            let stored = member.promotion_uses.iter().filter(|(_, row)| row.promotion == *promotion);
+            let stored: i64 = stored.map(|(_, row)| row.uses).sum();
+            let bought: i64 = own.iter().filter(|((code, _), _)| code == promotion).map(|(_, uses)| uses).sum();
+            if stored != bought + grants {
+                let what = format!("{stored} uses are counted, purchases and grants say {}", bought + grants);
+                return Err(member.bad("promotion_member_usage", promotion, what));
+            }
+        }
+        own.retain(|(promotion, _), _| !granted.contains_key(promotion));
+        for (_, row) in member.promotion_uses.iter().filter(|(_, row)| !granted.contains_key(&row.promotion)) {
             let right = own.remove(&(row.promotion.clone(), row.day)).unwrap_or_default();
             if row.uses != right {
                 let what = format!("{} uses are counted, purchases say {right}", row.uses);
@@ -44,6 +60,23 @@ impl Totals {
                 Err(member.bad("promotion_member_usage", format_args!("{promotion} of {day}"), what))
             }
         }
+    }
+
+    /// How often promotions granted something to a member; adds it to what all have used.
+    fn granted(&mut self, member: &Member<'_>) -> Result<BTreeMap<String, i64>, Bad> {
+        let mut granted = BTreeMap::new();
+        for (_, row) in member.grants {
+            let Some(promotion) = promotion_of(&row.perk) else { continue };
+            let points = match gift(&row.gift) {
+                Some(PerkGift::Points { points }) => points.get(),
+                Some(_) => 0,
+                None => return Err(member.bad("perk_grant", &row.perk, "its gift cannot be read")),
+            };
+            *granted.entry(promotion.to_owned()).or_default() += 1;
+            let usage = self.0.entry(promotion.to_owned()).or_default();
+            *usage = usage.plus(PromotionUsage { uses: 1, points });
+        }
+        Ok(granted)
     }
 
     /// What is wrong with the counts of all members together.

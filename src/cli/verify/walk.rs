@@ -170,6 +170,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     if let Some((table, number, what)) = verify::coupons(conn)? {
         return Ok(Err(Bad::overall(table, Some(number), what)));
     }
+    if let Some((table, member, what)) = verify::gifts(conn)? {
+        return Ok(Err(Bad::between(&table, member, what)));
+    }
     if let Some(Astray { id, what }) = adjustment::astray(conn)? {
         return Ok(Err(Bad::overall("adjustment", id.map(|id| AdjustmentId::new(id).to_string()), what)));
     }

@@ -6,6 +6,7 @@ use cel::{Env, IdedExpr, ParseErrors};
 
 use super::ConditionProblem;
 use super::guard::{DEPTH_MAX, too_deep};
+use super::scope::Scope;
 use super::table::{self, Item, Type};
 use crate::amount::Quantity;
 
@@ -32,12 +33,20 @@ pub(super) struct Named {
 }
 
 /// Checks a condition and tells what it names.
-pub(super) fn check(source: &str) -> Result<Named, Vec<ConditionProblem>> {
+pub(super) fn check(source: &str, scope: Scope<'_>) -> Result<Named, Vec<ConditionProblem>> {
     // Without macros calls are left as they were written, each with its own place.
     let parser = Env::default().with_optional_support(false).parser();
     let (expr, places) = parser.parse_with_source_info(source).map_err(|errors| vec![unparsed(source, &errors)])?;
-    let mut checker =
-        Checker { source, places, loops: Vec::new(), named: Named::default(), problems: Vec::new(), cost: 0, times: 1 };
+    let mut checker = Checker {
+        source,
+        scope,
+        places,
+        loops: Vec::new(),
+        named: Named::default(),
+        problems: Vec::new(),
+        cost: 0,
+        times: 1,
+    };
     let ty = checker.type_of(&expr, 1);
     if let Some(ty) = ty.filter(|ty| *ty != BOOL) {
         let hint = match ty {
@@ -87,6 +96,7 @@ struct Loop {
 
 struct Checker<'s> {
     source: &'s str,
+    scope: Scope<'s>,
     places: SourceInfo,
     /// Variables of the loops around, outermost first.
     loops: Vec<Loop>,
@@ -140,17 +150,16 @@ impl Checker<'_> {
         if let Some(own) = self.loops.iter().rev().find(|own| own.name == name) {
             return Some(Type::One(own.item));
         }
-        if let Some(variable) = table::variable(name) {
-            return self.read(expr, variable.name, variable.ty);
+        if let Some((variable, ty)) = self.scope.variable(name) {
+            return self.read(expr, variable, ty);
         }
-        if table::is_group(name) {
-            let one = table::members(name).next().unwrap_or("");
+        if let Some(one) = self.scope.members(name).first() {
             let (detail, hint) =
                 (format!("`{name}` has no value of its own"), format!("name one of its fields: `{name}.{one}`"));
             return self.refuse(expr, "not_a_value", detail, hint);
         }
-        let groups = table::VARIABLES.iter().filter_map(|variable| variable.name.split('.').next());
-        let known: Vec<&str> = groups.chain(self.loops.iter().map(|own| own.name.as_str())).collect();
+        let mut known: Vec<&str> = self.scope.groups();
+        known.extend(self.loops.iter().map(|own| own.name.as_str()));
         let hint = did_you_mean(name, &known);
         self.refuse(expr, "unknown_name", format!("there is no `{name}`"), hint)
     }
@@ -173,13 +182,13 @@ impl Checker<'_> {
     fn select(&mut self, expr: &IdedExpr, select: &SelectExpr, depth: usize) -> Option<Type> {
         let field = select.field.as_str();
         if let Expr::Ident(group) = &select.operand.expr
-            && table::is_group(group)
+            && self.scope.is_group(group)
             && !self.loops.iter().any(|own| &own.name == group)
         {
-            return match table::variable(&format!("{group}.{field}")) {
-                Some(variable) => self.read(expr, variable.name, variable.ty),
+            return match self.scope.variable(&format!("{group}.{field}")) {
+                Some((variable, ty)) => self.read(expr, variable, ty),
                 None => {
-                    let hint = did_you_mean(field, &table::members(group).collect::<Vec<_>>());
+                    let hint = did_you_mean(field, &self.scope.members(group));
                     self.refuse_field(expr, "unknown_field", format!("`{group}` has no `{field}`"), hint)
                 }
             };

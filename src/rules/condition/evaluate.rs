@@ -15,6 +15,7 @@ use super::table::{self, Fact, Field};
 use super::{ConditionProblem, Facts, check};
 use crate::amount::Quantity;
 use crate::command::{Line, Tender};
+use crate::event::AttributeValue;
 
 /// Why a condition could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,15 @@ struct Resolver<'f>(&'f Facts);
 
 impl VariableResolver for Resolver<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        table::variable(name).map(|variable| CowVal::Owned(value((variable.get)(self.0))))
+        if let Some(variable) = table::variable(name) {
+            return Some(CowVal::Owned(value((variable.get)(self.0))));
+        }
+        let said = self.0.event.as_ref()?.get(name.strip_prefix("event.")?)?;
+        Some(CowVal::Owned(value(match said {
+            AttributeValue::Boolean(truth) => Fact::Bool(*truth),
+            AttributeValue::Integer(number) => Fact::Int(*number),
+            AttributeValue::String(text) => Fact::Text(text.as_str().into()),
+        })))
     }
 }
 

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Line, Tender};
 use crate::decision::Balance;
+use crate::event::EventFacts;
 use crate::member::Standing;
 use crate::time::{BirthDate, Day, LeapDay, LocalTime, Zone};
 
-/// Everything a condition may ask about. Stored with a sale whose promotions hang on its goods: when
+/// Everything a condition may ask about, of a purchase or of what else sets a promotion off. Stored with a sale whose promotions hang on its goods: when
 /// some come back, the same question is asked of what remains, and the member is as he was then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
@@ -26,6 +27,9 @@ pub struct Facts {
     pub tenders: Vec<Tender>,
     /// Its lines.
     pub lines: Vec<Line>,
+    /// What the event says of itself, where one is asked about and no purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventFacts>,
 }
 
 /// A member as conditions see him: what was known when the purchase arrived, before it.
@@ -72,7 +76,7 @@ impl Facts {
     /// What is known where nothing is bought: the member alone.
     pub fn of_member(member: MemberFacts, at: LocalTime) -> Self {
         let (store, channel) = (String::new(), String::new());
-        Self { member, store, channel, at, tenders: Vec::new(), lines: Vec::new() }
+        Self { member, store, channel, at, tenders: Vec::new(), lines: Vec::new(), event: None }
     }
 
     /// What the lines come to, in minor units.

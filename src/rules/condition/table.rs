@@ -188,13 +188,8 @@ pub(super) fn variable(name: &str) -> Option<&'static Field<Facts>> {
     VARIABLES.iter().find(|variable| variable.name == name)
 }
 
-/// Whether variables have names under this one: `member` of `member.tier`.
-pub(super) fn is_group(name: &str) -> bool {
-    members(name).next().is_some()
-}
-
 /// The last parts of the names under a group.
-pub(super) fn members(group: &str) -> impl Iterator<Item = &'static str> {
+pub(super) fn members(group: &str) -> impl Iterator<Item = &'static str> + use<'_> {
     VARIABLES.iter().filter_map(move |variable| variable.name.strip_prefix(group)?.strip_prefix('.'))
 }
 

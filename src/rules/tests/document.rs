@@ -22,7 +22,7 @@ type Break = fn(&mut Programme);
 fn whole() -> Programme {
     let mut programme = programme();
     let double = PromotionEffect::Multiply { by: times("2") };
-    programme.promotions = vec![promotion("double", 0, double), promotion("extra", 0, double)];
+    programme.promotions = vec![promotion("double", 0, double.clone()), promotion("extra", 0, double)];
     programme.promotions[1].effect = PromotionEffect::Add { points: points(5) };
     programme.tiers.levels = vec![level("base", 0, "1"), level("gold", 100, "1")];
     programme.tiers.window = Window::Rolling { days: 365 };

@@ -160,8 +160,8 @@ fn only_points_that_can_be_told_apart_lapse_on_their_own() {
     let add = PromotionEffect::Add { points: points(5) };
     for (effect, expiry, sound) in [
         (twice, after(1, Period::Day), false),
-        (add, after(1, Period::Day), true),
-        (add, idle(6), false),
+        (add.clone(), after(1, Period::Day), true),
+        (add.clone(), idle(6), false),
         (add, after(0, Period::Day), false),
     ] {
         let mut programme = programme();

@@ -36,5 +36,6 @@ mod stories;
 mod support;
 mod tags;
 mod tiers;
+mod triggers;
 mod validity;
 mod worked_example;

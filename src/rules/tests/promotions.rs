@@ -296,7 +296,7 @@ fn asked() -> impl Strategy<Value = Asked> {
 
 impl Asked {
     fn document(&self, i: usize) -> Promotion {
-        let plain = promotion(&format!("p{i}"), i as i32, self.effect);
+        let plain = promotion(&format!("p{i}"), i as i32, self.effect.clone());
         Promotion {
             categories: self.category.map(|category| CATEGORIES[category].to_owned()).into_iter().collect(),
             minimum_spend: self.least.and_then(|least| Minor::new(least).ok()),

@@ -76,6 +76,7 @@ pub(crate) fn programme() -> Programme {
         promotions: Vec::new(),
         rewards: Vec::new(),
         perks: Vec::new(),
+        events: Vec::new(),
         coupons: Vec::new(),
         prices: Default::default(),
         segments: Vec::new(),
@@ -95,6 +96,7 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
         code: code.to_owned(),
         name: code.into(),
         state: PromotionState::Live,
+        trigger: Default::default(),
         schedule: Schedule::default(),
         effect,
         cap_per_purchase: None,
@@ -157,7 +159,7 @@ impl Desk {
     }
 
     pub(crate) fn context(&self) -> Context {
-        Context { now: self.now, actor: self.actor, programme_version: 1, historic: false }
+        Context { now: self.now, actor: self.actor, programme_version: 1, historic: false, seed: None }
     }
 
     pub(crate) fn decide(&self, command: &Command) -> Result<Decision, Refusal> {

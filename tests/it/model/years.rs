@@ -216,7 +216,7 @@ impl<'p> Lived<'p> {
     }
 
     fn context(&self, now: DateTime<Utc>) -> Context {
-        Context { now, actor: Actor::IMPORT, programme_version: self.version, historic: true }
+        Context { now, actor: Actor::IMPORT, programme_version: self.version, historic: true, seed: None }
     }
 
     fn act(&mut self, at: DateTime<Utc>, command: &Command) {

@@ -64,7 +64,7 @@ pub(in crate::api::admin) enum OccasionKind {
 #[derive(ToSchema)]
 #[schema(example = json!({"kind": "points", "points": 200}))]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(in crate::api) enum PerkGift {
+pub(in crate::api::admin) enum PerkGift {
     /// Points that lapse when the window ends.
     Points {
         /// At least 1.
@@ -81,6 +81,16 @@ pub(in crate::api) enum PerkGift {
     Reward {
         /// Its code.
         reward: String,
+    },
+    /// A coupon of the member's own, to be used by the end of the window.
+    Coupon {
+        /// Code of its kind.
+        coupon: String,
+    },
+    /// A message, for whoever delivers messages.
+    Message {
+        /// What; `{name}`, `{tier}`, `{points}` and `{programme}` are filled in.
+        text: Text,
     },
 }
 

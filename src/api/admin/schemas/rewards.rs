@@ -16,6 +16,8 @@ pub(in crate::api::admin) struct Reward {
     /// What is handed out; `goods` where nothing is said.
     #[schema(required = false)]
     kind: RewardKind,
+    /// Code of the kind of coupon that is given; where `kind` is `coupon`, and only there.
+    coupon: Option<String>,
     /// More than the name, for members.
     description: Option<Text>,
     /// Addresses of pictures, best first: `https`, at most 8.
@@ -66,6 +68,8 @@ pub(in crate::api) enum RewardKind {
     Goods,
     /// A code of a partner's, one for each redemption, out of those that were uploaded.
     PartnerVoucher,
+    /// A coupon of the member's own.
+    Coupon,
 }
 
 /// What a reward costs a tier, and those above it that have no price of their own.

@@ -302,8 +302,8 @@ impl Checker<'_> {
             return self.refuse(named, "wrong_arguments", "first comes a name for each of them", form_of("exists"));
         };
         let taken = name.starts_with('.')
-            || table::is_group(name)
-            || table::variable(name).is_some()
+            || self.scope.is_group(name)
+            || self.scope.variable(name).is_some()
             || self.loops.iter().any(|own| &own.name == name);
         if taken {
             let detail = format!("`{name}` means something else already");

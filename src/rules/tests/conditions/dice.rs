@@ -71,7 +71,7 @@ impl Dice {
             segments: (0..self.throw(3)).map(|_| self.text()).collect(),
         };
         let (store, channel) = (self.text(), self.text());
-        Facts { member, store, channel, at: day.and_time(NaiveTime::MIN) + minute, tenders, lines }
+        Facts { member, store, channel, at: day.and_time(NaiveTime::MIN) + minute, tenders, lines, event: None }
     }
 
     fn line(&mut self) -> Line {

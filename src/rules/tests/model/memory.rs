@@ -40,7 +40,7 @@ impl Memory {
     }
 
     fn context(&self, now: Instant) -> Context {
-        Context { now, actor: TELLER, programme_version: self.version, historic: false }
+        Context { now, actor: TELLER, programme_version: self.version, historic: false, seed: None }
     }
 
     /// The state as it is loaded: what a merged account was granted and has used counts for the one that

@@ -47,7 +47,7 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn context(minute: i64) -> Context {
-    Context { now: instant(minute), actor: TELLER, programme_version: 1, historic: false }
+    Context { now: instant(minute), actor: TELLER, programme_version: 1, historic: false, seed: None }
 }
 
 impl Run {
