@@ -96,6 +96,8 @@ pub enum Action {
     UseOwnEntitlement,
     /// Read one's own coupons.
     ReadOwnCoupons,
+    /// Read one's own wallet.
+    ReadOwnWallet,
     /// Show the card with its code.
     ShowOwnCard,
     /// Read what points can be redeemed for.
@@ -150,6 +152,12 @@ pub enum Action {
     FulfilRedemption,
     /// Use for a member what his tier entitles to.
     UseEntitlement,
+    /// Read the movements of a member's wallet.
+    ReadMemberWallet,
+    /// Take money for a member's wallet.
+    TopUpWallet,
+    /// Pay money of a member's wallet out.
+    RefundWallet,
     /// Look a coupon up by its code.
     LookUpCoupon,
     /// Give or take points by hand, or ask for it.
@@ -167,6 +175,8 @@ pub enum Action {
     ReadAdjustments,
     /// Agree to what somebody else asked to give or take by hand, or not.
     DecideAdjustment,
+    /// Give or take money of a wallet by hand.
+    AdjustWallet,
     /// Erase a member's personal data.
     EraseMember,
     /// Merge two members, and undo it.
@@ -261,6 +271,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadOwnNotices
         | Action::UseOwnEntitlement
         | Action::ReadOwnCoupons
+        | Action::ReadOwnWallet
         | Action::ShowOwnCard
         | Action::ReadCatalogue
         | Action::ReadOwnPurchases
@@ -276,6 +287,8 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::LookUpMember
         | Action::ReadMemberBalance
         | Action::UseEntitlement
+        | Action::ReadMemberWallet
+        | Action::TopUpWallet
         | Action::LookUpCoupon
         | Action::PreviewPurchase
         | Action::QuoteBasket
@@ -292,6 +305,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         Action::MovePurchase => at_own_store(caller, Manager, resource),
 
         Action::AdjustPoints
+        | Action::RefundWallet
         | Action::ReadMembers
         | Action::ChangeMember
         | Action::FreezeMember
@@ -304,7 +318,8 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
 
         Action::DecideAdjustment => in_charge(caller, resource),
 
-        Action::EraseMember
+        Action::AdjustWallet
+        | Action::EraseMember
         | Action::MergeMembers
         | Action::ReadAudit
         | Action::WriteProgramme

@@ -39,6 +39,7 @@ mod supply;
 pub mod till;
 mod transferred;
 mod views;
+mod wallets;
 mod work;
 
 use std::sync::Arc;

@@ -38,6 +38,7 @@ pub mod schedule;
 pub mod simulate;
 mod state;
 mod storer;
+mod wallets;
 mod writer;
 
 use std::collections::HashMap;

@@ -18,14 +18,16 @@ impl Offer<'_> {
     /// is for in particular.
     fn multiplies(&self, lines: usize) -> Vec<usize> {
         match (self.effect, self.lines) {
-            (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. }, _) => Vec::new(),
+            (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. } | PromotionEffect::Cashback { .. }, _) => {
+                Vec::new()
+            }
             (PromotionEffect::Multiply { .. }, None) => (0..=lines).collect(),
             (PromotionEffect::Multiply { .. }, Some(own)) => own.iter().map(|&line| line as usize - 1).collect(),
         }
     }
 
     /// What its lines come to, never below 0.
-    fn spend(&self, bases: &[i128]) -> i128 {
+    pub(crate) fn spend(&self, bases: &[i128]) -> i128 {
         let own = |lines: &[u32]| lines.iter().filter_map(|&line| bases.get(line as usize - 1)).sum::<i128>();
         self.lines.map_or_else(|| bases.iter().sum(), own).max(0)
     }
@@ -33,7 +35,7 @@ impl Offer<'_> {
     fn multiplier(&self) -> Option<Multiplier> {
         match self.effect {
             PromotionEffect::Multiply { by } => Some(by),
-            PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. } => None,
+            PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. } | PromotionEffect::Cashback { .. } => None,
         }
     }
 }
@@ -94,6 +96,8 @@ impl<'b> Combined<'b> {
                 let times = offer.spend(self.bases).checked_div(i128::from(per.get())).unwrap_or(0);
                 self.add(times.checked_mul(i128::from(points.get())).ok_or(OutOfRange)?)?;
             }
+            // It gives money and no points.
+            PromotionEffect::Cashback { .. } => {}
             PromotionEffect::Multiply { by } => {
                 for &line in lines {
                     let before = self.multipliers[line];

@@ -8,6 +8,7 @@ use crate::amount::{Currency, Minor, Points, Quantity};
 use crate::fulfilment::FulfilmentStatus;
 use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::time::{Day, Instant};
+use crate::wallet::{PayWithWallet, WalletCommand};
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,6 +93,8 @@ pub enum Command {
     Unmerge,
     /// A purchase was entered for this member and is another's.
     Move(Box<Move>),
+    /// Something is done to the member's wallet.
+    Wallet(WalletCommand),
     /// Whatever perks are due today are granted.
     GrantPerks,
     /// Whatever notices are due today are given.
@@ -123,6 +126,8 @@ pub struct Purchase {
     pub tenders: Vec<Tender>,
     /// Points that pay for a part of it.
     pub redeem: Option<PayWithPoints>,
+    /// Money of the wallet that pays for a part of it.
+    pub wallet: Option<PayWithWallet>,
     /// How its lines become what was paid. Absent: they are what was paid.
     pub pricing: Option<Box<Pricing>>,
     /// SHA-256 over what makes two receipts the same (PROGRAMME.md §3).
@@ -160,6 +165,13 @@ pub struct Promised {
     pub due: Minor,
     /// Points earned.
     pub points: Points,
+    /// Cashback given, in minor units.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub cashback: Minor,
+}
+
+fn is_nothing(amount: &Minor) -> bool {
+    amount.is_zero()
 }
 
 /// Points as money off a purchase, in the same decision.
@@ -183,6 +195,15 @@ impl Purchase {
             hasher.update((code.len() as u32).to_be_bytes());
             hasher.update(code);
         }
+        hasher.finalize().into()
+    }
+
+    /// The content of a receipt of which the wallet pays a part.
+    pub fn content_with_wallet(content: [u8; 32], paid: Minor) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(content);
+        hasher.update(b"wallet");
+        hasher.update(paid.get().to_be_bytes());
         hasher.finalize().into()
     }
 
@@ -455,6 +476,7 @@ impl Command {
             Self::Adjust(adjust) => Some(adjust.id.uuid()),
             Self::Transfer(transfer) => Some(transfer.id.uuid()),
             Self::Move(moving) => Some(moving.id.uuid()),
+            Self::Wallet(command) => command.document(),
             _ => None,
         }
     }

@@ -18,6 +18,8 @@ use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::LineReturned;
 use crate::tier::{Placement, Progress, TierChange};
 use crate::time::{Day, Instant};
+use crate::wallet::purse::WalletStep;
+use crate::wallet::{WalletInPurchase, WalletInReturn, WalletOutcome};
 
 /// Everything one command changes, in order, and what its caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +119,8 @@ pub enum Effect {
         /// The purchase.
         purchase: PurchaseId,
     },
+    /// Money moves in the wallet.
+    Wallet(Box<WalletStep>),
     /// A purchase is on record.
     Purchase(PurchaseRecord),
     /// A redemption is on record, or stands otherwise than before: the row of that id is written
@@ -368,6 +372,8 @@ pub enum Outcome {
     Link(LinkOutcome),
     /// A purchase was moved to another member.
     Move(Box<MoveOutcome>),
+    /// Something was done to the wallet.
+    Wallet(Box<WalletOutcome>),
     /// The member was warned of these.
     Notices(Vec<Notice>),
     /// What fell due was applied.
@@ -391,6 +397,8 @@ pub struct PurchaseOutcome {
     pub pending: Points,
     /// Points that paid for a part of it, and what they were worth.
     pub redeemed: Option<(Points, Minor)>,
+    /// What it did to the wallet; absent for nothing.
+    pub wallet: Option<WalletInPurchase>,
     /// The kept quote it was made of.
     pub quote: Option<QuoteId>,
     /// What lines at list prices came to, in minor units; absent where they were what was paid.
@@ -421,6 +429,8 @@ pub struct ReturnOutcome {
     /// What the points given back were worth as money off, in minor units: the part of
     /// `record.amount` that is not paid out in money.
     pub worth: Minor,
+    /// What it did to the wallet; absent for nothing.
+    pub wallet: Option<WalletInReturn>,
     /// Balances afterwards.
     pub balance: Balance,
     /// Where the member stands now; the tier falls at the next midnight at the earliest.
@@ -508,7 +518,12 @@ impl Outcome {
             Self::Transfer(outcome) => Some(&mut outcome.balance),
             Self::Link(outcome) => Some(&mut outcome.balance),
             Self::Move(outcome) => Some(&mut outcome.returned.balance),
-            Self::Perks(_) | Self::Tier(_) | Self::Entitlement(_) | Self::Notices(_) | Self::Settled => None,
+            Self::Perks(_)
+            | Self::Tier(_)
+            | Self::Entitlement(_)
+            | Self::Wallet(_)
+            | Self::Notices(_)
+            | Self::Settled => None,
         }
     }
 }

@@ -130,6 +130,10 @@ ids! {
     IssueId = "cis";
     /// A quote that is kept for a while.
     QuoteId = "quo";
+    /// Money paid into a wallet.
+    TopUpId = "top";
+    /// Money paid out of a wallet.
+    RefundId = "rfd";
     /// An event in the outbox.
     EventId = "evt";
 }

@@ -24,6 +24,7 @@
 pub mod adjustment;
 pub mod amount;
 pub mod basket;
+pub mod cashback;
 mod charge;
 pub mod code;
 pub mod combination;
@@ -78,6 +79,7 @@ pub mod text;
 pub mod tier;
 pub mod time;
 pub mod transfer;
+pub mod wallet;
 
 pub use command::{Actor, Command, Context, Role};
 pub use decide::decide;

@@ -18,6 +18,7 @@ use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::Sold;
 use crate::tier::{Placement, TierChange};
 use crate::time::{BirthDate, Day, Instant};
+use crate::wallet::purse::Wallet;
 
 /// What a batch knows: its members, and what they share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct MemberState {
     /// and the one that paid for a loaded sale; where grants are loaded, what was redeemed by them; for a
     /// reward with a limit for each member, what he has of it. Those a decision makes are added.
     pub redemptions: BTreeMap<RedemptionId, Redemption>,
+    /// The wallet; loaded where one may be concerned.
+    pub wallet: Option<Box<Wallet>>,
     /// Purchases as they stand, loaded for a return of their goods and for nothing else.
     pub sales: BTreeMap<PurchaseId, Sold>,
     /// The earliest expiry among open lots that were not loaded: noted when a purchase opens a lot
@@ -287,6 +290,7 @@ impl MemberState {
             notices: Vec::new(),
             birth_date: None,
             redemptions: BTreeMap::new(),
+            wallet: None,
             sales: BTreeMap::new(),
             unloaded_due_at: None,
             unloaded_idle_months: None,
@@ -338,6 +342,7 @@ impl MemberState {
                         used.change.uses;
                 }
             }
+            Effect::Wallet(step) => self.wallet.get_or_insert_default().apply(step)?,
             Effect::UseReward { .. }
             | Effect::PutBackReward { .. }
             | Effect::UseCoupon(_)

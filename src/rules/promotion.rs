@@ -130,6 +130,17 @@ pub enum PromotionEffect {
         /// In minor units, at least 1.
         per: Minor,
     },
+    /// Gives money to the wallet: so many percent of what counts of the lines it is for.
+    Cashback {
+        /// Above 0, at most 100; at most 4 decimal places.
+        percent: Multiplier,
+        /// The most for one purchase, in minor units.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cap: Option<Minor>,
+        /// The most for one member in a local calendar month, in minor units.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cap_per_month: Option<Minor>,
+    },
 }
 
 /// When a promotion runs, in the programme's time zone.
@@ -230,14 +241,16 @@ impl Promotion {
                     found.refuse(figure <= 0, &format!("{at}/effect/{field}"), "too_small", "must be at least 1");
                 }
             }
+            PromotionEffect::Cashback { .. } => {}
         }
+        self.check_cashback(programme, at, found);
         self.limits.check(&format!("{at}/limits"), found);
         if let Some(group) = &self.exclusion_group {
             found.code(&format!("{at}/exclusion_group"), group);
         }
         if let Some(expiry) = &self.expiry {
             expiry.check(&format!("{at}/expiry"), found);
-            let told_apart = !matches!(self.effect, PromotionEffect::Multiply { .. });
+            let told_apart = matches!(self.effect, PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. });
             let dated = !matches!(expiry, Expiry::Inactivity { .. });
             let detail = "only added points, by a date, may lapse on their own";
             found.refuse(!(told_apart && dated), &format!("{at}/expiry"), "not_told_apart", detail);

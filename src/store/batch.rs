@@ -17,7 +17,7 @@ use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
-use super::{notice, quote, reward};
+use super::{notice, quote, reward, wallet};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -75,6 +75,8 @@ pub struct Load {
     pub coupons_of: Vec<Uuid>,
     /// Kept quotes.
     pub quotes: Vec<Uuid>,
+    /// Wallets.
+    pub wallets: wallet::Asked,
 }
 
 /// Between which days a tier window lies from the first command of a batch to its last; nothing where
@@ -138,6 +140,8 @@ pub struct Loaded {
     pub coupons: Vec<CouponRow>,
     /// Kept quotes, each with the purchase that was made of it.
     pub quotes: Vec<(Uuid, Option<Uuid>)>,
+    /// Wallets.
+    pub wallets: wallet::Found,
 }
 
 /// Everything a batch decided.
@@ -182,6 +186,8 @@ pub struct Writes {
     pub promotions: Counts,
     /// Uses of coupons and of quotes.
     pub coupons: CouponWrites,
+    /// What changes of wallets.
+    pub wallets: wallet::Changes,
     /// Codes that are given out and let go, and steps of goods.
     pub reward: reward::Changes,
     /// Idempotency keys.
@@ -422,10 +428,11 @@ impl Load {
             quotes = quote::made(conn, &self.quotes)?;
         }
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
-        let wanted = std::mem::take(&mut self.reward);
+        let (wanted, asked_wallets) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.wallets));
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
         let reward = wanted.run(conn, &mut redemptions)?;
+        let wallets = asked_wallets.run(conn, row.standings.as_deref().unwrap_or_default())?;
         // After the standings: whoever has used more since has changed a standing too.
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
@@ -466,6 +473,7 @@ impl Load {
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
             coupons,
             quotes,
+            wallets,
         })
     }
 }
@@ -482,15 +490,18 @@ impl Writes {
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
-        if reward.is_empty() && coupons.is_empty() {
+        let wallets = std::mem::take(&mut self.wallets);
+        if reward.is_empty() && coupons.is_empty() && wallets.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
         transaction(conn, |conn| {
             self.store(conn)?;
-            reward.run(conn)?;
-            coupons.execute(conn)?;
-            Ok(())
+            if !(reward.is_empty() && coupons.is_empty()) {
+                reward.run(conn)?;
+                coupons.execute(conn)?;
+            }
+            wallets.run(conn)
         })
     }
 

@@ -30,6 +30,7 @@ pub mod shop;
 pub mod simulate;
 pub mod staff;
 pub mod verify;
+pub mod wallet;
 mod wire;
 
 pub use db::{Error, Pool};

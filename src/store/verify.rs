@@ -1,6 +1,7 @@
 //! The whole books, read in pages of members in id order, as they stood at one instant.
 
 mod coupons;
+mod wallets;
 mod whole;
 
 use diesel::connection::SimpleConnection;
@@ -19,6 +20,7 @@ use super::schema::{
 };
 
 pub use coupons::coupons;
+pub use wallets::{WalletBooks, wallet_books, wallets_astray};
 pub use whole::{between_members, key_without_document, number_twice};
 
 /// Rows of one table, each with its member, in the order of members and then of numbers.

@@ -51,4 +51,5 @@ mod standing;
 mod starters;
 mod tidy;
 mod verify;
+mod wallets;
 mod why;

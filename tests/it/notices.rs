@@ -124,6 +124,7 @@ impl Run {
             lines,
             tenders: Vec::new(),
             redeem: None,
+            wallet: None,
             pricing: None,
             content,
         };

@@ -10,6 +10,7 @@ mod perk;
 mod prices;
 mod rewards;
 mod together;
+mod wallet;
 
 use chrono::NaiveDate;
 use utoipa::ToSchema;
@@ -25,6 +26,7 @@ pub(super) use prices::{
 pub(in crate::api) use rewards::{MemberLimit, RewardKind};
 pub(super) use rewards::{Reward, RewardView};
 pub(super) use together::{Pools, Transfers};
+pub(super) use wallet::WalletTerms;
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -56,6 +58,8 @@ pub(super) struct Programme {
     adjustments: Adjustments,
     /// Points that members give to each other; absent: not offered.
     transfers: Option<Transfers>,
+    /// The wallet; absent: not offered.
+    wallet: Option<WalletTerms>,
     /// Household pools; absent: not offered.
     pools: Option<Pools>,
     /// The tiers and what they measure; one tier for all where nothing is said.
@@ -391,6 +395,17 @@ pub(super) enum PromotionEffect {
         /// In minor units.
         #[schema(minimum = 1)]
         per: i64,
+    },
+    /// Gives money to the wallet: a share of what counts of the lines it is for, rounded down.
+    Cashback {
+        /// Percent: above 0, at most 100.
+        percent: Multiplier,
+        /// The most for one purchase, in minor units.
+        #[schema(minimum = 1)]
+        cap: Option<i64>,
+        /// The most for one member in a local calendar month, in minor units.
+        #[schema(minimum = 1)]
+        cap_per_month: Option<i64>,
     },
 }
 

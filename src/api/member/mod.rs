@@ -9,6 +9,7 @@ mod profile;
 mod redemptions;
 mod rewards;
 mod transfers;
+mod wallet;
 
 use tessera_rules::id::MemberId;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -31,6 +32,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::perks)
         .service(points::notices)
         .service(coupons::list)
+        .service(wallet::get)
+        .service(wallet::entries)
         .service(entitlements::create)
         .service(points::purchases)
         .service(rewards::list)

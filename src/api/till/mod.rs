@@ -17,6 +17,7 @@ pub mod redemptions;
 pub mod returns;
 pub(crate) mod schemas;
 mod transfers;
+mod wallet;
 
 use std::fmt::Display;
 
@@ -52,6 +53,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::balance)
         .service(members::tier)
         .service(members::open_perks)
+        .service(wallet::get)
+        .service(wallet::entries)
+        .service(wallet::top_up)
+        .service(wallet::refund)
         .service(entitlements::create)
         .service(adjustments::create);
 }

@@ -143,6 +143,7 @@ pub(super) async fn create(
         lines,
         tenders,
         redeem: None,
+        wallet: None,
         pricing: None,
     };
     let after = json!({ "member_id": to, "purchase_id": again.id, "reason": reason });

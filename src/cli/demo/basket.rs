@@ -156,6 +156,7 @@ impl Basket {
             currency,
             content: Purchase::content_of(member, currency, &self.lines, &[], None),
             redeem: None,
+            wallet: None,
             pricing: None,
             lines: self.lines,
             tenders: Vec::new(),

@@ -117,6 +117,7 @@ fn ready_of(member: Found, store: tessera_rules::id::StoreId, code: String, rece
         currency: receipt.currency,
         content: Purchase::content_of(id, receipt.currency, &receipt.lines, &[], None),
         redeem: None,
+        wallet: None,
         pricing: None,
         lines: receipt.lines,
         tenders: Vec::new(),

@@ -36,4 +36,5 @@ mod stories;
 mod support;
 mod tiers;
 mod validity;
+mod wallets;
 mod worked_example;

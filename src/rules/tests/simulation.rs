@@ -88,6 +88,7 @@ impl Chronicle {
             recorded_at: bought.recorded_at,
             lines: receipt.lines.clone(),
             tenders: receipt.tenders.clone(),
+            paid_from_wallet: None,
             paid_with_points: bought.redeemed.map(|(_, worth)| worth),
             exact: true,
             points: bought.given,
@@ -239,6 +240,7 @@ impl Story {
             tenders: Vec::new(),
             pricing: None,
             redeem: None,
+            wallet: None,
             content: [0; 32],
         };
         self.0.act(&Command::Purchase(receipt), Self::minute(day));

@@ -160,6 +160,7 @@ impl Life {
             lines,
             tenders: Vec::new(),
             redeem,
+            wallet: None,
             pricing: None,
         }
     }

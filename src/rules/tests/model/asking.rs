@@ -104,6 +104,7 @@ impl<S: Shop> Trial<'_, S> {
             lines,
             tenders,
             redeem,
+            wallet: None,
             pricing: None,
         }
     }

@@ -124,6 +124,7 @@ impl Run {
             lines: lines.collect(),
             tenders: vec![Tender { kind: "gift_card".to_owned(), amount: card }],
             redeem: None,
+            wallet: None,
             pricing: None,
             content: [0; 32],
         }
