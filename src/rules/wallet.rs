@@ -60,7 +60,7 @@ fn one() -> Minor {
     Minor::new(1).unwrap_or(Minor::ZERO)
 }
 
-/// The largest percentage a bonus may be, and the largest cashback: 1,000 and 100 percent.
+/// The largest percentage a bonus may be: 1,000.
 const PERCENT_MAX: i64 = 1_000 * Multiplier::UNIT;
 
 impl WalletTerms {

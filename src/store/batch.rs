@@ -506,12 +506,8 @@ impl Writes {
     }
 
     fn store(self, conn: &mut PgConnection) -> Result<(), Error> {
-        if self.promotions.is_empty() {
-            self.execute(conn)?;
-        } else {
-            Counting(&self).execute(conn)?;
-        }
-        Ok(())
+        let stored = if self.promotions.is_empty() { self.execute(conn) } else { Counting(&self).execute(conn) };
+        Ok(stored.map(drop)?)
     }
 }
 
