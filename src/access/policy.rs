@@ -96,6 +96,8 @@ pub enum Action {
     UseOwnEntitlement,
     /// Read one's own coupons.
     ReadOwnCoupons,
+    /// Read one's own wallet.
+    ReadOwnWallet,
     /// Show the card with its code.
     ShowOwnCard,
     /// Read what points can be redeemed for.
@@ -152,6 +154,12 @@ pub enum Action {
     UseEntitlement,
     /// Tell of something that happened to a member.
     RecordEvent,
+    /// Read the movements of a member's wallet.
+    ReadMemberWallet,
+    /// Take money for a member's wallet.
+    TopUpWallet,
+    /// Pay money of a member's wallet out.
+    RefundWallet,
     /// Look a coupon up by its code.
     LookUpCoupon,
     /// Read the tags a member has, and the segments he is in.
@@ -173,6 +181,8 @@ pub enum Action {
     ReadAdjustments,
     /// Agree to what somebody else asked to give or take by hand, or not.
     DecideAdjustment,
+    /// Give or take money of a wallet by hand.
+    AdjustWallet,
     /// Erase a member's personal data.
     EraseMember,
     /// Merge two members, and undo it.
@@ -269,6 +279,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadOwnNotices
         | Action::UseOwnEntitlement
         | Action::ReadOwnCoupons
+        | Action::ReadOwnWallet
         | Action::ShowOwnCard
         | Action::ReadCatalogue
         | Action::ReadOwnPurchases
@@ -285,6 +296,8 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadMemberBalance
         | Action::UseEntitlement
         | Action::RecordEvent
+        | Action::ReadMemberWallet
+        | Action::TopUpWallet
         | Action::LookUpCoupon
         | Action::ReadMemberTags
         | Action::PreviewPurchase
@@ -302,6 +315,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         Action::MovePurchase => at_own_store(caller, Manager, resource),
 
         Action::AdjustPoints
+        | Action::RefundWallet
         | Action::ReadMembers
         | Action::ChangeMember
         | Action::FreezeMember
@@ -315,7 +329,8 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
 
         Action::DecideAdjustment => in_charge(caller, resource),
 
-        Action::EraseMember
+        Action::AdjustWallet
+        | Action::EraseMember
         | Action::MergeMembers
         | Action::ReadAudit
         | Action::WriteProgramme

@@ -116,6 +116,7 @@ codes! {
     QuoteLapsed, "quote_lapsed", 409, "The quote has lapsed", "报价已失效";
     QuoteUsed, "quote_used", 409, "Another purchase was made of the quote", "该报价已被另一笔消费使用";
     PaidWithPoints, "paid_with_points", 409, "Points paid for a part of the purchase: return its goods instead", "该消费部分由积分支付，请办理退货";
+    PaidFromWallet, "paid_from_wallet", 409, "The wallet paid for a part of the purchase: return its goods instead", "该消费部分由钱包支付，请办理退货";
     // rules of the programme and of the trade
     ProgrammeInvalid, "programme_invalid", 422, "The programme has mistakes", "积分计划配置有误";
     PasswordUnfit, "password_unfit", 422, "The password is not acceptable", "密码不符合要求";
@@ -163,6 +164,12 @@ codes! {
     TagOver, "tag_over", 422, "The time of a tag must end in the future", "标签的截止时间必须在未来";
     TooManyTags, "too_many_tags", 422, "The member has as many tags as he may", "会员标签数量已达上限";
     ReasonUnknown, "reason_unknown", 422, "The programme has no such reason for an adjustment", "积分计划没有该调整原因";
+    WalletNotOffered, "wallet_not_offered", 422, "There is no wallet", "未提供储值钱包";
+    TopUpTooSmall, "top_up_too_small", 422, "Less is paid in than the minimum", "低于最低充值金额";
+    WalletFull, "wallet_full", 422, "The wallet would hold more than it may", "超过钱包余额上限";
+    InsufficientMoney, "insufficient_money", 422, "Not enough money in the wallet", "钱包余额不足";
+    WalletPaysTooMuch, "wallet_pays_too_much", 422, "The wallet would pay more than is left to pay", "钱包支付超过应付金额";
+    NothingToRefund, "nothing_to_refund", 422, "Nothing of the wallet can be paid out", "钱包中没有可退金额";
     NothingToAdjust, "nothing_to_adjust", 422, "An adjustment gives or takes at least one point", "调整积分不能为零";
     AmountOutOfRange, "amount_out_of_range", 422, "An amount would leave its range", "数值超出允许范围";
     // us

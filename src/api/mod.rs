@@ -42,6 +42,7 @@ mod tags;
 pub mod till;
 mod transferred;
 mod views;
+mod wallets;
 mod work;
 
 use std::sync::Arc;

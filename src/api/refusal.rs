@@ -78,6 +78,13 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::TooManyTags => Code::TooManyTags,
         Refusal::ReasonUnknown(_) => Code::ReasonUnknown,
         Refusal::NothingToAdjust => Code::NothingToAdjust,
+        Refusal::WalletNotOffered => Code::WalletNotOffered,
+        Refusal::TopUpTooSmall(_) => Code::TopUpTooSmall,
+        Refusal::WalletFull(_) => Code::WalletFull,
+        Refusal::InsufficientMoney { .. } => Code::InsufficientMoney,
+        Refusal::WalletPaysTooMuch(_) => Code::WalletPaysTooMuch,
+        Refusal::NothingToRefund => Code::NothingToRefund,
+        Refusal::PaidFromWallet => Code::PaidFromWallet,
         Refusal::AmountOutOfRange => Code::AmountOutOfRange,
     }
 }
@@ -155,6 +162,11 @@ impl From<&Refusal> for Problem {
                     format!("本次消费最多可用积分抵扣 {most}（最小货币单位）。"),
                 ))
                 .with_member("most", most.get()),
+            Refusal::TopUpTooSmall(least) => problem.with_member("minimum", least.get()),
+            Refusal::WalletFull(most) | Refusal::WalletPaysTooMuch(most) => problem.with_member("most", most.get()),
+            Refusal::InsufficientMoney { available, required } => {
+                problem.with_member("available", available.get()).with_member("required", required.get())
+            }
             Refusal::MemberLimit(most) => problem
                 .with_detail(both(
                     format!("A member may have {most} of this reward."),
@@ -222,5 +234,6 @@ fn differences(changed: &Changed) -> Value {
     compare("/total".to_owned(), promised.total.get(), now.total.get());
     compare("/due".to_owned(), promised.due.get(), now.due.get());
     compare("/purchase/points/given".to_owned(), promised.points.get(), now.points.get());
+    compare("/purchase/wallet/cashback".to_owned(), promised.cashback.get(), now.cashback.get());
     differences.into()
 }

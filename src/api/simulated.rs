@@ -85,6 +85,9 @@ pub struct PromotionTried {
     purchases: u64,
     /// Points charged to it when goods were sold.
     charged: ComparedView,
+    /// Money it gave to wallets when goods were sold, in minor units; absent where it gave and would give none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cashback: Option<ComparedView>,
     /// The budget asked about; absent: none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<BudgetView>,
@@ -163,6 +166,7 @@ impl SimulationView {
             code: code.clone(),
             purchases: found.purchases,
             charged: found.charged.into(),
+            cashback: (found.cashback != Compared::default()).then(|| found.cashback.into()),
             budget: budget
                 .filter(|(of, _)| of == code)
                 .map(|(_, points)| BudgetView { points: points.get(), exhausted_on: found.exhausted_on(points) }),
@@ -204,6 +208,8 @@ impl SimulationView {
         told.extend(
             promotions.map(|promotion| format!("promotion {}: {}", promotion.code, signed(&promotion.charged))),
         );
+        let money = self.promotions.iter().filter_map(|one| Some((one, one.cashback.as_ref()?)));
+        told.extend(money.map(|(one, money)| format!("promotion {}: {} in minor units", one.code, signed(money))));
         told.extend(
             self.tiers.iter().map(|moved| format!("tier {} -> {}: {} members", moved.from, moved.to, moved.members)),
         );

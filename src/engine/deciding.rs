@@ -12,6 +12,7 @@ use tessera_rules::limit::PromotionUsage;
 use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
 use tessera_rules::trigger::promotion_of;
+use tessera_rules::wallet::{WalletCommand, WalletDone};
 use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Refusal, Standing, State, decide};
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ use crate::store::rows::{AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRo
 use super::convert::{self, broken};
 use super::counting::Counting;
 use super::state::state;
+use super::wallets::Gathered;
 use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents, gifts};
 
 /// A standing and the version it has once stored.
@@ -85,6 +87,7 @@ pub(super) struct Deciding {
     new_lots: BTreeSet<(MemberId, i64)>,
     moved_lots: BTreeSet<(MemberId, i64)>,
     days: BTreeMap<(Uuid, Day), DayRow>,
+    wallets: Gathered,
     writes: Writes,
 }
 
@@ -109,6 +112,7 @@ impl Deciding {
             new_lots: BTreeSet::new(),
             moved_lots: BTreeSet::new(),
             days: BTreeMap::new(),
+            wallets: Gathered::default(),
             writes: Writes::default(),
         }
     }
@@ -356,6 +360,7 @@ impl Deciding {
                 self.writes.coupons.given_back(code, purchase, self.recorded_at(member));
             }
             Effect::UseQuote { quote, purchase } => self.writes.coupons.made_of(quote, purchase),
+            Effect::Wallet(step) => self.wallets.step(*step),
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
             Effect::Redemption(record) => self.redemption(submission, member, record, answer),
             Effect::Return(record) => self.goods(submission, member, record, answer)?,
@@ -493,6 +498,12 @@ impl Deciding {
                 Command::LeavePool => "pool.left",
                 _ => "pool.changed",
             },
+            Outcome::Wallet(wallet) => match wallet.done {
+                WalletDone::TopUp { .. } => "wallet.topped_up",
+                WalletDone::Refund { .. } => "wallet.refunded",
+                WalletDone::Adjustment { .. } => "wallet.adjusted",
+                WalletDone::Settled => "member.settled",
+            },
             Outcome::Event(_) => "event.recorded",
             Outcome::Perks(granted) if granted.iter().any(|by| promotion_of(by).is_none()) => "perk.granted",
             Outcome::Perks(granted) if !granted.is_empty() => "promotion.granted",
@@ -528,6 +539,7 @@ impl Deciding {
         for key in self.moved_lots.difference(&self.new_lots) {
             self.writes.touched.push(lot(&self.state, key)?);
         }
+        self.writes.wallets = self.wallets.finish(&self.state)?;
         self.writes.days = self.days.into_values().collect();
         let counted = self.counted.into_iter().filter(|(_, by)| *by != 0);
         self.writes.usages = counted.map(|(reward, used)| RewardUsageRow { reward, used }).collect();
@@ -572,10 +584,11 @@ fn document(command: &Command) -> Option<Uuid> {
 fn material(command: &Command, changes: &Changes) -> bool {
     let mut effects = changes.iter().flat_map(|(_, effects)| effects);
     match command {
-        Command::Settle | Command::GrantPerks | Command::Notify => effects.any(|effect| match effect {
-            Effect::Standing(patch) => patch.window.is_some() || patch.tier_due_at.is_some(),
-            _ => true,
-        }),
+        Command::Settle | Command::GrantPerks | Command::Notify | Command::Wallet(WalletCommand::Settle) => effects
+            .any(|effect| match effect {
+                Effect::Standing(patch) => patch.window.is_some() || patch.tier_due_at.is_some(),
+                _ => true,
+            }),
         _ => true,
     }
 }

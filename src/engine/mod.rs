@@ -40,6 +40,7 @@ mod segment;
 pub mod simulate;
 mod state;
 mod storer;
+mod wallets;
 mod writer;
 
 use std::collections::HashMap;

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::TimeDelta;
 use tessera_rules::command::{Capture, Move, Purchase, Redeem, Redeemed};
 use tessera_rules::id::MemberId;
-use tessera_rules::promotion::Promotion;
+use tessera_rules::life::PromotionState;
+use tessera_rules::promotion::{Promotion, PromotionEffect};
 use tessera_rules::reward::RewardKind;
 use tessera_rules::tier::{Span, Window};
-use tessera_rules::time::{Day, Instant};
+use tessera_rules::time::{Day, Instant, month_of};
 use tessera_rules::trigger::Trigger;
+use tessera_rules::wallet::WalletCommand;
 use tessera_rules::{Command, Programme, Standing};
 use uuid::Uuid;
 
@@ -36,6 +38,8 @@ struct Plan<'p> {
     /// Limited promotions on purchases, and those with another trigger.
     limited: Vec<&'p Promotion>,
     triggered: Vec<&'p Promotion>,
+    /// Promotions that give money.
+    cashback: Vec<&'p Promotion>,
     /// The times of the first and the last command.
     times: Option<(Instant, Instant)>,
     notices_at: Option<Instant>,
@@ -55,6 +59,7 @@ impl<'p> Plan<'p> {
             tags: programme.asks_for_tags(),
             limited: limited(programme, Trigger::is_purchase),
             triggered: limited(programme, |trigger| !trigger.is_purchase()),
+            cashback: programme.promotions.iter().filter(|promotion| gives_money(promotion)).collect(),
             times: None,
             notices_at: None,
             redeemed: BTreeMap::new(),
@@ -88,7 +93,10 @@ impl<'p> Plan<'p> {
         match command {
             Command::Purchase(purchase) => self.purchase(purchase, member, at),
             Command::Redeem(redeem) => self.redeem(redeem, member),
-            Command::Move(moving) => self.moving(moving, at),
+            Command::Move(moving) => {
+                load.wallets.whole.push(member);
+                self.moving(moving, at);
+            }
             Command::Capture(Capture { redemption, .. }) | Command::Void(redemption) => {
                 load.debit.push(member);
                 load.redemptions.push(redemption.uuid());
@@ -97,9 +105,13 @@ impl<'p> Plan<'p> {
             Command::Return(goods) => {
                 load.debit.push(member);
                 load.sales.push(goods.purchase.uuid());
+                load.wallets.whole.push(member);
+                load.wallets.sales.push(goods.purchase.uuid());
                 load.returns.0.push(goods.source.clone());
                 load.returns.1.push(goods.external_id.clone());
             }
+            Command::Wallet(WalletCommand::Refund(_)) => load.wallets.whole.push(member),
+            Command::Wallet(_) => load.wallets.members.push(member),
             Command::Adjust(_) | Command::LeavePool => load.debit.push(member),
             Command::Notify => {
                 load.debit.push(member);
@@ -132,8 +144,10 @@ impl<'p> Plan<'p> {
             Command::Merge(merge) => {
                 load.whole.push(member);
                 load.tags.extend([member, merge.into.uuid()]);
+                load.wallets.whole.extend([member, merge.into.uuid()]);
             }
             Command::Unmerge => {
+                load.wallets.whole.push(member);
                 load.whole.push(member);
                 load.debit.push(member);
             }
@@ -179,6 +193,9 @@ impl<'p> Plan<'p> {
         }
         load.receipts.0.push(purchase.source.clone());
         load.receipts.1.push(purchase.external_id.clone());
+        if purchase.wallet.is_some() || self.cashback.iter().any(|promotion| may_be_for(promotion, purchase, day)) {
+            load.wallets.members.push(member);
+        }
         self.limits(purchase, member, day);
     }
 
@@ -239,6 +256,8 @@ impl<'p> Plan<'p> {
         load.days.0.push(to);
         load.days.1.push(day);
         load.sales.push(moving.purchase.uuid());
+        load.wallets.whole.push(to);
+        load.wallets.sales.push(moving.purchase.uuid());
         self.limits(&moving.again, to, day);
     }
 
@@ -251,6 +270,11 @@ impl<'p> Plan<'p> {
         sort(&mut load.promotions);
         sort(&mut load.coupons);
         sort(&mut load.tags);
+        let wallets = &mut load.wallets;
+        wallets.members.extend(&wallets.whole);
+        sort(&mut wallets.members);
+        sort(&mut wallets.whole);
+        wallets.month = month_of(zone.day_of(load.since.min(at)));
         let granted: HashSet<Uuid> = load.perks.iter().copied().collect();
         load.risers.retain(|member| !granted.contains(member));
         (load.at, load.today) = (at, today);
@@ -295,6 +319,11 @@ fn may_be_for(promotion: &Promotion, purchase: &Purchase, day: Day) -> bool {
         && (promotion.stores.is_empty() || promotion.stores.contains(&purchase.store_code))
 }
 
+/// Whether a promotion gives money to wallets.
+fn gives_money(promotion: &Promotion) -> bool {
+    promotion.state == PromotionState::Live && matches!(promotion.effect, PromotionEffect::Cashback { .. })
+}
+
 /// What is needed of the rewards that are redeemed so often, from a day on, of which these members may have
 /// only some.
 fn wanted(
@@ -334,8 +363,8 @@ impl Time {
 
 /// The members of whom more is needed than the standing.
 pub(super) fn beside(load: &Load) -> HashSet<Uuid> {
-    let Load { debit, late, perks, notices, whole, days, promotion_uses, tags, .. } = load;
-    let lists = [debit, late, perks, notices, whole, &days.0, &promotion_uses.0, tags];
+    let Load { debit, late, perks, notices, whole, days, promotion_uses, tags, wallets, .. } = load;
+    let lists = [debit, late, perks, notices, whole, &days.0, &promotion_uses.0, tags, &wallets.members];
     lists.into_iter().flatten().copied().collect()
 }
 

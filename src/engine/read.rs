@@ -7,7 +7,7 @@ use tessera_rules::decision::Effect;
 use tessera_rules::history::{Movement, Shown, shown_at};
 use tessera_rules::id::MemberId;
 use tessera_rules::promise::{Enquiry, Optimise, Promise, promise};
-use tessera_rules::quote::PointsWish;
+use tessera_rules::quote::{PointsWish, WalletWish};
 use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Command, Context, Decision, MemberState, Outcome, Programme, Refusal, State, decide};
 
@@ -24,6 +24,8 @@ pub struct Wish {
     pub own_coupons: bool,
     /// Points that shall pay.
     pub points: Option<PointsWish>,
+    /// Money of the wallet that shall pay.
+    pub wallet: Option<WalletWish>,
     /// What is looked for among the combinations of coupons.
     pub optimise: Option<Optimise>,
 }
@@ -72,14 +74,16 @@ impl Engine {
             if wish.points.is_some() {
                 load.debit.clone_from(&load.members);
             }
+            // What the wallet could pay is told whether or not it shall.
+            load.wallets.members.clone_from(&load.members);
             if wish.own_coupons {
                 load.coupons_of.clone_from(&load.members);
             }
         };
         let asked = receipt.clone();
         let ask = move |versioned: Arc<Versioned>, state: State, _: &Command, context: &Context| {
-            let Wish { own_coupons, points, optimise } = wish;
-            let enquiry = Enquiry { receipt: &asked, own_coupons, points, optimise };
+            let Wish { own_coupons, points, wallet, optimise } = wish;
+            let enquiry = Enquiry { receipt: &asked, own_coupons, points, wallet, optimise };
             let promise = promise(&versioned.programme, &state, member, &enquiry, context)?;
             Ok((versioned, promise))
         };

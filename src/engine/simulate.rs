@@ -90,6 +90,13 @@ fn past(
 #[derive(Deserialize)]
 struct Answered {
     explanation: Explanation,
+    wallet: Option<Paid>,
+}
+
+/// What the wallet paid.
+#[derive(Deserialize)]
+struct Paid {
+    paid: Minor,
 }
 
 /// What the receipt said beside (`documents::particulars`).
@@ -122,8 +129,10 @@ fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<
     let lines: Vec<Line> = answer.explanation.lines.iter().map(line).collect();
     // Where nothing was said beside, that was not always kept: the content of the receipt proves it.
     let paid = row.paid_points.map(points).transpose()?;
+    let paid_from_wallet = answer.wallet.map(|wallet| wallet.paid).filter(|paid| paid.is_positive());
     let is = |member: &Uuid| {
         let content = Purchase::content_of(MemberId::new(*member), in_force.currency, &lines, &tenders, paid);
+        let content = paid_from_wallet.map_or(content, |paid| Purchase::content_with_wallet(content, paid));
         content[..] == row.content[..]
     };
     let exact = told || is(&row.member_id) || merged.iter().any(is);
@@ -132,6 +141,7 @@ fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<
         store: row.store,
         occurred_at: row.occurred_at,
         recorded_at: row.recorded_at,
+        paid_from_wallet,
         paid_with_points: row.paid_worth.map(Minor::new).transpose().map_err(|_| broken("worth"))?,
         exact,
         points: points(row.points)?,

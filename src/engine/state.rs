@@ -10,7 +10,7 @@ use tessera_rules::{MemberState, Programme, State};
 use uuid::Uuid;
 
 use super::convert::{self, broken};
-use super::{Failure, Programmes, Versioned, documents};
+use super::{Failure, Programmes, Versioned, documents, wallets};
 use crate::store::Error;
 use crate::store::batch::{Load, Loaded};
 use crate::store::db::Connection;
@@ -107,5 +107,6 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
         let own = &mut member(&mut state, row.member_id)?.promotion_uses;
         own.entry(row.promotion).or_default().insert(row.day, row.uses);
     }
+    wallets::learn(&mut state, std::mem::take(&mut loaded.wallets))?;
     Ok(state)
 }

@@ -5,12 +5,15 @@ use std::collections::HashSet;
 
 use tessera_rules::id::MemberId;
 use tessera_rules::time::Instant;
+use tessera_rules::wallet::WalletCommand;
 use tessera_rules::{Actor, Command, Outcome, Refusal};
+use uuid::Uuid;
 
 use super::flight::Flight;
 use super::{Done, GoOn};
 use crate::engine::{Answer, Engine, Failure, Submission, Time};
-use crate::store::member;
+use crate::store::db::Connection;
+use crate::store::{Error, member, wallet};
 
 /// The job's name.
 pub const NAME: &str = "settle";
@@ -23,6 +26,18 @@ const PAGE: i64 = 1_000;
 /// # Errors
 /// What the engine or the database says; what was settled stays settled.
 pub fn run(engine: &Engine, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failure> {
+    let points = all_due(engine, at, go_on, member::due, &Command::Settle)?;
+    if points.cut_short {
+        return Ok(points);
+    }
+    // A wallet lapses by itself: what its owner does with points does not look at it.
+    Ok(points.and(all_due(engine, at, go_on, wallet::due, &Command::Wallet(WalletCommand::Settle))?))
+}
+
+/// Finds those who are due, page by page.
+type FindDue = fn(&mut Connection, Instant, i64) -> Result<Vec<Uuid>, Error>;
+
+fn all_due(engine: &Engine, at: Instant, go_on: GoOn<'_>, find: FindDue, command: &Command) -> Result<Done, Failure> {
     let mut done = Done::default();
     let mut seen = HashSet::new();
     let mut flight = Flight::new(engine);
@@ -31,7 +46,7 @@ pub fn run(engine: &Engine, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failur
             done.cut_short = true;
             break;
         }
-        let due = engine.pool().blocking(|conn| member::due(conn, at, PAGE))?;
+        let due = engine.pool().blocking(|conn| find(conn, at, PAGE))?;
         let found = due.len();
         let fresh: Vec<_> = due.into_iter().filter(|id| seen.insert(*id)).collect();
         if fresh.is_empty() {
@@ -41,7 +56,7 @@ pub fn run(engine: &Engine, at: Instant, go_on: GoOn<'_>) -> Result<Done, Failur
             break;
         }
         for id in fresh {
-            flight.send(submission(MemberId::new(id), Command::Settle, at))?;
+            flight.send(submission(MemberId::new(id), command.clone(), at))?;
             done.members += 1;
         }
         done.failed = flight.finish()?.failed;

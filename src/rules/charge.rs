@@ -2,6 +2,7 @@
 //! what its cap and its budget leave of that (PROGRAMME.md §3 and §8).
 
 use crate::amount::{OutOfRange, Points};
+use crate::cashback::{CashbackExplained, cashback};
 use crate::combine::{Combined, Offer, shares};
 use crate::earning::{Formula, Sale};
 use crate::explain::PromotionExplained;
@@ -35,11 +36,17 @@ struct Candidate<'p> {
     limits: Limits,
     /// Points left of its budget.
     left: Option<i64>,
+    /// What it gives to the wallet.
+    cashback: Option<CashbackExplained>,
 }
 
 impl Candidate<'_> {
     fn offer(&self) -> Offer<'_> {
         Offer { effect: &self.effect, lines: self.goods.as_ref().and_then(|goods| goods.lines.as_deref()) }
+    }
+
+    fn gives_money(&self) -> bool {
+        self.cashback.as_ref().is_some_and(|cashback| cashback.given.is_positive())
     }
 }
 
@@ -102,8 +109,8 @@ fn leave_one_a_group<'b>(
         };
         let idle = |&i: &usize| {
             let one = &candidates[i];
-            let nothing = charges.each[i].is_none_or(|charge| charge <= 0) && !one.effect.is_gift();
-            one.missed.is_none() && one.group.is_some() && nothing
+            let gives = charges.each[i].is_some_and(|charge| charge > 0) || one.gives_money() || one.effect.is_gift();
+            one.missed.is_none() && one.group.is_some() && !gives
         };
         // Who gives nothing makes room for the next.
         let room = (0..candidates.len()).filter(idle).find_map(|i| Some((i, next_of(i)?)));
@@ -123,6 +130,10 @@ impl<'b> Promotions<'b> {
     ) -> Result<Self, OutOfRange> {
         let combine = programme.earning.combine;
         let mut candidates = candidates(programme, sale);
+        for candidate in candidates.iter_mut().filter(|candidate| candidate.missed.is_none()) {
+            candidate.cashback =
+                cashback(&candidate.offer(), bases, sale.cashback_given.get(&candidate.code).copied())?;
+        }
         let charges =
             leave_one_a_group(&mut candidates, |candidates| Charges::of(combine, candidates, formula, bases))?;
         let Charges { sum, each } = charges;
@@ -144,6 +155,7 @@ impl<'b> Promotions<'b> {
         let in_play = matches!(candidate.missed, None | Some(Miss::NotBest));
         let goods = candidate.goods.filter(|_| in_play).and_then(Goods::kept);
         self.cut += charged - given;
+        let cashback = candidate.cashback.filter(|_| candidate.missed.is_none());
         self.asks_again |= goods.is_some() || in_play && matches!(candidate.effect, PromotionEffect::PerAmount { .. });
         self.asks_facts |= goods.as_ref().is_some_and(|goods| goods.when.is_some());
         let charged_in_full = charged == given;
@@ -157,6 +169,7 @@ impl<'b> Promotions<'b> {
             charged: Points::new(given)?,
             wanted: (!charged_in_full).then_some(Points::new(charged)?),
             left: left.map(Points::new).transpose()?,
+            cashback,
             counted: counts.then_some(counted),
         });
         Ok(())
@@ -170,7 +183,8 @@ impl<'b> Promotions<'b> {
             let part = told.charged.get().clamp(0, rest.max(0));
             rest -= part;
             let points = Points::new(part)?;
-            let gave = part > 0 || told.missed.is_none() && told.effect.is_gift();
+            let money = told.cashback.as_ref().is_some_and(|cashback| cashback.given.is_positive());
+            let gave = part > 0 || money || told.missed.is_none() && told.effect.is_gift();
             told.counted = told.counted.filter(|_| gave).map(|counted| Counted { points, ..counted });
         }
         Ok(())
@@ -199,6 +213,7 @@ fn candidates<'p>(programme: &'p Programme, sale: &Sale<'_>) -> Vec<Candidate<'p
             group: promotion.exclusion_group.as_deref(),
             limits,
             left: limits.left(usage),
+            cashback: None,
         }
     });
     let boosts = sale.boosts.iter().map(|(code, by)| Candidate {
@@ -211,6 +226,7 @@ fn candidates<'p>(programme: &'p Programme, sale: &Sale<'_>) -> Vec<Candidate<'p
         group: None,
         limits: Limits::default(),
         left: None,
+        cashback: None,
     });
     let mut all: Vec<Candidate<'_>> = promotions.chain(boosts).collect();
     all.sort_by(|a, b| (a.priority, &a.code).cmp(&(b.priority, &b.code)));

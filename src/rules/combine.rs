@@ -25,7 +25,7 @@ impl Offer<'_> {
     }
 
     /// What its lines come to, never below 0.
-    fn spend(&self, bases: &[i128]) -> i128 {
+    pub(crate) fn spend(&self, bases: &[i128]) -> i128 {
         let own = |lines: &[u32]| lines.iter().filter_map(|&line| bases.get(line as usize - 1)).sum::<i128>();
         self.lines.map_or_else(|| bases.iter().sum(), own).max(0)
     }
@@ -104,7 +104,7 @@ impl<'b> Combined<'b> {
                     };
                 }
             }
-            // What is given beside points changes none.
+            // Money, and what is given beside points, changes none.
             _ => {}
         }
         Ok(())

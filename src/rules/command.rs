@@ -10,6 +10,7 @@ use crate::fulfilment::FulfilmentStatus;
 use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::tag::{Tag, TagStep};
 use crate::time::{Day, Instant};
+use crate::wallet::{PayWithWallet, WalletCommand};
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +102,8 @@ pub enum Command {
     Move(Box<Move>),
     /// Something happened that promotions may wait for.
     Event(Box<Happened>),
+    /// Something is done to the member's wallet.
+    Wallet(WalletCommand),
     /// Whatever perks, and whatever promotions give for an occasion, are due today are granted.
     GrantPerks,
     /// Whatever notices are due today are given.
@@ -134,6 +137,8 @@ pub struct Purchase {
     pub channel: Option<String>,
     /// Points that pay for a part of it.
     pub redeem: Option<PayWithPoints>,
+    /// Money of the wallet that pays for a part of it.
+    pub wallet: Option<PayWithWallet>,
     /// How its lines become what was paid. Absent: they are what was paid.
     pub pricing: Option<Box<Pricing>>,
     /// SHA-256 over what makes two receipts the same (PROGRAMME.md §3).
@@ -171,6 +176,13 @@ pub struct Promised {
     pub due: Minor,
     /// Points earned.
     pub points: Points,
+    /// Cashback given, in minor units.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub cashback: Minor,
+}
+
+fn is_nothing(amount: &Minor) -> bool {
+    amount.is_zero()
 }
 
 /// Points as money off a purchase, in the same decision.
@@ -194,6 +206,15 @@ impl Purchase {
             hasher.update((code.len() as u32).to_be_bytes());
             hasher.update(code);
         }
+        hasher.finalize().into()
+    }
+
+    /// The content of a receipt of which the wallet pays a part.
+    pub fn content_with_wallet(content: [u8; 32], paid: Minor) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(content);
+        hasher.update(b"wallet");
+        hasher.update(paid.get().to_be_bytes());
         hasher.finalize().into()
     }
 
@@ -476,6 +497,7 @@ impl Command {
             Self::Transfer(transfer) => Some(transfer.id.uuid()),
             Self::Move(moving) => Some(moving.id.uuid()),
             Self::Event(happened) => Some(happened.document()),
+            Self::Wallet(command) => command.document(),
             _ => None,
         }
     }

@@ -131,6 +131,7 @@ impl Draft<'_> {
             // Who was merged is given and told nothing any more.
             Command::GrantPerks if self.is_merged() => settled(self, Outcome::Perks(Vec::new())),
             Command::Notify if self.is_merged() => settled(self, Outcome::Notices(Vec::new())),
+            Command::Wallet(command) => self.wallet_command(command),
             Command::GrantPerks => self.grant_perks(),
             Command::Notify => self.notify(),
             command => {

@@ -23,6 +23,8 @@ use crate::returns::LineReturned;
 use crate::tag::{HeldTag, TagChange};
 use crate::tier::{Placement, Progress, TierChange};
 use crate::time::{Day, Instant};
+use crate::wallet::purse::WalletStep;
+use crate::wallet::{WalletInPurchase, WalletInReturn, WalletOutcome};
 
 /// Everything one command changes, in order, and what its caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +139,8 @@ pub enum Effect {
         /// The purchase.
         purchase: PurchaseId,
     },
+    /// Money moves in the wallet.
+    Wallet(Box<WalletStep>),
     /// A purchase is on record.
     Purchase(PurchaseRecord),
     /// A redemption is on record, or stands otherwise than before: the row of that id is written
@@ -392,6 +396,8 @@ pub enum Outcome {
     Event(Box<EventOutcome>),
     /// A purchase was moved to another member.
     Move(Box<MoveOutcome>),
+    /// Something was done to the wallet.
+    Wallet(Box<WalletOutcome>),
     /// The member was warned of these.
     Notices(Vec<Notice>),
     /// What fell due was applied.
@@ -415,6 +421,8 @@ pub struct PurchaseOutcome {
     pub pending: Points,
     /// Points that paid for a part of it, and what they were worth.
     pub redeemed: Option<(Points, Minor)>,
+    /// What it did to the wallet; absent for nothing.
+    pub wallet: Option<WalletInPurchase>,
     /// The kept quote it was made of.
     pub quote: Option<QuoteId>,
     /// How it came about, where that was said.
@@ -451,6 +459,8 @@ pub struct ReturnOutcome {
     /// What the points given back were worth as money off, in minor units: the part of
     /// `record.amount` that is not paid out in money.
     pub worth: Minor,
+    /// What it did to the wallet; absent for nothing.
+    pub wallet: Option<WalletInReturn>,
     /// Balances afterwards.
     pub balance: Balance,
     /// Where the member stands now; the tier falls at the next midnight at the earliest.
@@ -543,6 +553,7 @@ impl Outcome {
             | Self::Tier(_)
             | Self::Entitlement(_)
             | Self::Tags(_)
+            | Self::Wallet(_)
             | Self::Notices(_)
             | Self::Settled => None,
         }

@@ -48,6 +48,8 @@ pub struct Sale<'a> {
     pub promotions_used: &'a BTreeMap<String, PromotionUsage>,
     /// What the member has used of those limited by member.
     pub own_uses: &'a MemberUses,
+    /// Cashback of the sale's local month that promotions have given the member, in minor units by code.
+    pub cashback_given: &'a BTreeMap<String, Minor>,
 }
 
 impl<'a> Sale<'a> {

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Minor, Multiplier, Points, Quantity, Rate};
+use crate::cashback::CashbackExplained;
 use crate::combine::Offer;
 use crate::condition::Facts;
 use crate::goods::Goods;
@@ -172,6 +173,9 @@ pub struct PromotionExplained {
     /// Points that were left of its budget, where that is what it was charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Points>,
+    /// Money it gave to the wallet, where that is what it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cashback: Option<CashbackExplained>,
     /// What counts against its limits, where it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,

@@ -92,13 +92,13 @@ impl PromotionEffect {
             Self::Message { text } => Some(PerkGift::Message { text: text.clone() }),
             Self::Tag { tag, days } => Some(PerkGift::Tag { tag: tag.clone(), days: *days }),
             Self::Untag { tag } => Some(PerkGift::Untag { tag: tag.clone() }),
-            Self::Multiply { .. } | Self::PerAmount { .. } => None,
+            Self::Multiply { .. } | Self::PerAmount { .. } | Self::Cashback { .. } => None,
         }
     }
 
-    /// Whether it gives something else than points for what was bought.
+    /// Whether it gives something else than points or money for what was bought.
     pub(crate) fn is_gift(&self) -> bool {
-        !matches!(self, Self::Multiply { .. } | Self::Add { .. } | Self::PerAmount { .. })
+        !matches!(self, Self::Multiply { .. } | Self::Add { .. } | Self::PerAmount { .. } | Self::Cashback { .. })
     }
 }
 

@@ -132,6 +132,10 @@ ids! {
     QuoteId = "quo";
     /// Something that happened to a member.
     MemberEventId = "mev";
+    /// Money paid into a wallet.
+    TopUpId = "top";
+    /// Money paid out of a wallet.
+    RefundId = "rfd";
     /// An event in the outbox.
     EventId = "evt";
 }

@@ -25,6 +25,7 @@
 pub mod adjustment;
 pub mod amount;
 pub mod basket;
+pub mod cashback;
 mod charge;
 pub mod code;
 pub mod combination;
@@ -84,6 +85,7 @@ pub mod tier;
 pub mod time;
 pub mod transfer;
 pub mod trigger;
+pub mod wallet;
 
 pub use command::{Actor, Command, Context, Role};
 pub use decide::decide;

@@ -19,6 +19,7 @@ use crate::returns::Sold;
 use crate::tag::Tags;
 use crate::tier::{Placement, TierChange};
 use crate::time::{BirthDate, Day, Instant};
+use crate::wallet::purse::Wallet;
 
 /// What a batch knows: its members, and what they share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct MemberState {
     /// and the one that paid for a loaded sale; where grants are loaded, what was redeemed by them; for a
     /// reward with a limit for each member, what he has of it. Those a decision makes are added.
     pub redemptions: BTreeMap<RedemptionId, Redemption>,
+    /// The wallet; loaded where one may be concerned.
+    pub wallet: Option<Box<Wallet>>,
     /// Purchases as they stand, loaded for a return of their goods and for nothing else.
     pub sales: BTreeMap<PurchaseId, Sold>,
     /// The earliest expiry among open lots that were not loaded: noted when a purchase opens a lot
@@ -295,6 +298,7 @@ impl MemberState {
             notices: Vec::new(),
             birth_date: None,
             redemptions: BTreeMap::new(),
+            wallet: None,
             sales: BTreeMap::new(),
             unloaded_due_at: None,
             unloaded_idle_months: None,
@@ -348,6 +352,7 @@ impl MemberState {
                 }
             }
             Effect::Event(record) => self.events = record.number,
+            Effect::Wallet(step) => self.wallet.get_or_insert_default().apply(step)?,
             Effect::UseReward { .. }
             | Effect::IssueCoupon(_)
             | Effect::RevokeCoupons { .. }

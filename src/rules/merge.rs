@@ -28,6 +28,7 @@ impl Draft<'_> {
         self.settle()?;
         self.tie(Link { root: merge.into, kind: LinkKind::Merged }, state)?;
         self.count_with(1)?;
+        self.hand_over_wallet()?;
         let standing = &self.member.standing;
         let points = standing.available.plus(standing.pending)?;
         Ok(self.linked_outcome(points))
@@ -39,6 +40,7 @@ impl Draft<'_> {
             return Err(Refusal::NotMerged);
         }
         self.count_with(-1)?;
+        self.bring_wallet_home()?;
         self.untie()
     }
 

@@ -24,6 +24,9 @@ impl Draft<'_> {
         if sold.redemption.is_some() {
             return Err(Refusal::PaidWithPoints);
         }
+        if self.wallet_paid(moving.purchase) {
+            return Err(Refusal::PaidFromWallet);
+        }
         if self.at - sold.recorded_at > LIMIT {
             return Err(Refusal::MovedTooLate);
         }

@@ -34,6 +34,7 @@ impl Draft<'_> {
             id: member,
             tier: self.tier_at(occurred_at),
             available: self.member.standing.available,
+            // What the wallet pays is asked when the price is known.
             wallet: Minor::ZERO,
         };
         let (programme, segments) = (self.programme, self.segments_at(occurred_at));
@@ -128,11 +129,13 @@ impl Price {
     /// Refuses a purchase that does not come out as it was promised.
     pub(crate) fn keeps(&self, kept: &Kept, outcome: &PurchaseOutcome) -> Result<(), Refusal> {
         let worth = outcome.redeemed.map_or(Minor::ZERO, |(_, worth)| worth);
+        let wallet = outcome.wallet.map_or((Minor::ZERO, Minor::ZERO), |wallet| (wallet.paid, wallet.cashback));
         let now = Promised {
             nets: self.quote.lines.iter().map(|line| line.net).collect(),
             total: self.total(),
-            due: self.total().minus(worth)?,
+            due: self.total().minus(worth)?.minus(wallet.0)?,
             points: outcome.given,
+            cashback: wallet.1,
         };
         if now == kept.promised && self.refused.is_empty() {
             return Ok(());

@@ -24,6 +24,7 @@ pub use crate::tier::Tiers;
 use crate::time::Zone;
 use crate::transfer::Transfers;
 use crate::trigger::Trigger;
+use crate::wallet::WalletTerms;
 
 /// A programme at one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,9 @@ pub struct Programme {
     /// Points that members give to each other; absent: not offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfers: Option<Transfers>,
+    /// The wallet; absent: not offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<WalletTerms>,
     /// Household pools; absent: not offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pools: Option<Pools>,
@@ -305,6 +309,9 @@ impl Programme {
         }
         if let Some(pools) = &self.pools {
             pools.check(&mut found);
+        }
+        if let Some(wallet) = &self.wallet {
+            wallet.check(&mut found);
         }
         self.adjustments.check(&mut found);
         found.0

@@ -21,8 +21,9 @@ use crate::limit::Left;
 use crate::member::State;
 use crate::programme::Programme;
 use crate::promotion::Miss;
-use crate::quote::{Ask, PointsWish, Quote, quote};
+use crate::quote::{Ask, PointsWish, Quote, WalletWish, quote};
 use crate::refusal::Refusal;
+use crate::wallet::PayWithWallet;
 
 /// What a till asks before a member buys.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,8 @@ pub struct Enquiry<'a> {
     pub own_coupons: bool,
     /// Points that shall pay.
     pub points: Option<PointsWish>,
+    /// Money of the wallet that shall pay.
+    pub wallet: Option<WalletWish>,
     /// What is looked for among the combinations of coupons; absent: those of lower priority count.
     pub optimise: Option<Optimise>,
 }
@@ -91,18 +94,20 @@ pub fn promise(
     enquiry: &Enquiry<'_>,
     context: &Context,
 ) -> Result<Promise, Refusal> {
-    let Enquiry { receipt, points, optimise, .. } = *enquiry;
+    let Enquiry { receipt, points, wallet, optimise, .. } = *enquiry;
     let mut draft = Draft::linked(programme, context, state, member)?;
     draft.refuse_merged()?;
     draft.timely(receipt)?;
     draft.each(&mut Draft::settle)?;
     let at = receipt.occurred_at.unwrap_or(draft.at);
-    let buyer = Buyer { id: member, tier: draft.tier_at(at), available: draft.spendable()?, wallet: Minor::ZERO };
+    let money = draft.wallet_spendable()?;
+    let buyer = Buyer { id: member, tier: draft.tier_at(at), available: draft.spendable()?, wallet: money };
     let segments = draft.segments_at(at);
     let circumstances = Circumstances { programme, buyer: Some(&buyer), segments: &segments, at };
     let shown = shown(state, enquiry, &circumstances);
     let lowest = optimise == Some(Optimise::Price);
-    let ask = Ask { lines: &receipt.lines, coupons: &shown, optimise: lowest, points, wallet: None };
+    let wallet = wallet.map(WalletWish::amount);
+    let ask = Ask { lines: &receipt.lines, coupons: &shown, optimise: lowest, points, wallet };
     let mut quote = if optimise == Some(Optimise::Points) {
         let earns = |quote: &Quote| {
             let sale = sold(receipt, quote);
@@ -168,6 +173,7 @@ impl Promise {
             total: self.quote.total,
             due: self.quote.due,
             points: purchase.given,
+            cashback: purchase.wallet.map_or(Minor::ZERO, |wallet| wallet.cashback),
         }))
     }
 }
@@ -268,8 +274,10 @@ fn sold(receipt: &Purchase, quote: &Quote) -> Purchase {
         points: worth.points,
         otp_step: None,
     });
+    let pays = quote.wallet.pays;
+    let wallet = pays.is_positive().then_some(PayWithWallet { amount: pays, otp_step: None });
     let pricing = Some(Box::new(Pricing { coupons, kept: None }));
-    Purchase { lines, redeem, pricing, ..receipt.clone() }
+    Purchase { lines, redeem, wallet, pricing, ..receipt.clone() }
 }
 
 /// The promotions that do not apply to a purchase of these lines.

@@ -183,6 +183,17 @@ pub enum PromotionEffect {
         /// What, with places for what the books know ([`crate::gift::PLACEHOLDERS`]).
         text: Text,
     },
+    /// Gives money to the wallet: so many percent of what counts of the lines it is for.
+    Cashback {
+        /// Above 0, at most 100; at most 4 decimal places.
+        percent: Multiplier,
+        /// The most for one purchase, in minor units.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cap: Option<Minor>,
+        /// The most for one member in a local calendar month, in minor units.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cap_per_month: Option<Minor>,
+    },
 }
 
 /// When a promotion runs, in the programme's time zone.
@@ -315,7 +326,7 @@ impl Promotion {
             PromotionEffect::Tag { days, .. } => {
                 found.refuse(days.is_some_and(|days| days > 3_660), &days_at, "out_of_range", "must be 0 to 3660");
             }
-            PromotionEffect::Untag { .. } => {}
+            PromotionEffect::Untag { .. } | PromotionEffect::Cashback { .. } => {}
             PromotionEffect::Message { ref text } => check_message(text, &format!("{at}/effect/text"), found),
         }
         let no_points = self.effect.is_gift() && self.limits.budget_points.is_some();
@@ -330,6 +341,7 @@ impl Promotion {
         self.schedule.check(&format!("{at}/schedule"), found);
         self.check_effect(programme, at, found);
         self.check_trigger(programme, at, found);
+        self.check_cashback(programme, at, found);
         self.limits.check(&format!("{at}/limits"), found);
         if let Some(group) = &self.exclusion_group {
             found.code(&format!("{at}/exclusion_group"), group);

@@ -1,6 +1,7 @@
 //! A purchase: checks, earning, the ledger, the window and the tier, in that order.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use chrono::Duration;
 
@@ -19,7 +20,8 @@ use crate::perk::PerkGift;
 use crate::pricing::kept;
 use crate::redemption::POINTS_TENDER;
 use crate::refusal::Refusal;
-use crate::time::Instant;
+use crate::time::{Instant, month_of};
+use crate::wallet::WALLET_TENDER;
 
 /// How far back a till may report a purchase (PROGRAMME.md §1).
 pub(crate) const LATE_LIMIT: Duration = Duration::days(30);
@@ -58,8 +60,12 @@ impl Draft<'_> {
         let facts = self.facts_of(purchase, occurred_at);
         let pay = |pay| self.pay_with_points(pay, purchase.id, purchase.store, total);
         let worth = purchase.redeem.map(pay).transpose()?;
+        if let Some(pay) = purchase.wallet {
+            self.pay_from_wallet(pay, purchase, total.minus(worth.unwrap_or(Minor::ZERO))?)?;
+        }
         let earned = self.earned(purchase, occurred_at, worth, facts.as_ref())?;
         self.book(purchase, occurred_at, total, &earned)?;
+        let wallet = self.give_cashback(purchase, occurred_at, &earned.explanation)?;
         self.rise()?;
         let lots = self.opened_lots();
         let mut gifts = self.give_with(purchase.id, &earned.explanation)?;
@@ -76,6 +82,7 @@ impl Draft<'_> {
             given: earned.given,
             pending,
             redeemed: purchase.redeem.map(|pay| pay.points).zip(worth),
+            wallet,
             quote: None,
             channel: purchase.channel.clone(),
             tenders: purchase.tenders.clone(),
@@ -114,7 +121,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// What the purchase earns; the worth of points that pay for it is a tender like any other.
+    /// What the purchase earns; points and money of the wallet that pay for it are tenders like any other.
     pub(crate) fn earned(
         &self,
         purchase: &Purchase,
@@ -127,6 +134,11 @@ impl Draft<'_> {
         if let Some(amount) = worth {
             tenders.to_mut().push(Tender { kind: POINTS_TENDER.to_owned(), amount });
         }
+        if let Some(pay) = purchase.wallet {
+            tenders.to_mut().push(Tender { kind: WALLET_TENDER.to_owned(), amount: pay.amount });
+        }
+        let wallet = self.member.wallet.as_deref();
+        let cashback_given = wallet.map_or_else(BTreeMap::new, |wallet| wallet.cashback_of(month_of(at.date())));
         let sale = Sale {
             lines: &purchase.lines,
             tenders: &tenders,
@@ -141,6 +153,7 @@ impl Draft<'_> {
             facts,
             promotions_used: &self.promotions_used,
             own_uses: &self.member.promotion_uses,
+            cashback_given: &cashback_given,
         };
         earn(self.programme, self.context.programme_version, &sale)
     }

@@ -41,6 +41,25 @@ pub enum PointsWish {
     Most,
 }
 
+/// How much of the wallet shall pay: as much of it as can does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WalletWish {
+    /// At most so much, in minor units.
+    Amount(Minor),
+    /// As much as can.
+    Most,
+}
+
+impl WalletWish {
+    pub(crate) fn amount(self) -> Minor {
+        match self {
+            Self::Amount(amount) => amount,
+            Self::Most => Minor::MAX,
+        }
+    }
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {

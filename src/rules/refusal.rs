@@ -224,6 +224,32 @@ pub enum Refusal {
     /// An adjustment of no points.
     #[error("an adjustment gives or takes at least one point")]
     NothingToAdjust,
+    /// The programme has no wallet.
+    #[error("there is no wallet")]
+    WalletNotOffered,
+    /// Less is paid in than the minimum.
+    #[error("at least {0} minor units must be paid in")]
+    TopUpTooSmall(Minor),
+    /// The wallet would hold more than it may.
+    #[error("a wallet holds at most {0} minor units")]
+    WalletFull(Minor),
+    /// More money than stands in the wallet.
+    #[error("{available} minor units are available, {required} are needed")]
+    InsufficientMoney {
+        /// There now.
+        available: Minor,
+        /// Asked for.
+        required: Minor,
+    },
+    /// The wallet shall pay more than is left to pay.
+    #[error("the wallet can pay at most {0} minor units of this purchase")]
+    WalletPaysTooMuch(Minor),
+    /// Nothing that was paid in is left, or its bonus is spent.
+    #[error("nothing can be paid out")]
+    NothingToRefund,
+    /// Money of the wrong member's wallet paid for a part of the purchase.
+    #[error("the wallet paid for a part of the purchase: return its goods instead")]
+    PaidFromWallet,
     /// A sum left ±(2^53 − 1).
     #[error("an amount is out of range")]
     AmountOutOfRange,

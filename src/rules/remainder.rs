@@ -3,6 +3,7 @@
 //! is why any sequence of partial returns ends where one full return does.
 
 use crate::amount::{Minor, Multiplier, OutOfRange, Points, Quantity};
+use crate::cashback::cashback_for;
 use crate::combine::{Combined, Offer, shares};
 use crate::command::{Line, ReturnLine, ReturnPart, ReturnedGoods};
 use crate::condition::Facts;
@@ -157,6 +158,27 @@ impl Sold {
             left.empty || told.goods.as_ref().is_some_and(|goods| goods.miss(&amounts, facts.as_ref()).is_some())
         };
         gave.filter(lost).map(|told| told.code.as_str()).collect()
+    }
+
+    /// The cashback of each promotion that gave some, for what remains: at most what it gave, and nothing where
+    /// what remains no longer satisfies what it asks of the goods.
+    pub(crate) fn cashback_left(&self) -> Result<Vec<(String, Minor)>, OutOfRange> {
+        let why = &self.explanation;
+        let gave = why.promotions.iter().filter_map(|told| Some((told, told.cashback.as_ref()?.given)));
+        let mut gave = gave.filter(|(_, given)| given.is_positive()).peekable();
+        if gave.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let lines: Vec<LineLeft<'_>> = why.lines.iter().map(|line| self.left(line)).collect();
+        let bases: Vec<i128> = lines.iter().map(LineLeft::basis).collect();
+        let amounts: Vec<i64> = lines.iter().map(|left| left.amount).collect();
+        let facts = why.facts.as_deref().map(|facts| remaining(facts, &lines));
+        let left = gave.map(|(told, given)| {
+            let lost = told.goods.as_ref().is_some_and(|goods| goods.miss(&amounts, facts.as_ref()).is_some());
+            let gives = if lost { Minor::ZERO } else { cashback_for(&told.offer(), &bases)?.min(given) };
+            Ok((told.code.clone(), gives))
+        });
+        left.collect()
     }
 
     /// The promotion multipliers of the lines and the fixed points: as stored, unless what remains no

@@ -127,6 +127,7 @@ impl Draft<'_> {
             reverses: None,
         };
         let (given_back, worth) = self.give_back_paid(note, &sold, &left)?;
+        let wallet = self.return_to_wallet(goods, (&sold, &after), &left)?;
         let claw = self.claw(note, &sold, &left)?;
         self.uncount(&sold, &was, &left)?;
         if left.empty && !was.empty {
@@ -159,6 +160,7 @@ impl Draft<'_> {
             record,
             recorded_at: self.at,
             worth,
+            wallet,
             balance: Balance::from(&self.member.standing),
             progress: progress(self.programme, &self.member.standing),
         })))

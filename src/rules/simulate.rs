@@ -89,6 +89,8 @@ pub struct PastPurchase {
     pub channel: Option<String>,
     /// What points paid of it, in minor units.
     pub paid_with_points: Option<Minor>,
+    /// What money of the wallet paid of it.
+    pub paid_from_wallet: Option<Minor>,
     /// Whether `lines` and `tenders` are known to be those of the receipt.
     pub exact: bool,
     /// Points given.

@@ -71,6 +71,11 @@ pub fn add_months(day: Day, months: u32) -> Day {
     day.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
 }
 
+/// The first day of the month of a day.
+pub fn month_of(day: Day) -> Day {
+    day.with_day(1).unwrap_or(day)
+}
+
 /// A time of the day to the minute (`HH:MM`), `24:00` its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -174,7 +174,10 @@ impl Promotion {
             foreign(stays, "effect/kind");
             return;
         }
-        let by_sale = matches!(self.effect, PromotionEffect::Multiply { .. } | PromotionEffect::PerAmount { .. });
+        let by_sale = matches!(
+            self.effect,
+            PromotionEffect::Multiply { .. } | PromotionEffect::PerAmount { .. } | PromotionEffect::Cashback { .. }
+        );
         foreign(by_sale, "effect/kind");
         foreign(self.cap_per_purchase.is_some(), "cap_per_purchase");
         foreign(self.exclusion_group.is_some(), "exclusion_group");

@@ -16,7 +16,7 @@ use super::db::Error;
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::wire::Rows;
-use super::{gift, notice, quote, reward, tag};
+use super::{gift, notice, quote, reward, tag, wallet};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -78,6 +78,8 @@ pub struct Load {
     pub quotes: Vec<Uuid>,
     /// Those of whom it is asked how many events they have.
     pub events: Vec<Uuid>,
+    /// Wallets.
+    pub wallets: wallet::Asked,
 }
 
 /// Between which days a tier window lies from the first command of a batch to its last; nothing where
@@ -145,6 +147,8 @@ pub struct Loaded {
     pub quotes: Vec<(Uuid, Option<Uuid>)>,
     /// How many events members have.
     pub events: Vec<(Uuid, i64)>,
+    /// Wallets.
+    pub wallets: wallet::Found,
 }
 
 /// Everything a batch decided.
@@ -191,6 +195,8 @@ pub struct Writes {
     pub coupons: CouponWrites,
     /// What is given beside points, and what happened.
     pub gifts: gift::GiftWrites,
+    /// What changes of wallets.
+    pub wallets: wallet::Changes,
     /// Codes that are given out and let go, and steps of goods.
     pub reward: reward::Changes,
     /// Changes of tags.
@@ -433,9 +439,11 @@ impl Load {
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
         let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
         let (tagged, since) = (std::mem::take(&mut self.tags), self.since);
+        let asked_wallets = std::mem::take(&mut self.wallets);
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
         let reward = wanted.run(conn, &mut redemptions)?;
+        let wallets = asked_wallets.run(conn, row.standings.as_deref().unwrap_or_default())?;
         // After the standings: whoever has used more since has changed a standing too.
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
@@ -479,6 +487,7 @@ impl Load {
             coupons,
             quotes,
             events: gift::events(conn, &with_events)?,
+            wallets,
         })
     }
 }
@@ -496,7 +505,8 @@ impl Writes {
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
         let (gifts, tags) = (std::mem::take(&mut self.gifts), std::mem::take(&mut self.tags));
-        if reward.is_empty() && coupons.is_empty() && gifts.is_empty() && tags.is_empty() {
+        let wallets = std::mem::take(&mut self.wallets);
+        if reward.is_empty() && coupons.is_empty() && gifts.is_empty() && tags.is_empty() && wallets.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
@@ -508,17 +518,13 @@ impl Writes {
             if !tags.is_empty() {
                 tags.execute(conn)?;
             }
-            Ok(())
+            wallets.run(conn)
         })
     }
 
     fn store(self, conn: &mut PgConnection) -> Result<(), Error> {
-        if self.promotions.is_empty() {
-            self.execute(conn)?;
-        } else {
-            Counting(&self).execute(conn)?;
-        }
-        Ok(())
+        let stored = if self.promotions.is_empty() { self.execute(conn) } else { Counting(&self).execute(conn) };
+        Ok(stored.map(drop)?)
     }
 }
 

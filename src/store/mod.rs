@@ -33,6 +33,7 @@ pub mod simulate;
 pub mod staff;
 pub mod tag;
 pub mod verify;
+pub mod wallet;
 mod wire;
 
 pub use db::{Error, Pool};

@@ -126,6 +126,61 @@ rows! {
         due_at: Option<At> => Nullable<Timestamptz>,
         ties: Option<TiesRow> => Nullable<TiesType>,
     }
+    /// What stands in a member's wallet.
+    WalletRow = "wallet" as WalletType {
+        member_id: Uuid => UuidType,
+        entries: i64 => BigInt,
+        head: Bytes => Binary,
+        lots: i64 => BigInt,
+        paid: i64 => BigInt,
+        bonus: i64 => BigInt,
+        cashback: i64 => BigInt,
+        due_at: Option<At> => Nullable<Timestamptz>,
+    }
+    /// An entry of a wallet.
+    WalletEntryRow = "wallet_entry" as WalletEntryType {
+        member_id: Uuid => UuidType,
+        number: i64 => BigInt,
+        kind: String => Text,
+        from_account: String => Text,
+        to_account: String => Text,
+        amount: i64 => BigInt,
+        effective_at: At => Timestamptz,
+        recorded_at: At => Timestamptz,
+        actor_role: String => Text,
+        actor_id: Option<Uuid> => Nullable<UuidType>,
+        document_id: Option<Uuid> => Nullable<UuidType>,
+        purchase_id: Option<Uuid> => Nullable<UuidType>,
+        store_id: Option<Uuid> => Nullable<UuidType>,
+        reason: Option<String> => Nullable<Text>,
+        month: Option<Day> => Nullable<Date>,
+        hash: Bytes => Binary,
+    }
+    /// A lot of a wallet.
+    WalletLotRow = "wallet_lot" as WalletLotType {
+        member_id: Uuid => UuidType,
+        number: i64 => BigInt,
+        account: String => Text,
+        entry: i64 => BigInt,
+        amount: i64 => BigInt,
+        remaining: i64 => BigInt,
+        lapsed: i64 => BigInt,
+        refunded: i64 => BigInt,
+        bonus: i64 => BigInt,
+        with_lot: Option<i64> => Nullable<BigInt>,
+        origin: Option<i64> => Nullable<BigInt>,
+        parent_member: Option<Uuid> => Nullable<UuidType>,
+        parent_lot: Option<i64> => Nullable<BigInt>,
+        opened_at: At => Timestamptz,
+        expires_at: Option<At> => Nullable<Timestamptz>,
+    }
+    /// A change of a wallet's lot.
+    WalletMovementRow = "wallet_movement" as WalletMovementType {
+        member_id: Uuid => UuidType,
+        entry: i64 => BigInt,
+        lot: i64 => BigInt,
+        amount: i64 => BigInt,
+    }
     /// A ledger entry.
     EntryRow = "entry" as EntryType {
         member_id: Uuid => UuidType,

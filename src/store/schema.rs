@@ -622,6 +622,69 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    wallet (member_id) {
+        member_id -> Uuid,
+        entries -> Int8,
+        head -> Bytea,
+        lots -> Int8,
+        paid -> Int8,
+        bonus -> Int8,
+        cashback -> Int8,
+        due_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    wallet_entry (member_id, number) {
+        member_id -> Uuid,
+        number -> Int8,
+        kind -> Text,
+        from_account -> Text,
+        to_account -> Text,
+        amount -> Int8,
+        effective_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        actor_role -> Text,
+        actor_id -> Nullable<Uuid>,
+        document_id -> Nullable<Uuid>,
+        purchase_id -> Nullable<Uuid>,
+        store_id -> Nullable<Uuid>,
+        reason -> Nullable<Text>,
+        month -> Nullable<Date>,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    wallet_lot (member_id, number) {
+        member_id -> Uuid,
+        number -> Int8,
+        account -> Text,
+        entry -> Int8,
+        amount -> Int8,
+        remaining -> Int8,
+        lapsed -> Int8,
+        refunded -> Int8,
+        bonus -> Int8,
+        with_lot -> Nullable<Int8>,
+        origin -> Nullable<Int8>,
+        parent_member -> Nullable<Uuid>,
+        parent_lot -> Nullable<Int8>,
+        opened_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    wallet_movement (member_id, entry, lot) {
+        member_id -> Uuid,
+        entry -> Int8,
+        lot -> Int8,
+        amount -> Int8,
+    }
+}
+
 diesel::joinable!(coupon -> coupon_issue (issue_id));
 
 diesel::allow_tables_to_appear_in_same_query!(

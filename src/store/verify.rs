@@ -2,6 +2,7 @@
 
 mod coupons;
 mod gifts;
+mod wallets;
 mod whole;
 
 use diesel::connection::SimpleConnection;
@@ -21,6 +22,7 @@ use super::schema::{
 
 pub use coupons::coupons;
 pub use gifts::gifts;
+pub use wallets::{WalletBooks, wallet_books, wallets_astray};
 pub use whole::{between_members, key_without_document, number_twice};
 
 /// Rows of one table, each with its member, in the order of members and then of numbers.

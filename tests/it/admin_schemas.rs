@@ -34,6 +34,12 @@ fn full() -> Value {
         "returns": { "shortfall": "forgive", "expired_return_grace_days": 14, "other_stores": false },
         "transfers": {"minimum": 10, "daily_limit": 500},
         "pools": {"members": 4, "daily_limit": 200},
+        "wallet": {
+            "minimum_top_up": 1000, "largest_balance": 500_000,
+            "top_up": [{"from": 10_000, "bonus": 10_000}, {"from": 50_000, "percent": "25"}],
+            "bonus_expiry": {"policy": "after", "months": 3, "round": "day"},
+            "cashback_expiry": {"policy": "never"},
+        },
         "adjustments": {
             "manager": { "each": 100, "per_day": 300 }, "admin": { "each": 1000, "per_day": 3000 },
             "reasons": ["goodwill", "till_error"],
@@ -127,6 +133,10 @@ fn full() -> Value {
             {
                 "code": "vip", "name": "VIP", "schedule": {}, "priority": 0, "trigger": { "kind": "enrolment" },
                 "effect": { "kind": "tag", "tag": "new", "days": 30 },
+            },
+            {
+                "code": "cash", "name": "Cash", "schedule": {}, "priority": 5,
+                "effect": { "kind": "cashback", "percent": "5", "cap": 1000, "cap_per_month": 5000 },
             },
         ],
         "events": [{ "code": "app", "name": "App", "attributes": { "friends": "integer" } }],
@@ -321,9 +331,9 @@ fn the_described_programme_is_the_one_that_is_written() {
     assert_eq!(one_expiry(seen), one_expiry(all));
 }
 
-/// An expiry stands in three places, each of which can say one kind of it: told together.
+/// An expiry stands in several places, each of which can say one kind of it: told together.
 fn one_expiry(fields: BTreeSet<String>) -> BTreeSet<String> {
-    let one = |field: String| field.find("/expiry/").map_or(field.clone(), |at| field[at..].to_owned());
+    let one = |field: String| field.find("expiry/").map_or(field.clone(), |at| field[at..].to_owned());
     fields.into_iter().map(one).collect()
 }
 
@@ -338,6 +348,7 @@ fn what_may_be_left_out_is_described_so() {
         "adjustments",
         "transfers",
         "pools",
+        "wallet",
         "redemption",
         "tiers",
         "notices",

@@ -54,4 +54,5 @@ mod tags;
 mod tidy;
 mod triggers;
 mod verify;
+mod wallets;
 mod why;

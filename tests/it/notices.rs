@@ -125,6 +125,7 @@ impl Run {
             tenders: Vec::new(),
             redeem: None,
             channel: None,
+            wallet: None,
             pricing: None,
             content,
         };

@@ -104,6 +104,8 @@ fn moves_points(path: &str) -> bool {
         "unmerge",
         "join",
         "leave",
+        "top-ups",
+        "refunds",
     ];
     path.rsplit('/').next().is_some_and(|last| moving.contains(&last))
 }

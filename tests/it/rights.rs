@@ -118,7 +118,19 @@ fn writing_is_refused_to_the_wrong_role() {
             caller.post(&path, &json!({"note": "x"})).problem(403, "forbidden");
         }
     }
+    let wallet = format!("/v1/till/members/{}/wallet", member.id);
+    let money = json!({"amount": 1000, "currency": "CNY"});
+    own.post(&format!("{wallet}/top-ups"), &money).problem(403, "forbidden");
+    for caller in [&own, &app.cashier()] {
+        caller.post(&format!("{wallet}/refunds"), &json!({})).problem(403, "forbidden");
+    }
+    let by_hand = json!({"account": "paid", "amount": 1, "reason": "goodwill", "note": "x"});
+    for caller in [&own, &app.cashier(), &app.manager()] {
+        let path = format!("/v1/admin/members/{}/wallet/adjustments", member.id);
+        caller.post(&path, &by_hand).problem(403, "forbidden");
+    }
     // An admin stands in no store.
+    app.admin().post(&format!("{wallet}/top-ups"), &money).problem(403, "forbidden");
     app.admin().post("/v1/till/purchases", &body).problem(403, "forbidden");
     app.admin().post("/v1/till/redemptions", &redemption).problem(403, "forbidden");
     for caller in [app.cashier(), app.manager(), own] {

@@ -7,6 +7,7 @@ pub(crate) mod eventful;
 mod limited;
 mod linked;
 mod shaken;
+mod wallets;
 
 use serde_json::{Value, json};
 

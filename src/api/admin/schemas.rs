@@ -12,6 +12,7 @@ mod rewards;
 mod segments;
 mod together;
 mod trigger;
+mod wallet;
 
 use chrono::NaiveDate;
 use utoipa::ToSchema;
@@ -29,6 +30,7 @@ pub(super) use segments::{Segment, SegmentView};
 pub(super) use together::{Pools, Transfers};
 pub(in crate::api) use trigger::Gift;
 pub(super) use trigger::{EventType, EventTypeView, PromotionEffect, Trigger};
+pub(super) use wallet::WalletTerms;
 
 /// Everything an admin configures, as one versioned document.
 #[derive(ToSchema)]
@@ -60,6 +62,8 @@ pub(super) struct Programme {
     adjustments: Adjustments,
     /// Points that members give to each other; absent: not offered.
     transfers: Option<Transfers>,
+    /// The wallet; absent: not offered.
+    wallet: Option<WalletTerms>,
     /// Household pools; absent: not offered.
     pools: Option<Pools>,
     /// The tiers and what they measure; one tier for all where nothing is said.

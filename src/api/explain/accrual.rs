@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tessera_rules::Programme;
-use tessera_rules::amount::{Multiplier, format_decimal};
+use tessera_rules::amount::{Minor, Multiplier, format_decimal};
 use tessera_rules::explain::{
     CapExplained, CapKind, DiscountSource, Exclusion, Explanation, LineExplained, PromotionExplained,
 };
@@ -45,7 +45,10 @@ pub(super) fn tell(entry: &EntryView, bought: &Bought, programme: &Programme, zo
     told.extend(price(why, programme));
     told.extend(basis(why, programme));
     told.extend(factors(why, programme));
-    told.extend(why.promotions.iter().map(|promotion| promoted(promotion, &Names(programme))));
+    told.extend(why.promotions.iter().map(|promotion| match cashback(promotion, programme) {
+        Some(told) => told,
+        None => promoted(promotion, &Names(programme)),
+    }));
     told.extend(why.caps.iter().map(capped));
     told.extend(rounding(why, programme));
     if let Some(Paid { points: count, worth }) = &bought.redeemed {
@@ -154,6 +157,35 @@ fn factors(why: &Explanation, programme: &Programme) -> Option<Text> {
     })
 }
 
+/// What a promotion gave to the wallet, where that is what it gives.
+fn cashback(promotion: &PromotionExplained, programme: &Programme) -> Option<Text> {
+    let (gave, name) = (promotion.cashback.as_ref()?, Names(programme).promotion(&promotion.code));
+    let PromotionEffect::Cashback { percent, .. } = promotion.effect else { return None };
+    let money = |amount: Minor| money(amount.get(), programme.currency);
+    let told = say!(
+        "{name} gave {percent} % back: {given} to the wallet.",
+        "“{name}”返现 {percent}%：{given} 存入钱包。",
+        name = name,
+        percent = percent,
+        given = money(gave.given),
+    );
+    Some(match (gave.wanted, gave.left) {
+        (None, _) => told,
+        (Some(wanted), Some(_)) => say!(
+            "{told} That was what was left of the month's limit; it would have been {wanted}.",
+            "{told}本月额度仅余此数，否则应为 {wanted}。",
+            told = told,
+            wanted = money(wanted),
+        ),
+        (Some(wanted), None) => say!(
+            "{told} Without its limit it would have been {wanted}.",
+            "{told}若无上限应为 {wanted}。",
+            told = told,
+            wanted = money(wanted),
+        ),
+    })
+}
+
 fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
     let name = names.promotion(&promotion.code);
     if let Some(missed) = promotion.missed {
@@ -177,7 +209,7 @@ fn promoted(promotion: &PromotionExplained, names: &Names<'_>) -> Text {
             by = *by,
             charged = charged,
         ),
-        (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. }, _) => {
+        (PromotionEffect::Add { .. } | PromotionEffect::PerAmount { .. } | PromotionEffect::Cashback { .. }, _) => {
             say!("{name} added {charged}.", "“{name}”增加 {charged}。", name = name, charged = charged)
         }
         (PromotionEffect::Coupon { coupon }, _) => {

@@ -8,6 +8,7 @@ mod accrual;
 pub(super) mod coupon;
 mod other;
 pub(super) mod quoted;
+pub(super) mod wallet;
 mod words;
 
 use tessera_rules::Programme;

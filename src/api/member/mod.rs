@@ -11,6 +11,7 @@ mod redemptions;
 mod rewards;
 mod segments;
 mod transfers;
+mod wallet;
 
 use tessera_rules::id::MemberId;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -35,6 +36,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(messages::list)
         .service(coupons::list)
         .service(segments::list)
+        .service(wallet::get)
+        .service(wallet::entries)
         .service(entitlements::create)
         .service(points::purchases)
         .service(rewards::list)

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tessera_rules::amount::{Currency, Points};
+use tessera_rules::amount::{Currency, Minor, Points};
 use tessera_rules::command::{Kept, Line, Pricing, Promised, Tender};
 use tessera_rules::id::{MemberId, QuoteId, StoreId};
 use tessera_rules::promise::Promise;
@@ -36,6 +36,9 @@ pub(super) struct Asked {
     pub(super) coupons: Vec<String>,
     /// Points that pay.
     pub(super) points: Option<Points>,
+    /// Money of the wallet that pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wallet: Option<Minor>,
 }
 
 /// Keeps a promise; one of which nothing may be sold is none.
@@ -56,6 +59,7 @@ pub(super) async fn keep(
         channel: sale.channel.clone(),
         coupons: sale.pricing.as_ref().map_or_else(Vec::new, |pricing| pricing.coupons.clone()),
         points: sale.redeem.map(|pay| pay.points),
+        wallet: sale.wallet.map(|pay| pay.amount),
     };
     let unwritable = |_| internal("a quote cannot be written");
     let (id, now) = (QuoteId::new(new_uuid()), services.clock.now());

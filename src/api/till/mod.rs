@@ -19,6 +19,7 @@ pub mod returns;
 pub(crate) mod schemas;
 mod tags;
 mod transfers;
+mod wallet;
 
 use std::fmt::Display;
 
@@ -56,6 +57,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::open_perks)
         .service(tags::list)
         .service(tags::list_segments)
+        .service(wallet::get)
+        .service(wallet::entries)
+        .service(wallet::top_up)
+        .service(wallet::refund)
         .service(entitlements::create)
         .service(events::create)
         .service(adjustments::create);

@@ -153,6 +153,7 @@ pub(super) async fn create(
         tenders,
         redeem: None,
         channel,
+        wallet: None,
         pricing: None,
     };
     let after = json!({ "member_id": to, "purchase_id": again.id, "reason": reason });

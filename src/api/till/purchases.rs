@@ -27,6 +27,7 @@ use crate::api::page::{Limit, ListOf};
 use crate::api::problem::stored;
 use crate::api::submit;
 use crate::api::views::{BalanceView, LotView, ProgressView};
+use crate::api::wallets::WalletInPurchaseView;
 use crate::engine::{Answer, Render, Reply, Submission, Time};
 use crate::store::ledger::{self, Document};
 use crate::store::link;
@@ -64,6 +65,9 @@ pub(super) struct PurchaseView<'a> {
     /// Points that paid for a part of it; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     redeemed: Option<PaidView>,
+    /// What it did to the wallet; absent for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet: Option<WalletInPurchaseView>,
     /// Where the points come from; sums to the points given.
     breakdown: Vec<Part<'a>>,
     /// Lots that opened.
@@ -151,6 +155,7 @@ pub(super) fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
         total: outcome.total,
         points: PointsView { wanted: outcome.wanted, given: outcome.given, pending: outcome.pending },
         redeemed: outcome.redeemed.map(|(points, worth)| PaidView { points, worth }),
+        wallet: outcome.wallet.map(WalletInPurchaseView::from),
         breakdown: breakdown(outcome),
         lots: outcome.lots.iter().map(LotView::from).collect(),
         balance: outcome.balance.into(),
@@ -170,7 +175,8 @@ pub(super) fn view(outcome: &PurchaseOutcome) -> PurchaseView<'_> {
 /// Charges, carry and caps as the explanation has them; what is left is the base.
 fn breakdown(outcome: &PurchaseOutcome) -> Vec<Part<'_>> {
     let why = &outcome.explanation;
-    let promotions = why.promotions.iter().filter(|promotion| promotion.missed.is_none());
+    let promotions = why.promotions.iter();
+    let promotions = promotions.filter(|promotion| promotion.missed.is_none() && promotion.cashback.is_none());
     let mut parts: Vec<Part<'_>> = promotions
         .map(|promotion| Part { kind: "promotion", code: Some(&promotion.code), points: promotion.charged.get() })
         .collect();
@@ -198,8 +204,8 @@ pub fn render(reader: Option<Reader>) -> Render {
 
 /// Preview a purchase
 ///
-/// The answer a purchase would get now; nothing is written. The id is not kept. Points that pay need no
-/// authorisation here.
+/// The answer a purchase would get now; nothing is written. The id is not kept. What pays of the
+/// member's needs no authorisation here.
 #[utoipa::path(
     operation_id = "preview_purchase",
     responses((status = 200, description = "What it would earn", body = PurchaseView)),
@@ -247,6 +253,9 @@ const PROBLEMS: &[Code] = &[
     Code::MayNotSpend,
     Code::DailyLimit,
     Code::ShareTooLarge,
+    Code::WalletNotOffered,
+    Code::InsufficientMoney,
+    Code::WalletPaysTooMuch,
     Code::AmountOutOfRange,
     Code::NoProgramme,
 ];
@@ -254,7 +263,7 @@ const PROBLEMS: &[Code] = &[
 /// Record a purchase
 ///
 /// The same receipt again is answered with the first result: 201 under the same key, 200 under
-/// another. Another receipt under the same number is a conflict. Points that pay for a part of it need
+/// another. Another receipt under the same number is a conflict. Points and money of the wallet that pay need
 /// the member's say-so, as any redemption does. Lines are what was paid; with `coupons` or `quote` they are at list
 /// prices, and the programme makes the price.
 #[utoipa::path(
@@ -282,7 +291,7 @@ pub(super) async fn create(
     // Most members are nobody else: who is, is asked only where a code or a PIN has to be somebody's, or
     // when the rules say so.
     let mut member = receipt.member;
-    if receipt.points.is_some() {
+    if receipt.spends() {
         member = stays(&services, member).await?;
     }
     let otp_step = receipt.authorise(&services, &caller, &key, member).await?;

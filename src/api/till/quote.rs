@@ -12,7 +12,7 @@ use tessera_rules::limit::Left;
 use tessera_rules::programme::MoneyOff;
 use tessera_rules::promise::{Missed, Optimise, Promise};
 use tessera_rules::promotion::Miss;
-use tessera_rules::quote::{LineQuote, PointsQuote, PointsWish};
+use tessera_rules::quote::{LineQuote, PointsQuote, PointsWish, WalletWish};
 use tessera_rules::redemption::Worth;
 use tessera_rules::time::{Instant, to_micros};
 use tessera_rules::{Programme, Refusal};
@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::kept::keep;
 use super::purchases::{self, PurchaseView};
-use super::schemas::{LineSchema, OptimiseSchema, PointsWishSchema, TenderSchema};
+use super::schemas::{LineSchema, OptimiseSchema, PointsWishSchema, TenderSchema, WalletWishSchema};
 use super::{basket, till_store};
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
@@ -58,6 +58,9 @@ struct QuoteRequest {
     /// Points that shall pay for a part of it.
     #[schema(value_type = Option<PointsWishSchema>)]
     points: Option<PointsWish>,
+    /// Money of the wallet that shall pay: `{"amount": 2000}` at most, or `"most"`; as much of it as can does.
+    #[schema(value_type = Option<WalletWishSchema>)]
+    wallet: Option<WalletWish>,
     /// Codes of the coupons that are shown, each once, typed in any case.
     #[serde(default)]
     #[schema(required = false, max_items = 20, example = json!(["7KQ2M9XD4RTA0WCZ"]))]
@@ -81,6 +84,10 @@ impl QuoteRequest {
             let detail = both("Must be at least 1.", "必须至少为 1。");
             return Err(Problem::field(Code::InvalidField, "/points/points", "too_small", detail));
         }
+        if matches!(self.wallet, Some(WalletWish::Amount(amount)) if !amount.is_positive()) {
+            let detail = both("Must be at least 1.", "必须至少为 1。");
+            return Err(Problem::field(Code::InvalidField, "/wallet/amount", "too_small", detail));
+        }
         Ok(())
     }
 
@@ -100,6 +107,7 @@ impl QuoteRequest {
             tenders: self.tenders.clone(),
             channel: self.channel.clone(),
             redeem: None,
+            wallet: None,
             pricing: Some(Box::new(Pricing { coupons: basket::coupons(&self.coupons)?, kept: None })),
             content: [0; 32],
         })
@@ -133,6 +141,9 @@ struct QuoteView<'a> {
     not_applied: Vec<QuotedNotApplied<'a>>,
     /// What points can pay.
     points: QuotedPoints<'a>,
+    /// What the wallet can pay, after points; absent where the programme offers none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet: Option<QuotedWallet>,
     /// What is left to pay in money.
     #[schema(value_type = i64, example = 7200)]
     due: Minor,
@@ -253,6 +264,17 @@ struct QuotedPoints<'a> {
     refused: Option<QuotedRefusal<'a>>,
 }
 
+/// What the wallet can pay, in minor units.
+#[derive(Serialize, ToSchema)]
+struct QuotedWallet {
+    /// The most it can.
+    #[schema(value_type = i64, example = 5000)]
+    most: Minor,
+    /// What it does, of what was asked for.
+    #[schema(value_type = i64, example = 2000)]
+    pays: Minor,
+}
+
 /// The terms on which points pay.
 #[derive(Serialize, ToSchema)]
 struct QuotedTerms {
@@ -351,6 +373,10 @@ impl<'a> QuoteView<'a> {
             list: quote.list,
             total: quote.total,
             points: QuotedPoints::of(&quote.points, programme.redemption.as_ref(), language),
+            wallet: programme
+                .wallet
+                .as_ref()
+                .map(|_| QuotedWallet { most: quote.wallet.most, pays: quote.wallet.pays }),
             due: quote.due,
             purchase: purchase.as_deref().map(purchases::view),
             offers: missed.iter().map(offer).collect(),
@@ -462,7 +488,8 @@ pub(super) async fn ask(
     permit(&caller, Action::QuoteBasket, &Resource::Member(request.member_id))?;
     request.check()?;
     let receipt = request.receipt(&services, &caller).await?;
-    let wish = Wish { own_coupons: request.own_coupons, points: request.points, optimise: request.optimise };
+    let QuoteRequest { own_coupons, points, wallet, optimise, .. } = request;
+    let wish = Wish { own_coupons, points, wallet, optimise };
     let promised = async |member| services.engine.promise(member, receipt.clone(), wish, caller.actor()).await;
     let mut answer = promised(request.member_id).await?;
     if matches!(answer, Err(Refusal::MemberMerged)) {

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tessera_rules::Command;
-use tessera_rules::amount::{Currency, Points};
+use tessera_rules::amount::{Currency, Minor, Points};
 use tessera_rules::command::{Line, PayWithPoints, Pricing, Purchase, Tender};
 use tessera_rules::id::{MemberId, PurchaseId, QuoteId, RedemptionId};
 use tessera_rules::time::to_micros;
+use tessera_rules::wallet::PayWithWallet;
 use utoipa::ToSchema;
 
 use super::authorisation::{self, Authorisation};
@@ -20,7 +21,8 @@ use crate::api::extract::IdempotencyKey;
 use crate::api::guard::permit;
 use crate::clock::new_uuid;
 
-/// A receipt; or what is bought by a kept quote: then `quote`, `external_id` and, where points pay, `redeem` alone.
+/// A receipt; or what is bought by a kept quote: then `quote`, `external_id` and, where points or the
+/// wallet pay, `redeem` and `wallet` alone.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PurchaseRequest {
@@ -62,6 +64,9 @@ pub(super) struct PurchaseRequest {
     /// Points that pay for a part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     redeem: Option<PayRequest>,
+    /// Money of the wallet that pays for a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wallet: Option<WalletRequest>,
 }
 
 /// Points as money off a purchase.
@@ -77,6 +82,20 @@ struct PayRequest {
     authorisation: Option<Authorisation>,
 }
 
+/// Money of the wallet that pays for a part of a purchase.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WalletRequest {
+    /// How much, in minor units. With a quote it is the quote's, and need not be said again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    pay: Option<Minor>,
+    /// What the member shows or types: his code or his PIN. Where points pay too, theirs stands for both. A preview
+    /// needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authorisation: Option<Authorisation>,
+}
+
 /// A receipt that was read and found in shape.
 pub(super) struct Receipt {
     pub(super) member: MemberId,
@@ -87,7 +106,8 @@ pub(super) struct Receipt {
     tenders: Vec<Tender>,
     channel: Option<String>,
     pricing: Option<Pricing>,
-    pub(super) points: Option<Points>,
+    points: Option<Points>,
+    wallet: Option<Minor>,
     authorisation: Option<Authorisation>,
 }
 
@@ -101,6 +121,12 @@ impl PurchaseRequest {
         }
     }
 
+    /// The member's say-so, for points and money together.
+    fn authorisation(&self) -> Option<Authorisation> {
+        let points = self.redeem.as_ref().and_then(|pay| pay.authorisation.clone());
+        points.or_else(|| self.wallet.as_ref().and_then(|pay| pay.authorisation.clone()))
+    }
+
     fn named(&self) -> Result<Receipt, Problem> {
         let lines = self.lines.clone().ok_or_else(|| missing("/lines"))?;
         basket::check(&lines, &self.tenders)?;
@@ -109,6 +135,11 @@ impl PurchaseRequest {
         if points.is_some_and(|points| !points.is_positive()) {
             let detail = both("Must be at least 1.", "必须至少为 1。");
             return Err(Problem::field(Code::InvalidField, "/redeem/points", "too_small", detail));
+        }
+        let wallet = self.wallet.as_ref().map(|pay| pay.pay.ok_or_else(|| missing("/wallet/pay"))).transpose()?;
+        if wallet.is_some_and(|amount| !amount.is_positive()) {
+            let detail = both("Must be at least 1.", "必须至少为 1。");
+            return Err(Problem::field(Code::InvalidField, "/wallet/pay", "too_small", detail));
         }
         let coupons = self.coupons.as_deref().map(basket::coupons).transpose()?;
         Ok(Receipt {
@@ -121,7 +152,8 @@ impl PurchaseRequest {
             channel: self.channel.clone(),
             pricing: coupons.map(|coupons| Pricing { coupons, kept: None }),
             points,
-            authorisation: self.redeem.as_ref().and_then(|pay| pay.authorisation.clone()),
+            wallet,
+            authorisation: self.authorisation(),
         })
     }
 
@@ -146,6 +178,11 @@ impl PurchaseRequest {
             let detail = both("The quote says another number.", "与报价中的积分数不一致。");
             return Err(Problem::field(Code::InvalidField, "/redeem/points", "not_as_quoted", detail));
         }
+        let pays = self.wallet.as_ref().and_then(|pay| pay.pay);
+        if pays.is_some() && pays != asked.wallet {
+            let detail = both("The quote says another sum.", "与报价中的钱包支付金额不一致。");
+            return Err(Problem::field(Code::InvalidField, "/wallet/pay", "not_as_quoted", detail));
+        }
         Ok(Receipt {
             member: asked.member_id,
             external_id: self.external_id.clone(),
@@ -156,7 +193,8 @@ impl PurchaseRequest {
             channel: asked.channel,
             pricing: Some(pricing),
             points: asked.points,
-            authorisation: self.redeem.as_ref().and_then(|pay| pay.authorisation.clone()),
+            wallet: asked.wallet,
+            authorisation: self.authorisation(),
         })
     }
 }
@@ -166,17 +204,22 @@ fn missing(pointer: &'static str) -> Problem {
 }
 
 impl Receipt {
-    /// Asks the policy, also whether the caller may spend the member's points where they pay.
+    /// Whether points or money of the member pay.
+    pub(super) fn spends(&self) -> bool {
+        self.points.is_some() || self.wallet.is_some()
+    }
+
+    /// Asks the policy, also whether the caller may spend the member's points or money where they pay.
     pub(super) fn permit(&self, caller: &Caller, action: Action) -> Result<(), Problem> {
         let member = Resource::Member(self.member);
         permit(caller, action, &member)?;
-        if self.points.is_some() {
+        if self.spends() {
             permit(caller, Action::RedeemForMember, &member)?;
         }
         Ok(())
     }
 
-    /// Looks at the member's say-so, where points pay.
+    /// Looks at the member's say-so, where points or money of his pay.
     pub(super) async fn authorise(
         &self,
         services: &Services,
@@ -184,10 +227,11 @@ impl Receipt {
         key: &IdempotencyKey,
         member: MemberId,
     ) -> Result<Option<i64>, Problem> {
-        if self.points.is_none() {
+        if !self.spends() {
             return Ok(None);
         }
-        let proof = authorisation::proof(self.authorisation.as_ref(), "/redeem/authorisation")?;
+        let place = if self.points.is_some() { "/redeem/authorisation" } else { "/wallet/authorisation" };
+        let proof = authorisation::proof(self.authorisation.as_ref(), place)?;
         let source = services.engine.store_code(till_store(caller)?).await?;
         let receipt = Some((source, self.external_id.clone()));
         authorisation::check(services, caller, key, receipt, member, proof).await
@@ -204,6 +248,9 @@ impl Receipt {
         let code = services.engine.store_code(store).await?;
         let paid = self.points;
         let mut content = Purchase::content_of(self.member, self.currency, &self.lines, &self.tenders, paid);
+        if let Some(amount) = self.wallet {
+            content = Purchase::content_with_wallet(content, amount);
+        }
         if let Some(pricing) = &self.pricing {
             content = Purchase::content_at_list(content, &pricing.coupons);
         }
@@ -219,6 +266,7 @@ impl Receipt {
             tenders: self.tenders.clone(),
             channel: self.channel.clone(),
             redeem: paid.map(|points| PayWithPoints { id: RedemptionId::new(new_uuid()), points, otp_step }),
+            wallet: self.wallet.map(|amount| PayWithWallet { amount, otp_step }),
             pricing: self.pricing.clone().map(Box::new),
             content,
         }))

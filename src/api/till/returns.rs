@@ -24,6 +24,7 @@ use crate::api::openapi::problems;
 use crate::api::page::{ListOf, Page};
 use crate::api::submit::{self, Request};
 use crate::api::views::{BalanceView, MoneyView, ProgressView};
+use crate::api::wallets::WalletInReturnView;
 use crate::clock::new_uuid;
 use crate::engine::Answer;
 use crate::store::ledger::{self, Document};
@@ -123,6 +124,9 @@ pub(super) struct ReturnView<'a> {
     points: ReturnPoints,
     /// What the points given back had paid of `amount`: that part is not paid out in money.
     worth: MoneyView,
+    /// What it did to the wallet; absent for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet: Option<WalletInReturnView>,
     /// Balances afterwards.
     balance: BalanceView,
     /// Where the member stands.
@@ -171,6 +175,7 @@ pub(super) fn view(outcome: &ReturnOutcome, currency: Currency) -> ReturnView<'_
             given_back: record.given_back,
         },
         worth: MoneyView { amount: outcome.worth, currency },
+        wallet: outcome.wallet.map(WalletInReturnView::from),
         balance: outcome.balance.into(),
         tier: ReturnTier { progress: outcome.progress.clone().into() },
         recorded_at: outcome.recorded_at,

@@ -58,6 +58,17 @@ pub(crate) enum PointsWishSchema {
     Points(i64),
 }
 
+/// Money of the wallet that shall pay: `{"amount": 2000}`, or `"most"`.
+#[derive(ToSchema)]
+#[schema(as = WalletWish, example = json!("most"))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WalletWishSchema {
+    /// As much as can.
+    Most,
+    /// At most so much, in minor units; at least 1.
+    Amount(i64),
+}
+
 /// What is looked for among the combinations of coupons.
 #[derive(ToSchema)]
 #[schema(as = Optimise)]
@@ -210,10 +221,24 @@ struct PromotionExplainedSchema {
     wanted: Option<i64>,
     /// Points that were left of its budget, where that is what it was charged.
     left: Option<i64>,
+    /// Money it gave to the wallet, where that is what it gives.
+    #[schema(inline)]
+    cashback: Option<CashbackExplainedSchema>,
     /// What counts against its limits, where it has any: `points`, and the `day` where uses are limited by
     /// member.
     #[schema(value_type = Option<Object>)]
     counted: Option<String>,
+}
+
+/// Money that a promotion gave, in minor units.
+#[derive(ToSchema)]
+struct CashbackExplainedSchema {
+    /// Given.
+    given: i64,
+    /// What it would have been without its caps, where one bit.
+    wanted: Option<i64>,
+    /// What was left of the member's month, where that is what was given.
+    left: Option<i64>,
 }
 
 /// A cap that bit.

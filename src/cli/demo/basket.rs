@@ -157,6 +157,7 @@ impl Basket {
             content: Purchase::content_of(member, currency, &self.lines, &[], None),
             redeem: None,
             channel: None,
+            wallet: None,
             pricing: None,
             lines: self.lines,
             tenders: Vec::new(),

@@ -118,6 +118,7 @@ fn ready_of(member: Found, store: tessera_rules::id::StoreId, code: String, rece
         content: Purchase::content_of(id, receipt.currency, &receipt.lines, &[], None),
         redeem: None,
         channel: receipt.channel,
+        wallet: None,
         pricing: None,
         lines: receipt.lines,
         tenders: Vec::new(),

@@ -46,6 +46,14 @@ impl Bad {
         Self { table, member: Some(MemberId::new(member)), number: None, what }
     }
 
+    /// Something of a member's wallet.
+    pub(super) fn of_wallet(table: &str, member: Uuid, number: Option<i64>, what: String) -> Self {
+        let tables = ["wallet", "wallet_entry", "wallet_lot", "wallet_movement"];
+        let table = tables.into_iter().find(|known| *known == table).unwrap_or("wallet");
+        let number = number.map(|number| format!("number {number}"));
+        Self { table, member: Some(MemberId::new(member)), number, what }
+    }
+
     /// Something that belongs to no member.
     pub(super) fn overall(table: &'static str, number: Option<String>, what: impl Into<String>) -> Self {
         Self { table, member: None, number, what: what.into() }

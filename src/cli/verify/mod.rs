@@ -19,6 +19,7 @@ mod redemptions;
 mod sales;
 mod tier;
 mod walk;
+mod wallets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::anchor::{Marks, Writer};
 use super::books::{Bad, Books, Member, Sums};
-use super::{chain, history, idle, lots, moved, promotions, sales};
+use super::{chain, history, idle, lots, moved, promotions, sales, wallets};
 use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
@@ -172,6 +172,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     }
     if let Some((table, member, what)) = verify::gifts(conn)? {
         return Ok(Err(Bad::between(&table, member, what)));
+    }
+    if let Err(bad) = wallets::check(conn)? {
+        return Ok(Err(bad));
     }
     if let Some(Astray { id, what }) = adjustment::astray(conn)? {
         return Ok(Err(Bad::overall("adjustment", id.map(|id| AdjustmentId::new(id).to_string()), what)));

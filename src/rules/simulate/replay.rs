@@ -23,7 +23,8 @@ use crate::returns::Sold;
 use crate::simulate::report::Compared;
 use crate::simulate::{Past, PastPurchase, PastReturn};
 use crate::tier::TierChange;
-use crate::time::Instant;
+use crate::time::{Instant, month_of};
+use crate::wallet::PayWithWallet;
 
 /// A purchase of which something comes back later: as it was, and as it would have been.
 struct Sale {
@@ -106,6 +107,7 @@ impl<'a> Replay<'a> {
                     _ => None,
                 });
                 self.keep(past, earned.given, micropoints, &earned.explanation);
+                self.note_cashback(past, &earned.explanation);
                 Given { points: earned.given, explanation: Some(earned.explanation) }
             }
             Err(Refusal::AmountOutOfRange) => return Err(OutOfRange),
@@ -133,6 +135,7 @@ impl<'a> Replay<'a> {
             channel: past.channel.clone(),
             pricing: None,
             redeem: None,
+            wallet: past.paid_from_wallet.map(|amount| PayWithWallet { amount, otp_step: None }),
             content: [0; 32],
         };
         let draft = &mut self.draft;
@@ -167,6 +170,7 @@ impl<'a> Replay<'a> {
     pub(super) fn recall(&mut self, past: &PastPurchase) -> Result<Option<Given>, OutOfRange> {
         self.count(past).map_err(|_| OutOfRange)?;
         self.keep(past, past.points, past.micropoints, &past.explanation);
+        self.note_cashback(past, &past.explanation);
         self.forget();
         Ok(None)
     }
@@ -186,6 +190,18 @@ impl<'a> Replay<'a> {
             carry: Some(carry.rem_euclid(MICRO)),
             ..StandingPatch::default()
         })
+    }
+
+    /// Counts cashback against the caps of its month. The money itself lives on nowhere.
+    fn note_cashback(&mut self, past: &PastPurchase, why: &Explanation) {
+        let month = month_of(self.draft.zone().day_of(past.occurred_at));
+        for told in &why.promotions {
+            if let Some(given) = told.cashback.as_ref().map(|cashback| cashback.given) {
+                let wallet = self.draft.member.wallet.get_or_insert_default();
+                let sum = wallet.cashback_given.entry((month, told.code.clone())).or_default();
+                *sum = sum.plus(given).unwrap_or(Minor::MAX);
+            }
+        }
     }
 
     /// Keeps a purchase of which something comes back.

@@ -58,6 +58,8 @@ pub struct PromotionReport {
     pub charged: Compared,
     /// Purchases it would have been charged for.
     pub purchases: u64,
+    /// Money it gave to wallets when goods were sold, in minor units.
+    pub cashback: Compared,
     /// Points it would have been charged, by the day of the purchases.
     pub days: BTreeMap<Day, i64>,
 }
@@ -150,6 +152,15 @@ impl Report {
             let promotion = self.promotions.entry(code.to_owned()).or_default();
             promotion.charged = promotion.charged.plus(Compared { before, after: 0 })?;
         }
+        for (code, before) in gave(&past.explanation) {
+            let promotion = self.promotions.entry(code.to_owned()).or_default();
+            promotion.cashback = promotion.cashback.plus(Compared { before, after: 0 })?;
+        }
+        for (code, after) in given.explanation.iter().flat_map(gave) {
+            let promotion = self.promotions.entry(code.to_owned()).or_default();
+            promotion.cashback = promotion.cashback.plus(Compared { before: 0, after })?;
+            promotion.purchases += 1;
+        }
         for (code, after) in given.explanation.iter().flat_map(charged) {
             let promotion = self.promotions.entry(code.to_owned()).or_default();
             promotion.charged = promotion.charged.plus(Compared { before: 0, after })?;
@@ -186,6 +197,12 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// What each promotion gave to the wallet for a purchase, in minor units.
+fn gave(why: &Explanation) -> impl Iterator<Item = (&str, i64)> {
+    let gave = why.promotions.iter().filter_map(|told| Some((told.code.as_str(), told.cashback.as_ref()?.given.get())));
+    gave.filter(|(_, given)| *given > 0)
 }
 
 /// What each promotion was charged for a purchase.

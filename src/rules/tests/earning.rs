@@ -167,6 +167,7 @@ impl Case {
             facts: None,
             promotions_used: &Default::default(),
             own_uses: &Default::default(),
+            cashback_given: &Default::default(),
         };
         earn(&self.programme, 1, &sale)
     }

@@ -38,4 +38,5 @@ mod tags;
 mod tiers;
 mod triggers;
 mod validity;
+mod wallets;
 mod worked_example;

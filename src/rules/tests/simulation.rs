@@ -89,6 +89,7 @@ impl Chronicle {
             lines: receipt.lines.clone(),
             tenders: receipt.tenders.clone(),
             channel: receipt.channel.clone(),
+            paid_from_wallet: None,
             paid_with_points: bought.redeemed.map(|(_, worth)| worth),
             exact: true,
             points: bought.given,
@@ -242,6 +243,7 @@ impl Story {
             channel: None,
             pricing: None,
             redeem: None,
+            wallet: None,
             content: [0; 32],
         };
         self.0.act(&Command::Purchase(receipt), Self::minute(day));

@@ -70,6 +70,7 @@ pub(crate) fn programme() -> Programme {
         returns: Returns::default(),
         redemption: None,
         transfers: None,
+        wallet: None,
         pools: None,
         tiers: Tiers::default(),
         notices: Notices::default(),
@@ -246,6 +247,7 @@ impl Desk {
             tenders: Vec::<Tender>::new(),
             redeem: None,
             channel: None,
+            wallet: None,
             pricing: None,
             content: [0; 32],
         }
@@ -295,7 +297,7 @@ impl Desk {
         points: Option<PointsWish>,
         optimise: Option<Optimise>,
     ) -> Result<Promise, Refusal> {
-        let enquiry = Enquiry { receipt, own_coupons: false, points, optimise };
+        let enquiry = Enquiry { receipt, own_coupons: false, points, wallet: None, optimise };
         promise(&self.programme, &self.state, self.member, &enquiry, &self.context())
     }
 

@@ -161,6 +161,7 @@ impl Life {
             tenders: Vec::new(),
             redeem,
             channel: None,
+            wallet: None,
             pricing: None,
         }
     }

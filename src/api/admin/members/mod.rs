@@ -1,5 +1,5 @@
 //! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`], [`placement`], [`tags`], [`merging`]),
-//! and what they own ([`account`], [`books`]). Here staff see the whole person, unlike at the till.
+//! and what they own ([`account`], [`books`], [`wallet`]). Here staff see the whole person, unlike at the till.
 
 mod account;
 mod books;
@@ -8,6 +8,7 @@ mod merging;
 mod placement;
 mod profile;
 mod tags;
+mod wallet;
 
 use tessera_rules::id::MemberId;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -38,6 +39,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(tags::take_tag_off)
         .service(merging::merge_member)
         .service(merging::unmerge_member)
+        .service(wallet::adjust_wallet)
         .service(books::member_ledger)
         .service(books::member_entry)
         .service(books::find_ledger)

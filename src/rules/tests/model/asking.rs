@@ -105,6 +105,7 @@ impl<S: Shop> Trial<'_, S> {
             tenders,
             redeem,
             channel: None,
+            wallet: None,
             pricing: None,
         }
     }

@@ -120,6 +120,7 @@ proptest! {
             facts: None,
             promotions_used: &Default::default(),
             own_uses: &Default::default(),
+            cashback_given: &Default::default(),
         };
         if let Ok(earned) = earn(&document, 1, &sale) {
             let sum: i128 = earned.explanation.lines.iter().map(|line| i128::from(line.points.get())).sum();

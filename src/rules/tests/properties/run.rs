@@ -125,6 +125,7 @@ impl Run {
             tenders: vec![Tender { kind: "gift_card".to_owned(), amount: card }],
             redeem: None,
             channel: None,
+            wallet: None,
             pricing: None,
             content: [0; 32],
         }
