@@ -139,6 +139,6 @@ impl By {
             points: 0,
             at: self.at,
         };
-        Ok(outbox::insert(conn, &event)?)
+        Ok(outbox::insert_event(conn, &event)?)
     }
 }

@@ -81,6 +81,6 @@ fn insert(conn: &mut Connection, row: &member::MemberRow) -> Result<(), Error> {
             points: 0,
             at: row.enrolled_at,
         };
-        outbox::insert(conn, &event)
+        outbox::insert_event(conn, &event)
     })
 }

@@ -1,5 +1,6 @@
-//! Events for whoever delivers messages. Those of a batch are written with it; here are the others.
+//! Events that no batch brings about: those of people and of configuration.
 
+use diesel::pg::PgConnection;
 use diesel::prelude::*;
 
 use super::db::Error;
@@ -10,7 +11,7 @@ use super::schema::outbox;
 ///
 /// # Errors
 /// As [`Error`].
-pub fn insert(conn: &mut PgConnection, event: &OutboxRow) -> Result<(), Error> {
+pub fn insert_event(conn: &mut PgConnection, event: &OutboxRow) -> Result<(), Error> {
     diesel::insert_into(outbox::table)
         .values((
             outbox::id.eq(event.id),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::App;
 use crate::support::make::{self, line, receipt};
+use crate::support::{App, Caller};
 
 fn codes(list: &Value) -> Vec<&str> {
     list["data"].as_array().unwrap().iter().map(|row| row["code"].as_str().unwrap()).collect()
@@ -13,10 +13,9 @@ fn ids(rows: &Value) -> Vec<&str> {
     rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect()
 }
 
-#[test]
-fn a_segment_is_asked_whenever_somebody_needs_to_know() {
-    let app = App::start();
-    let (till, admin) = (app.cashier(), app.admin());
+/// Saves two segments, and what is for them: a promotion, a price, and goods that some may buy first. What cannot
+/// be is refused with its place.
+fn save(admin: &Caller) {
     let segment = |code: &str, when: &str| json!({"code": code, "name": {"en": code, "zh": "分组"}, "when": when});
     let problem = admin
         .post("/v1/admin/segments", &segment("loop", "\"loop\" in member.segments && lines.exists(l, true)"))
@@ -48,7 +47,13 @@ fn a_segment_is_asked_whenever_somebody_needs_to_know() {
     let etag = admin.get("/v1/admin/segments/fresh");
     let gone = admin.request("DELETE", "/v1/admin/segments/fresh").header("If-Match", etag.header("etag").unwrap());
     gone.send().problem(422, "programme_invalid");
+}
 
+#[test]
+fn a_segment_is_asked_whenever_somebody_needs_to_know() {
+    let app = App::start();
+    let (till, admin) = (app.cashier(), app.admin());
+    save(&admin);
     let (one, two) = (make::member(&till), make::member(&till));
     let points = |sale: Value| sale["points"]["given"].as_i64().unwrap();
     let buy = |member| points(till.post("/v1/till/purchases", &receipt(member, &[line(1_000)])).expect(201));

@@ -78,8 +78,14 @@ struct Particular {
     categories: Vec<String>,
 }
 
-/// The receipt as it was entered: its lines, how it was paid and how it came about.
-fn receipt(stored: &StoredPurchase) -> Result<(Vec<Line>, Vec<Tender>, Option<String>), Problem> {
+/// The receipt as it was entered.
+struct Entered {
+    lines: Vec<Line>,
+    tenders: Vec<Tender>,
+    channel: Option<String>,
+}
+
+fn receipt(stored: &StoredPurchase) -> Result<Entered, Problem> {
     let answered: Answered =
         serde_json::from_str(&stored.answer).map_err(|_| internal("the answer of a purchase explains nothing"))?;
     let particulars = stored.particulars.clone().map(serde_json::from_value::<Particulars>).transpose();
@@ -89,7 +95,8 @@ fn receipt(stored: &StoredPurchase) -> Result<(Vec<Line>, Vec<Tender>, Option<St
         let Particular { sku, categories } = beside.next().unwrap_or(Particular { sku: None, categories: Vec::new() });
         Line { sku, categories, quantity: explained.quantity, amount: explained.amount() }
     };
-    Ok((answered.explanation.lines.iter().map(line).collect(), particulars.tenders, particulars.channel))
+    let lines = answered.explanation.lines.iter().map(line).collect();
+    Ok(Entered { lines, tenders: particulars.tenders, channel: particulars.channel })
 }
 
 /// The answer that is stored with the two documents of a moved purchase.
@@ -132,7 +139,7 @@ pub(super) async fn create(
     let store = StoreId::new(stored.store_id);
     let store_code = services.engine.store_code(store).await?.to_string();
     let currency = services.engine.programme().await?.programme.currency;
-    let (lines, tenders, channel) = receipt(&stored)?;
+    let Entered { lines, tenders, channel } = receipt(&stored)?;
     let again = Purchase {
         id: PurchaseId::new(new_uuid()),
         store,
