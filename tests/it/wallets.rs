@@ -147,7 +147,7 @@ fn spent(app: &App, member: &Member) -> Value {
     differs["wallet"]["pay"] = json!(3_001);
     till.post(PURCHASES, &differs).problem(409, "duplicate_external_id");
     till.post(PURCHASES, &paid(member, &[line(5_000)], 100, &otp)).problem(403, "code_used");
-    let pin = pin(&app, member);
+    let pin = pin(app, member);
     let short = till.post(PURCHASES, &paid(member, &[line(90_000)], 17_601, &pin)).problem(422, "insufficient_money");
     assert_eq!((&short["available"], &short["required"]), (&json!(17_600), &json!(17_601)));
     let much = till.post(PURCHASES, &paid(member, &[line(500)], 501, &pin)).problem(422, "wallet_pays_too_much");
