@@ -167,6 +167,8 @@ pub enum Action {
     ReadAdjustments,
     /// Agree to what somebody else asked to give or take by hand, or not.
     DecideAdjustment,
+    /// Rate purchases anew: plan it, look at it, apply it and take it back.
+    ReRatePurchases,
     /// Erase a member's personal data.
     EraseMember,
     /// Merge two members, and undo it.
@@ -304,7 +306,8 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
 
         Action::DecideAdjustment => in_charge(caller, resource),
 
-        Action::EraseMember
+        Action::ReRatePurchases
+        | Action::EraseMember
         | Action::MergeMembers
         | Action::ReadAudit
         | Action::WriteProgramme

@@ -95,6 +95,10 @@ impl<'p> Plan<'p> {
                 load.returns.1.push(goods.external_id.clone());
             }
             Command::Adjust(_) | Command::LeavePool => load.debit.push(member),
+            Command::ReRate(asked) => {
+                load.debit.push(member);
+                load.sales.extend(asked.purchases.iter().map(|rating| rating.purchase.uuid()));
+            }
             Command::Notify => {
                 load.debit.push(member);
                 load.notices.push(member);

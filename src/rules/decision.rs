@@ -6,7 +6,7 @@ use crate::amount::{Currency, Minor, OutOfRange, Points};
 use crate::entitlement::EntitlementUse;
 use crate::explain::Explanation;
 use crate::fulfilment::{FulfilmentStatus, FulfilmentStep};
-use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
+use crate::id::{MemberId, PurchaseId, QuoteId, ReRatingId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
 use crate::limit::PromotionUse;
 use crate::link::{Link, Sent};
@@ -14,6 +14,7 @@ use crate::lot::{Lapse, Lot, LotMovement};
 use crate::member::{DayTotals, Standing};
 use crate::notice::Notice;
 use crate::perk::PerkGrant;
+use crate::re_rating::Rated;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::LineReturned;
 use crate::tier::{Placement, Progress, TierChange};
@@ -126,8 +127,25 @@ pub enum Effect {
     Return(ReturnRecord),
     /// A transfer is on record.
     Transfer(TransferRecord),
+    /// A purchase stands otherwise from now on.
+    Rate(Box<Rated>),
+    /// The member's part of a re-rating is booked.
+    ReRated(ReRated),
     /// Fields of the standing that no other effect carries.
     Standing(StandingPatch),
+}
+
+/// What a re-rating, or taking one back, came to for a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReRated {
+    /// Which.
+    pub re_rating: ReRatingId,
+    /// Points given, or below 0 taken; what became debt is among them.
+    pub points: Points,
+    /// Points that should have been taken and were forgiven.
+    pub forgiven: Points,
+    /// Whether it is taken back.
+    pub undone: bool,
 }
 
 /// One use of a coupon.
@@ -356,6 +374,8 @@ pub enum Outcome {
     Return(Box<ReturnOutcome>),
     /// Points were put right.
     Adjustment(Balance),
+    /// Purchases were rated anew.
+    ReRating(ReRatingOutcome),
     /// Perks were granted: their codes.
     Perks(Vec<String>),
     /// Staff placed the member in a tier: where he stands now.
@@ -456,6 +476,17 @@ pub struct RedemptionOutcome {
     pub balance: Balance,
 }
 
+/// What a re-rating came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReRatingOutcome {
+    /// Points given, or below 0 taken.
+    pub points: Points,
+    /// Points forgiven.
+    pub forgiven: Points,
+    /// Balances afterwards.
+    pub balance: Balance,
+}
+
 /// What a transfer leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferOutcome {
@@ -505,6 +536,7 @@ impl Outcome {
             Self::Redemption(outcome) => Some(&mut outcome.balance),
             Self::Return(outcome) => Some(&mut outcome.balance),
             Self::Adjustment(balance) => Some(balance),
+            Self::ReRating(outcome) => Some(&mut outcome.balance),
             Self::Transfer(outcome) => Some(&mut outcome.balance),
             Self::Link(outcome) => Some(&mut outcome.balance),
             Self::Move(outcome) => Some(&mut outcome.returned.balance),

@@ -338,12 +338,18 @@ impl MemberState {
                         used.change.uses;
                 }
             }
+            Effect::Rate(rated) => {
+                if let Some(sold) = self.sales.get_mut(&rated.purchase) {
+                    sold.rate(rated.points, rated.clawed, rated.explanation.clone())?;
+                }
+            }
             Effect::UseReward { .. }
             | Effect::PutBackReward { .. }
             | Effect::UseCoupon(_)
             | Effect::GiveBackCoupon { .. }
             | Effect::UseQuote { .. }
             | Effect::Purchase(_)
+            | Effect::ReRated(_)
             | Effect::Transfer(_) => {}
         }
         Ok(())

@@ -206,6 +206,9 @@ pub enum Refusal {
     /// An adjustment of no points.
     #[error("an adjustment gives or takes at least one point")]
     NothingToAdjust,
+    /// A purchase does not stand as it did when its re-rating was planned.
+    #[error("the purchase {0} was returned, moved or rated anew since")]
+    PurchaseChanged(PurchaseId),
     /// A sum left ±(2^53 − 1).
     #[error("an amount is out of range")]
     AmountOutOfRange,

@@ -17,7 +17,7 @@ use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::schema::outbox;
 use super::wire::Rows;
-use super::{notice, quote, reward};
+use super::{notice, quote, re_rating, reward};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -138,6 +138,8 @@ pub struct Loaded {
     pub coupons: Vec<CouponRow>,
     /// Kept quotes, each with the purchase that was made of it.
     pub quotes: Vec<(Uuid, Option<Uuid>)>,
+    /// Re-ratings that those purchases stand by, in their order.
+    pub ratings: Vec<re_rating::InForce>,
 }
 
 /// Everything a batch decided.
@@ -184,6 +186,8 @@ pub struct Writes {
     pub coupons: CouponWrites,
     /// Codes that are given out and let go, and steps of goods.
     pub reward: reward::Changes,
+    /// What re-ratings came to.
+    pub re_ratings: re_rating::Changes,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -422,13 +426,14 @@ impl Load {
             quotes = quote::made(conn, &self.quotes)?;
         }
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
-        let wanted = std::mem::take(&mut self.reward);
+        let (wanted, sales) = (std::mem::take(&mut self.reward), self.sales.clone());
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
         let reward = wanted.run(conn, &mut redemptions)?;
         // After the standings: whoever has used more since has changed a standing too.
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
+        let ratings = if sales.is_empty() { Vec::new() } else { re_rating::in_force(conn, &sales)? };
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
             for key in &mut keys {
@@ -466,6 +471,7 @@ impl Load {
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
             coupons,
             quotes,
+            ratings,
         })
     }
 }
@@ -482,7 +488,8 @@ impl Writes {
     /// As [`Error`]; [`Error::Serialization`] where something has moved on.
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
-        if reward.is_empty() && coupons.is_empty() {
+        let re_ratings = std::mem::take(&mut self.re_ratings);
+        if reward.is_empty() && coupons.is_empty() && re_ratings.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
@@ -490,7 +497,7 @@ impl Writes {
             self.store(conn)?;
             reward.run(conn)?;
             coupons.execute(conn)?;
-            Ok(())
+            re_ratings.run(conn)
         })
     }
 

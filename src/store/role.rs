@@ -46,6 +46,15 @@ const GRANTS: &[(&str, &str)] = &[
     ("voucher_code", "insert, update (redemption_id)"),
     ("fulfilment", "insert, update (status, changed_at, steps, store_id)"),
     ("fulfilment_step", "insert"),
+    (
+        "re_rating",
+        "insert, update (status, limit_each, limit_day, day_before, applied_by, applied_at, undone_by, undone_at)",
+    ),
+    (
+        "re_rating_member",
+        "insert, update (applied, forgiven, applied_at, left_out, undone, undone_forgiven, undone_at, kept)",
+    ),
+    ("re_rating_purchase", "insert, update (lapsed, applied_at, undone_at)"),
     ("idempotency", "insert, delete"),
     ("member", "insert, update"),
     ("member_credential", "insert, update, delete"),
