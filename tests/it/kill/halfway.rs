@@ -151,13 +151,13 @@ fn a_re_rating_that_was_cut_off_is_booked_to_the_end_and_once() {
     for cut_off in [true, false] {
         let (mut process, anon) = house.serve();
         let [cashier, admin] = ["cashier-west", "admin"].map(|who| signed_in(&anon, who));
-        let (till, admin) = (anon.with_token(&cashier), admin);
-        let promotion = json!({"code": format!("triple-{cut_off}"), "name": "Triple", "categories": ["tea"],
+        let till = anon.with_token(&cashier);
+        let promotion = json!({"code": format!("triple-{cut_off}"), "name": "Triple", "categories": [format!("tea-{cut_off}")],
             "effect": {"kind": "multiply", "by": "3"}});
         anon.with_token(&admin).post("/v1/admin/promotions", &promotion).expect(201);
         let members: Vec<Member> = (0..3).map(|_| make::member(&till)).collect();
         for member in &members {
-            till.post("/v1/till/purchases", &receipt(member, &[make::line_of("tea", 10_000)])).expect(201);
+            till.post("/v1/till/purchases", &receipt(member, &[make::line_of(&format!("tea-{cut_off}"), 10_000)])).expect(201);
         }
         let wish = json!({"from": "2020-01-01", "to": "2099-12-31", "reason": "wrong", "note": "a slip",
             "without_promotion": promotion["code"]});
