@@ -140,6 +140,23 @@ impl Access {
         self.inner.tokens.jwks(self.inner.clock.wall_now())
     }
 
+    /// Whether somebody may look at one more code that could be guessed. It counts as a wrong one until
+    /// [`Access::guessed_right`] says otherwise, so that guesses sent all at once slow each other down.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`].
+    pub fn guess(&self, who: Principal) -> Result<(), Error> {
+        let (whose, now) = (guesser(who), self.inner.clock.wall_now());
+        self.inner.throttle.check(&whose, now)?;
+        self.inner.throttle.failed(&whose, now);
+        Ok(())
+    }
+
+    /// The code was one of ours.
+    pub fn guessed_right(&self, who: Principal) {
+        self.inner.throttle.succeeded(&guesser(who));
+    }
+
     /// Hashes a new password.
     ///
     /// # Errors
@@ -147,6 +164,10 @@ impl Access {
     pub async fn hash_password(&self, password: &str) -> Result<String, Error> {
         self.inner.hasher.hash(password).await
     }
+}
+
+fn guesser(who: Principal) -> crate::store::session::Hash {
+    session::sha256(&[b"code", who.uuid().as_bytes()])
 }
 
 /// Who is to be added to the staff.

@@ -183,6 +183,8 @@ pub enum Action {
     DecideAdjustment,
     /// Give or take money of a wallet by hand.
     AdjustWallet,
+    /// Rate purchases anew: plan it, look at it, apply it and take it back.
+    ReRatePurchases,
     /// Erase a member's personal data.
     EraseMember,
     /// Merge two members, and undo it.
@@ -330,6 +332,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         Action::DecideAdjustment => in_charge(caller, resource),
 
         Action::AdjustWallet
+        | Action::ReRatePurchases
         | Action::EraseMember
         | Action::MergeMembers
         | Action::ReadAudit

@@ -80,7 +80,7 @@ impl Seen {
     }
 }
 
-fn sha256(parts: &[&[u8]]) -> Hash {
+pub(super) fn sha256(parts: &[&[u8]]) -> Hash {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update(part);

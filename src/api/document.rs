@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use actix_web::HttpResponse;
 use serde::Serialize;
 use tessera_rules::amount::{Minor, OutOfRange, Quantity};
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, ReturnId, StoreId, TransferId};
+use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, ReRatingId, RedemptionId, ReturnId, StoreId, TransferId};
 use tessera_rules::ledger::EntryKind;
 use tessera_rules::returns::LineReturned;
 use utoipa::ToSchema;
@@ -61,6 +61,7 @@ pub(super) fn document_id(entry: &EntryView) -> Option<String> {
         EntryKind::GiveBack if entry.reason.is_some() => Some(ReturnId::new(id).to_string()),
         EntryKind::GiveBack => Some(RedemptionId::new(id).to_string()),
         EntryKind::Adjustment => Some(AdjustmentId::new(id).to_string()),
+        EntryKind::ReRating => Some(ReRatingId::new(id).to_string()),
         EntryKind::Transfer if entry.reason.as_deref() == Some("transfer") => Some(TransferId::new(id).to_string()),
         // Along a link go the points of any document.
         EntryKind::Perk | EntryKind::Activation | EntryKind::DebtPayment | EntryKind::Transfer => None,

@@ -115,6 +115,7 @@ codes! {
     QuoteChanged, "quote_changed", 409, "The purchase would not come out as it was quoted", "消费结果与报价不一致";
     QuoteLapsed, "quote_lapsed", 409, "The quote has lapsed", "报价已失效";
     QuoteUsed, "quote_used", 409, "Another purchase was made of the quote", "该报价已被另一笔消费使用";
+    ReRatingOutdated, "re_rating_outdated", 409, "Purchases have changed since the re-rating was planned", "计划之后消费单据已发生变更";
     PaidWithPoints, "paid_with_points", 409, "Points paid for a part of the purchase: return its goods instead", "该消费部分由积分支付，请办理退货";
     PaidFromWallet, "paid_from_wallet", 409, "The wallet paid for a part of the purchase: return its goods instead", "该消费部分由钱包支付，请办理退货";
     // rules of the programme and of the trade

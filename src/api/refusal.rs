@@ -64,6 +64,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::CaptureOutOfRange(_) => Code::CaptureOutOfRange,
         Refusal::RewardIsWhole => Code::RewardIsWhole,
         Refusal::PurchaseUnknown => Code::PurchaseUnknown,
+        Refusal::PurchaseChanged(_) => Code::ReRatingOutdated,
         Refusal::SoldElsewhere => Code::SoldElsewhere,
         Refusal::LineUnknown(_) => Code::LineUnknown,
         Refusal::NotAPart(_) => Code::NotAPart,

@@ -369,9 +369,32 @@ impl Deciding {
                 let row = documents::transfer_row(record, recorded_at, submission.actor, answer.body.clone());
                 self.writes.transfers.push(row);
             }
+            Effect::Rate(_) | Effect::ReRated(_) => self.re_rated(member, effect),
             Effect::Standing(_) => {}
         }
         Ok(())
+    }
+
+    fn re_rated(&mut self, member: MemberId, effect: Effect) {
+        let (at, changes) = (self.recorded_at(member), &mut self.writes.re_ratings);
+        match effect {
+            Effect::Rate(rated) => {
+                changes.purchases.0.push(rated.re_rating.uuid());
+                changes.purchases.1.push(rated.purchase.uuid());
+                changes.purchases.2.push(rated.lapsed.get());
+                changes.purchases.3.push(rated.undone);
+                changes.purchases.4.push(at);
+            }
+            Effect::ReRated(came) => {
+                changes.members.0.push(came.re_rating.uuid());
+                changes.members.1.push(member.uuid());
+                changes.members.2.push(came.points.get());
+                changes.members.3.push(came.forgiven.get());
+                changes.members.4.push(came.undone);
+                changes.members.5.push(at);
+            }
+            _ => {}
+        }
     }
 
     fn use_reward(&mut self, code: String, redemption: RedemptionId, voucher: Option<String>) {
@@ -489,6 +512,7 @@ impl Deciding {
             Outcome::Tags(_) => "member.tagged",
             Outcome::Notices(given) if !given.is_empty() => "member.noticed",
             Outcome::Adjustment(_) => "points.adjusted",
+            Outcome::ReRating(_) => "purchases.re_rated",
             Outcome::Transfer(_) => "points.transferred",
             Outcome::Move(_) => "purchase.moved",
             Outcome::Link(_) => match submission.command {
@@ -513,6 +537,7 @@ impl Deciding {
         let fulfilled = match &submission.command {
             Command::Fulfil(fulfil) => Some(fulfil.redemption.uuid()),
             Command::Event(happened) => Some(happened.id.uuid()),
+            Command::ReRate(asked) => Some(asked.id.uuid()),
             _ => None,
         };
         self.writes.events.push(OutboxRow {

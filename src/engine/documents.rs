@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::convert::{broken, points, role};
 use super::{Answer, Failure};
+use crate::store::re_rating::InForce;
 use crate::store::reward::FulfilmentRow;
 use crate::store::rows::{
     EntitlementUseRow, FulfilmentStepRow, NoticeRow, PurchaseRow, RedemptionRow, ReturnRow, TransferRow,
@@ -181,6 +182,13 @@ pub(super) fn sold<'r>(
         sold.given_back = sold.given_back.plus(points(row.given_back)?).map_err(|_| broken("given_back"))?;
     }
     Ok(sold)
+}
+
+/// Has a purchase stand as a re-rating says.
+pub(super) fn rate(sold: &mut Sold, rating: &InForce) -> Result<(), Failure> {
+    let explanation = serde_json::from_str(&rating.explanation).map_err(|_| broken("explanation"))?;
+    let rated = sold.rate(points(rating.points)?, points(rating.clawed_more())?, explanation);
+    rated.map_err(|_| broken("re-rating"))
 }
 
 /// The row of a return.

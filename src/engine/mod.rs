@@ -34,6 +34,7 @@ mod memory;
 mod open;
 mod plan;
 mod programmes;
+pub mod re_rating;
 mod read;
 pub mod schedule;
 mod segment;

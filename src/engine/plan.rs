@@ -113,6 +113,10 @@ impl<'p> Plan<'p> {
             Command::Wallet(WalletCommand::Refund(_)) => load.wallets.whole.push(member),
             Command::Wallet(_) => load.wallets.members.push(member),
             Command::Adjust(_) | Command::LeavePool => load.debit.push(member),
+            Command::ReRate(asked) => {
+                load.debit.push(member);
+                load.sales.extend(asked.purchases.iter().map(|rating| rating.purchase.uuid()));
+            }
             Command::Notify => {
                 load.debit.push(member);
                 load.notices.push(member);

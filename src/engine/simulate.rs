@@ -1,21 +1,24 @@
 //! Simulation over what is on record: rows become the past of a member, and the rules replay it. It reads and
 //! never writes, on a connection that is given back between two pages; the write path hears nothing of it.
 
+use std::collections::HashMap;
 use std::iter::Peekable;
 
 use serde::Deserialize;
 use tessera_rules::Programme;
-use tessera_rules::amount::Minor;
+use tessera_rules::amount::{Minor, Points};
 use tessera_rules::command::{Line, Purchase, Tender};
+use tessera_rules::earning::MICRO;
 use tessera_rules::explain::{Explanation, LineExplained};
-use tessera_rules::id::{MemberId, PurchaseId};
-use tessera_rules::simulate::{Past, PastEvent, PastPurchase, PastReturn, Simulation};
+use tessera_rules::id::{MemberId, PurchaseId, ReturnId};
+use tessera_rules::simulate::{Judged, Past, PastEvent, PastPurchase, PastReturn, ReRating, Simulation};
 use tessera_rules::tag::Tags;
 use tessera_rules::tier::{TierCause, TierChange};
 use uuid::Uuid;
 
 use super::Failure;
 use super::convert::{self, broken, points};
+use crate::store::re_rating::InForce;
 use crate::store::simulate::{MemberPast, PastPage, PurchasePast, ReturnPast, TierPast};
 
 /// Replays a page of members. Returns the last of them, after whom the next page begins; `None`: there was
@@ -24,6 +27,39 @@ use crate::store::simulate::{MemberPast, PastPage, PurchasePast, ReturnPast, Tie
 /// # Errors
 /// [`Failure::Internal`] where what is on record cannot be read, or a sum leaves its range.
 pub fn replay(simulation: &mut Simulation, in_force: &Programme, page: PastPage) -> Result<Option<Uuid>, Failure> {
+    each(in_force, page, |past| simulation.member(past).map_err(|error| Failure::Internal(error.to_string())))
+}
+
+/// What purchases of a page of members should have been given, as far as that is otherwise; and the last of the
+/// members, as [`replay`].
+///
+/// # Errors
+/// As [`replay`].
+pub fn judge(
+    re_rating: &mut ReRating,
+    in_force: &Programme,
+    page: PastPage,
+) -> Result<(Vec<(MemberId, Vec<Judged>)>, Option<Uuid>), Failure> {
+    let mut found = Vec::new();
+    let last = each(in_force, page, |past| {
+        let judged = re_rating.member(past).map_err(|error| Failure::Internal(error.to_string()))?;
+        if !judged.is_empty() {
+            found.push((past.member, judged));
+        }
+        Ok(())
+    })?;
+    Ok((found, last))
+}
+
+fn each(
+    in_force: &Programme,
+    page: PastPage,
+    mut look: impl FnMut(&Past) -> Result<(), Failure>,
+) -> Result<Option<Uuid>, Failure> {
+    let mut ratings: HashMap<Uuid, Vec<InForce>> = HashMap::new();
+    for rating in page.ratings {
+        ratings.entry(rating.purchase_id).or_default().push(rating);
+    }
     let mut purchases = page.purchases.into_iter().peekable();
     let mut returns = page.returns.into_iter().peekable();
     let mut tiers = page.tiers.into_iter().peekable();
@@ -39,10 +75,44 @@ pub fn replay(simulation: &mut Simulation, in_force: &Programme, page: PastPage)
         for row in tagged {
             past.tags.learn(convert::tag_change(row)?);
         }
-        simulation.member(&past).map_err(|error| Failure::Internal(error.to_string()))?;
+        if !ratings.is_empty() {
+            rate(&mut past, &ratings)?;
+        }
+        look(&past)?;
         last = Some(id);
     }
     Ok(last)
+}
+
+/// Has purchases and what came back of them stand as their re-ratings say.
+fn rate(past: &mut Past, ratings: &HashMap<Uuid, Vec<InForce>>) -> Result<(), Failure> {
+    let out_of_range = |_| broken("re-rating");
+    let micro = |points: Points| points.get() * MICRO;
+    for event in &mut past.events {
+        match event {
+            PastEvent::Purchase(purchase) => {
+                for rating in ratings.get(&purchase.id.uuid()).into_iter().flatten() {
+                    let right = points(rating.points)?;
+                    let more = right.minus(purchase.points).map_err(out_of_range)?;
+                    purchase.micropoints = purchase.micropoints.map(|added| added + micro(more));
+                    purchase.points = right;
+                    purchase.explanation =
+                        serde_json::from_str(&rating.explanation).map_err(|_| broken("explanation"))?;
+                }
+            }
+            PastEvent::Return(returned) => {
+                for rating in ratings.get(&returned.purchase.uuid()).into_iter().flatten() {
+                    let claws: Vec<(ReturnId, Points)> =
+                        serde_json::from_value(rating.claws.clone()).map_err(|_| broken("claws"))?;
+                    let Some((_, right)) = claws.into_iter().find(|(id, _)| *id == returned.id) else { continue };
+                    let more = right.minus(returned.clawed).map_err(out_of_range)?;
+                    returned.micropoints += micro(more);
+                    returned.clawed = right;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The rows of one member, from a list in the order of the members.
@@ -133,9 +203,12 @@ fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<
     let is = |member: &Uuid| {
         let content = Purchase::content_of(MemberId::new(*member), in_force.currency, &lines, &tenders, paid);
         let content = paid_from_wallet.map_or(content, |paid| Purchase::content_with_wallet(content, paid));
-        content[..] == row.content[..]
+        content[..] == row.content[..] || Purchase::content_at_list(content, &[])[..] == row.content[..]
     };
-    let exact = told || is(&row.member_id) || merged.iter().any(is);
+    // Since there are list prices, what a receipt says beside is kept where it says anything.
+    let explained = &answer.explanation;
+    let at_list = !explained.coupons.is_empty() || explained.lines.iter().any(|line| line.list.is_some());
+    let exact = told || at_list || is(&row.member_id) || merged.iter().any(is);
     Ok(PastPurchase {
         id: PurchaseId::new(row.id),
         store: row.store,
@@ -155,6 +228,7 @@ fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<
 
 fn taken_back(row: ReturnPast) -> Result<PastReturn, Failure> {
     Ok(PastReturn {
+        id: ReturnId::new(row.id),
         purchase: PurchaseId::new(row.purchase_id),
         recorded_at: row.recorded_at,
         lines: serde_json::from_str(&row.lines).map_err(|_| broken("lines"))?,

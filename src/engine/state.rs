@@ -82,7 +82,10 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
         let lots = loaded.sale_lots.remove(&row.id).unwrap_or_default();
         let returns = loaded.returned.iter().filter(|returned| returned.purchase_id == row.id);
         let lapsed = loaded.sale_lapsed.get(&row.id).copied().unwrap_or_default();
-        let sold = documents::sold(row, lots, lapsed, returns)?;
+        let mut sold = documents::sold(row, lots, lapsed, returns)?;
+        for rating in loaded.ratings.iter().filter(|rating| rating.purchase_id == row.id) {
+            documents::rate(&mut sold, rating)?;
+        }
         member(&mut state, row.member_id)?.sales.insert(PurchaseId::new(row.id), sold);
     }
     for row in loaded.uses.drain(..) {

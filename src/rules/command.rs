@@ -7,7 +7,8 @@ use uuid::Uuid;
 use crate::amount::{Currency, Minor, Points, Quantity};
 use crate::event::Happened;
 use crate::fulfilment::FulfilmentStatus;
-use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
+use crate::id::{AdjustmentId, MemberId, PurchaseId, QuoteId, ReRatingId, RedemptionId, ReturnId, StoreId, TransferId};
+use crate::re_rating::Rating;
 use crate::tag::{Tag, TagStep};
 use crate::time::{Day, Instant};
 use crate::wallet::{PayWithWallet, WalletCommand};
@@ -80,6 +81,8 @@ pub enum Command {
     Return(Return),
     /// Points are put right or brought along.
     Adjust(Adjust),
+    /// Purchases of the member are rated anew.
+    ReRate(Box<ReRate>),
     /// Staff place the member in a tier.
     PlaceTier(PlaceTier),
     /// The member uses what his tier entitles to.
@@ -494,6 +497,7 @@ impl Command {
             Self::Fulfil(fulfil) => Some(fulfil.redemption.uuid()),
             Self::Return(goods) => Some(goods.id.uuid()),
             Self::Adjust(adjust) => Some(adjust.id.uuid()),
+            Self::ReRate(asked) => Some(asked.id.uuid()),
             Self::Transfer(transfer) => Some(transfer.id.uuid()),
             Self::Move(moving) => Some(moving.id.uuid()),
             Self::Event(happened) => Some(happened.document()),
@@ -523,4 +527,17 @@ pub struct Adjust {
     pub points: Points,
     /// Machine-readable reason (`opening_balance`, …).
     pub reason: String,
+}
+
+/// A member's part of a re-rating, or of taking one back (PROGRAMME.md §8).
+#[derive(Debug, Clone)]
+pub struct ReRate {
+    /// The re-rating, which its entries name as their document.
+    pub id: ReRatingId,
+    /// Machine-readable reason.
+    pub reason: String,
+    /// How his purchases should stand.
+    pub purchases: Vec<Rating>,
+    /// To take it back: the points it booked, above 0 given and below 0 taken.
+    pub undoes: Option<Points>,
 }

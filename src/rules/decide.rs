@@ -127,6 +127,7 @@ impl Draft<'_> {
             Command::Void(redemption) => self.void(*redemption),
             Command::Fulfil(asked) => self.fulfil(asked),
             Command::Return(goods) => self.take_back(goods),
+            Command::ReRate(asked) => self.re_rate(asked),
             Command::Unmerge => self.unmerge(),
             // Who was merged is given and told nothing any more.
             Command::GrantPerks if self.is_merged() => settled(self, Outcome::Perks(Vec::new())),

@@ -10,7 +10,7 @@ use crate::event::{EventOutcome, EventRecord};
 use crate::explain::Explanation;
 use crate::fulfilment::{FulfilmentStatus, FulfilmentStep};
 use crate::gift::{Given, Issued, Message};
-use crate::id::{MemberId, PurchaseId, QuoteId, RedemptionId, ReturnId, StoreId, TransferId};
+use crate::id::{MemberId, PurchaseId, QuoteId, ReRatingId, RedemptionId, ReturnId, StoreId, TransferId};
 use crate::ledger::Entry;
 use crate::limit::PromotionUse;
 use crate::link::{Link, Sent};
@@ -18,6 +18,7 @@ use crate::lot::{Lapse, Lot, LotMovement};
 use crate::member::{DayTotals, Standing};
 use crate::notice::Notice;
 use crate::perk::PerkGrant;
+use crate::re_rating::Rated;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::LineReturned;
 use crate::tag::{HeldTag, TagChange};
@@ -150,8 +151,25 @@ pub enum Effect {
     Return(ReturnRecord),
     /// A transfer is on record.
     Transfer(TransferRecord),
+    /// A purchase stands otherwise from now on.
+    Rate(Box<Rated>),
+    /// The member's part of a re-rating is booked.
+    ReRated(ReRated),
     /// Fields of the standing that no other effect carries.
     Standing(StandingPatch),
+}
+
+/// What a re-rating, or taking one back, came to for a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReRated {
+    /// Which.
+    pub re_rating: ReRatingId,
+    /// Points given, or below 0 taken; what became debt is among them.
+    pub points: Points,
+    /// Points that should have been taken and were forgiven.
+    pub forgiven: Points,
+    /// Whether it is taken back.
+    pub undone: bool,
 }
 
 /// One use of a coupon.
@@ -380,6 +398,8 @@ pub enum Outcome {
     Return(Box<ReturnOutcome>),
     /// Points were put right.
     Adjustment(Balance),
+    /// Purchases were rated anew.
+    ReRating(ReRatingOutcome),
     /// Perks were granted, or what promotions give for occasions: who gives ([`Given::by`]).
     Perks(Vec<String>),
     /// Staff placed the member in a tier: where he stands now.
@@ -496,6 +516,17 @@ pub struct RedemptionOutcome {
     pub balance: Balance,
 }
 
+/// What a re-rating came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReRatingOutcome {
+    /// Points given, or below 0 taken.
+    pub points: Points,
+    /// Points forgiven.
+    pub forgiven: Points,
+    /// Balances afterwards.
+    pub balance: Balance,
+}
+
 /// What a transfer leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferOutcome {
@@ -545,6 +576,7 @@ impl Outcome {
             Self::Redemption(outcome) => Some(&mut outcome.balance),
             Self::Return(outcome) => Some(&mut outcome.balance),
             Self::Adjustment(balance) => Some(balance),
+            Self::ReRating(outcome) => Some(&mut outcome.balance),
             Self::Transfer(outcome) => Some(&mut outcome.balance),
             Self::Link(outcome) => Some(&mut outcome.balance),
             Self::Move(outcome) => Some(&mut outcome.returned.balance),

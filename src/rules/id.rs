@@ -122,6 +122,8 @@ ids! {
     TransferId = "trf";
     /// An adjustment made by hand or by an import.
     AdjustmentId = "adj";
+    /// A re-rating of purchases.
+    ReRatingId = "rer";
     /// A sign-in: the family of refresh tokens that came from one login.
     SessionId = "ses";
     /// A change in the audit log.

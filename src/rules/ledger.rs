@@ -98,11 +98,13 @@ pub enum EntryKind {
     GiveBack,
     /// Points moved between two members.
     Transfer,
+    /// Purchases were rated anew, and the difference given or taken.
+    ReRating,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Accrual,
         Self::Redemption,
         Self::Expiry,
@@ -115,6 +117,7 @@ impl EntryKind {
         Self::Return,
         Self::GiveBack,
         Self::Transfer,
+        Self::ReRating,
     ];
 
     /// The word in rows, JSON and the hash.
@@ -132,6 +135,7 @@ impl EntryKind {
             Self::Return => "return",
             Self::GiveBack => "give_back",
             Self::Transfer => "transfer",
+            Self::ReRating => "re_rating",
         }
     }
 

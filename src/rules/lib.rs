@@ -20,7 +20,8 @@
 //!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price, and [`mod@promise`] what the
 //!    purchase made of it earns; `pricing` makes the price of a purchase at list prices the same way.
 //! 7. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
-//!    [`history`] – what was shown at an instant of the past; [`simulate`] – what another programme would have given.
+//!    [`history`] – what was shown at an instant of the past; [`simulate`] – what another programme would have given;
+//!    [`re_rating`] – how purchases come to stand as they should have been.
 
 pub mod adjustment;
 pub mod amount;
@@ -70,6 +71,7 @@ pub mod promise;
 pub mod promotion;
 mod purchase;
 pub mod quote;
+pub mod re_rating;
 pub mod redemption;
 pub mod refusal;
 pub mod remainder;

@@ -353,6 +353,11 @@ impl MemberState {
             }
             Effect::Event(record) => self.events = record.number,
             Effect::Wallet(step) => self.wallet.get_or_insert_default().apply(step)?,
+            Effect::Rate(rated) => {
+                if let Some(sold) = self.sales.get_mut(&rated.purchase) {
+                    sold.rate(rated.points, rated.clawed, rated.explanation.clone())?;
+                }
+            }
             Effect::UseReward { .. }
             | Effect::IssueCoupon(_)
             | Effect::RevokeCoupons { .. }
@@ -362,6 +367,7 @@ impl MemberState {
             | Effect::GiveBackCoupon { .. }
             | Effect::UseQuote { .. }
             | Effect::Purchase(_)
+            | Effect::ReRated(_)
             | Effect::Transfer(_) => {}
         }
         Ok(())

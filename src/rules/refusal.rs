@@ -250,6 +250,9 @@ pub enum Refusal {
     /// Money of the wrong member's wallet paid for a part of the purchase.
     #[error("the wallet paid for a part of the purchase: return its goods instead")]
     PaidFromWallet,
+    /// A purchase does not stand as it did when its re-rating was planned.
+    #[error("the purchase {0} was returned, moved or rated anew since")]
+    PurchaseChanged(PurchaseId),
     /// A sum left ±(2^53 − 1).
     #[error("an amount is out of range")]
     AmountOutOfRange,

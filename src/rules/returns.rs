@@ -207,9 +207,8 @@ impl Draft<'_> {
     /// member's others, then as debt or not at all.
     fn claw(&mut self, note: Note<'_>, sold: &Sold, left: &Remainder) -> Result<Claw, Refusal> {
         let own = self.own_lots(sold);
-        let lapsed = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.lapsed))?;
         let numbers = own.iter().map(|lot| lot.number).collect();
-        let lapsed = lapsed.plus(self.lapsed_elsewhere(&numbers, sold.lapsed_elsewhere)?)?;
+        let lapsed = self.lapsed_of(sold)?;
         let (points, micropoints) = self.claw_due(sold, left, lapsed)?;
         let here = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.remaining))?;
         self.bring_home(&numbers, points.minus(here)?.max(Points::ZERO))?;
@@ -233,6 +232,14 @@ impl Draft<'_> {
             self.entry(note, Account::Debt, Account::Returned, owed)?;
         }
         Ok(Claw { points, owed, forgiven, micropoints })
+    }
+
+    /// Points of the sale that lapsed unspent, wherever they were kept.
+    pub(crate) fn lapsed_of(&self, sold: &Sold) -> Result<Points, Refusal> {
+        let own = self.own_lots(sold);
+        let lapsed = own.iter().try_fold(Points::ZERO, |sum, lot| sum.plus(lot.lapsed))?;
+        let numbers = own.iter().map(|lot| lot.number).collect();
+        Ok(lapsed.plus(self.lapsed_elsewhere(&numbers, sold.lapsed_elsewhere)?)?)
     }
 
     /// The sale's own lots in the order in which a return takes them: pending ones first.

@@ -12,6 +12,7 @@
 //! again, as if it had always been in force; who was placed by staff or merged keeps the tiers on record even
 //! then.
 
+mod re_rate;
 mod replay;
 mod report;
 
@@ -20,7 +21,7 @@ use crate::command::{Actor, Context, Line, Tender};
 use crate::condition::Condition;
 use crate::expiry::Expiry;
 use crate::explain::Explanation;
-use crate::id::{MemberId, PurchaseId};
+use crate::id::{MemberId, PurchaseId, ReturnId};
 use crate::life::PromotionState;
 use crate::programme::Programme;
 use crate::returns::LineReturned;
@@ -28,6 +29,7 @@ use crate::tag::Tags;
 use crate::tier::{Span, TierCause, TierChange};
 use crate::time::{BirthDate, Instant, add_days};
 
+pub use re_rate::{Judged, ReRating};
 use replay::Replay;
 pub use report::{Affected, Compared, DayReport, PromotionReport, Report};
 
@@ -104,6 +106,8 @@ pub struct PastPurchase {
 /// Goods that came back, as on record.
 #[derive(Debug, Clone)]
 pub struct PastReturn {
+    /// The document's id.
+    pub id: ReturnId,
     /// Of which purchase.
     pub purchase: PurchaseId,
     /// When it was recorded.
@@ -136,24 +140,8 @@ impl Simulation {
     /// are lived again where it does not measure as the one in force.
     pub fn new(tried: &Programme, in_force: &Programme, days: Span, published: &[&str]) -> Self {
         let relive = !tried.measures_as(in_force);
-        let mut tried = tried.clone();
-        for promotion in &mut tried.promotions {
-            // Who came first is on record for what was; what would be is told without such limits.
-            let as_it_is = promotion.state == PromotionState::Live && in_force.promotions.contains(promotion);
-            if !as_it_is {
-                (promotion.limits.total, promotion.limits.budget_points) = (None, None);
-            }
-            if published.contains(&promotion.code.as_str()) {
-                promotion.state = PromotionState::Live;
-            }
-        }
-        // Points lapse and perks are granted as they were: here they would only cost time.
-        tried.perks.clear();
-        tried.expiry = Expiry::Never;
-        tried.tiers.levels.iter_mut().for_each(|level| level.expiry = None);
-        let live = tried.promotions.iter().filter(|promotion| promotion.state == PromotionState::Live);
-        let vague = live.filter_map(|promotion| promotion.condition.as_ref()).any(Condition::reads_balance)
-            || tried.asks_for_segments() && tried.segments.iter().any(|segment| segment.condition.reads_balance());
+        let tried = prepared(tried, in_force, published);
+        let vague = is_vague(&tried);
         let ends = tried.time_zone.midnight(add_days(days.to, 1));
         Self { tried, days, ends, relive, vague, report: Report::default() }
     }
@@ -176,8 +164,7 @@ impl Simulation {
     pub fn member(&mut self, past: &Past) -> Result<(), OutOfRange> {
         let kept = |change: &TierChange| !matches!(change.cause, TierCause::Purchase | TierCause::Review);
         let relive = self.relive && !past.merged && !past.tier_changes.iter().any(kept);
-        let context =
-            Context { now: past.enrolled_at, actor: Actor::SYSTEM, programme_version: 0, historic: true, seed: None };
+        let context = context(past);
         let mut replay = Replay::new(&self.tried, &context, past, relive);
         let mut own = report::Own::default();
         for event in past.events.iter().take_while(|event| event.recorded_at() < self.ends) {
@@ -210,6 +197,38 @@ impl Simulation {
     pub fn report(&self) -> &Report {
         &self.report
     }
+}
+
+/// A programme as it is replayed; its drafts with these codes count as live.
+fn prepared(tried: &Programme, in_force: &Programme, published: &[&str]) -> Programme {
+    let mut tried = tried.clone();
+    for promotion in &mut tried.promotions {
+        // Who came first is on record for what was; what would be is told without such limits.
+        let as_it_is = promotion.state == PromotionState::Live && in_force.promotions.contains(promotion);
+        if !as_it_is {
+            (promotion.limits.total, promotion.limits.budget_points) = (None, None);
+        }
+        if published.contains(&promotion.code.as_str()) {
+            promotion.state = PromotionState::Live;
+        }
+    }
+    // Points lapse and perks are granted as they were: here they would only cost time.
+    tried.perks.clear();
+    tried.expiry = Expiry::Never;
+    tried.tiers.levels.iter_mut().for_each(|level| level.expiry = None);
+    tried
+}
+
+/// What purchases of the past are decided in.
+fn context(past: &Past) -> Context {
+    Context { now: past.enrolled_at, actor: Actor::SYSTEM, programme_version: 0, historic: true, seed: None }
+}
+
+/// Whether a condition reads what the record does not tell.
+fn is_vague(tried: &Programme) -> bool {
+    let live = tried.promotions.iter().filter(|promotion| promotion.state == PromotionState::Live);
+    live.filter_map(|promotion| promotion.condition.as_ref()).any(Condition::reads_balance)
+        || tried.asks_for_segments() && tried.segments.iter().any(|segment| segment.condition.reads_balance())
 }
 
 impl Programme {

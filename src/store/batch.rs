@@ -16,7 +16,7 @@ use super::db::Error;
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::wire::Rows;
-use super::{gift, notice, quote, reward, tag, wallet};
+use super::{gift, notice, quote, re_rating, reward, tag, wallet};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -149,6 +149,8 @@ pub struct Loaded {
     pub events: Vec<(Uuid, i64)>,
     /// Wallets.
     pub wallets: wallet::Found,
+    /// Re-ratings that those purchases stand by, in their order.
+    pub ratings: Vec<re_rating::InForce>,
 }
 
 /// Everything a batch decided.
@@ -201,6 +203,8 @@ pub struct Writes {
     pub reward: reward::Changes,
     /// Changes of tags.
     pub tags: tag::TagWrites,
+    /// What re-ratings came to.
+    pub re_ratings: re_rating::Changes,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -440,6 +444,7 @@ impl Load {
         let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
         let (tagged, since) = (std::mem::take(&mut self.tags), self.since);
         let asked_wallets = std::mem::take(&mut self.wallets);
+        let sales = self.sales.clone();
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
         let reward = wanted.run(conn, &mut redemptions)?;
@@ -448,6 +453,7 @@ impl Load {
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
         let tags = tag::changes(conn, &tagged, since)?;
+        let ratings = if sales.is_empty() { Vec::new() } else { re_rating::in_force(conn, &sales)? };
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
             for key in &mut keys {
@@ -488,6 +494,7 @@ impl Load {
             quotes,
             events: gift::events(conn, &with_events)?,
             wallets,
+            ratings,
         })
     }
 }
@@ -505,8 +512,9 @@ impl Writes {
     pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
         let (gifts, tags) = (std::mem::take(&mut self.gifts), std::mem::take(&mut self.tags));
-        let wallets = std::mem::take(&mut self.wallets);
-        if reward.is_empty() && coupons.is_empty() && gifts.is_empty() && tags.is_empty() && wallets.is_empty() {
+        let (wallets, re_ratings) = (std::mem::take(&mut self.wallets), std::mem::take(&mut self.re_ratings));
+        let alone = reward.is_empty() && coupons.is_empty() && gifts.is_empty() && tags.is_empty();
+        if alone && wallets.is_empty() && re_ratings.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
@@ -518,7 +526,8 @@ impl Writes {
             if !tags.is_empty() {
                 tags.execute(conn)?;
             }
-            wallets.run(conn)
+            wallets.run(conn)?;
+            re_ratings.run(conn)
         })
     }
 

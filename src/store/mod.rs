@@ -20,6 +20,7 @@ pub mod perk;
 pub mod programme;
 pub mod promotion;
 pub mod quote;
+pub mod re_rating;
 pub mod reward;
 pub mod role;
 pub mod rows;

@@ -93,14 +93,17 @@ struct MemberUses<'a>(&'a Asked);
 
 impl QueryFragment<Pg> for MemberUses<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        call!(out, "select u.* from promotion_member_usage u join unnest(",
+        // What the same person used under an account that was merged counts too.
+        call!(out, "select a.member_id, u.promotion, u.day, sum(u.uses)::bigint \
+            from (select n.member_id, n.promotion, min(n.day) as day from unnest(",
             Array<UuidType> => &self.0.0,
             Array<Text> => &self.0.1,
             Array<Date> => &self.0.2,
         )?;
         out.push_sql(
-            " as a(member_id, promotion, day) \
-             on u.member_id = a.member_id and u.promotion = a.promotion and u.day >= a.day",
+            " as n(member_id, promotion, day) group by 1, 2) a join promotion_member_usage u \
+             on u.member_id in (select who_were(array[a.member_id])) and u.promotion = a.promotion and u.day >= a.day \
+             group by a.member_id, u.promotion, u.day",
         );
         Ok(())
     }

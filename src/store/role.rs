@@ -54,6 +54,15 @@ const GRANTS: &[(&str, &str)] = &[
     ("wallet_entry", "insert"),
     ("wallet_lot", "insert, update (remaining, lapsed, refunded)"),
     ("wallet_movement", "insert"),
+    (
+        "re_rating",
+        "insert, update (status, limit_each, limit_day, day_before, applied_by, applied_at, undone_by, undone_at)",
+    ),
+    (
+        "re_rating_member",
+        "insert, update (applied, forgiven, applied_at, left_out, undone, undone_forgiven, undone_at, kept)",
+    ),
+    ("re_rating_purchase", "insert, update (lapsed, applied_at, undone_at)"),
     ("idempotency", "insert, delete"),
     ("member", "insert, update"),
     ("member_credential", "insert, update, delete"),

@@ -636,6 +636,37 @@ diesel::table! {
 }
 
 diesel::table! {
+    re_rating (id) {
+        id -> Uuid,
+        status -> Text,
+        from_day -> Date,
+        to_day -> Date,
+        stores -> Array<Text>,
+        tried -> Jsonb,
+        reason -> Text,
+        note -> Text,
+        fingerprint -> Bytea,
+        looked_at -> Int8,
+        inexact -> Int8,
+        refused -> Int8,
+        purchases -> Int8,
+        members -> Int8,
+        gives -> Int8,
+        takes -> Int8,
+        largest -> Int8,
+        planned_by -> Uuid,
+        planned_at -> Timestamptz,
+        limit_each -> Nullable<Int8>,
+        limit_day -> Nullable<Int8>,
+        day_before -> Nullable<Int8>,
+        applied_by -> Nullable<Uuid>,
+        applied_at -> Nullable<Timestamptz>,
+        undone_by -> Nullable<Uuid>,
+        undone_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     wallet_entry (member_id, number) {
         member_id -> Uuid,
         number -> Int8,
@@ -653,6 +684,23 @@ diesel::table! {
         reason -> Nullable<Text>,
         month -> Nullable<Date>,
         hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    re_rating_member (re_rating_id, member_id) {
+        re_rating_id -> Uuid,
+        member_id -> Uuid,
+        purchases -> Int4,
+        points -> Int8,
+        applied -> Nullable<Int8>,
+        forgiven -> Nullable<Int8>,
+        applied_at -> Nullable<Timestamptz>,
+        left_out -> Nullable<Text>,
+        undone -> Nullable<Int8>,
+        undone_forgiven -> Nullable<Int8>,
+        undone_at -> Nullable<Timestamptz>,
+        kept -> Nullable<Text>,
     }
 }
 
@@ -682,6 +730,25 @@ diesel::table! {
         entry -> Int8,
         lot -> Int8,
         amount -> Int8,
+    }
+}
+
+diesel::table! {
+    re_rating_purchase (re_rating_id, purchase_id) {
+        re_rating_id -> Uuid,
+        purchase_id -> Uuid,
+        member_id -> Uuid,
+        occurred_at -> Timestamptz,
+        given -> Int8,
+        clawed -> Int8,
+        points -> Int8,
+        should_be_clawed -> Int8,
+        claws -> Jsonb,
+        returned -> Int4,
+        explanation -> Text,
+        lapsed -> Nullable<Int8>,
+        applied_at -> Nullable<Timestamptz>,
+        undone_at -> Nullable<Timestamptz>,
     }
 }
 

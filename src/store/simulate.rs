@@ -8,7 +8,8 @@ use tessera_rules::time::{BirthDate, Instant};
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
-use super::schema::{member, member_tag_change, purchase_return, standing, tier_change};
+use super::re_rating::{self, InForce};
+use super::schema::{member, member_tag_change, purchase, purchase_return, standing, tier_change};
 use super::tag::TagChangeRow;
 
 /// Members read at a time.
@@ -120,13 +121,19 @@ pub struct PastPage {
     pub tiers: Vec<TierPast>,
     /// Changes of their tags, oldest first.
     pub tags: Vec<TagChangeRow>,
+    /// Re-ratings that their purchases stand by, by purchase and in their order.
+    pub ratings: Vec<InForce>,
 }
 
-/// The members after `after`, and their past; empty where there are no more.
+/// Who bought between two instants, the last of them not included.
+pub type Bought = (Instant, Instant);
+
+/// The members after `after`, of those who bought where that is said, and their past; empty where there are no
+/// more.
 ///
 /// # Errors
 /// As [`Error`].
-pub fn page(conn: &mut Connection, after: Option<Uuid>) -> Result<PastPage, Error> {
+pub fn page(conn: &mut Connection, after: Option<Uuid>, bought: Option<Bought>) -> Result<PastPage, Error> {
     /// What points paid stands with the redemption that paid.
     const PURCHASES: &str = "select p.member_id, p.id, s.code as store, p.content, p.occurred_at, p.recorded_at, \
          p.points, p.micropoints, p.answer, p.particulars, r.points as paid_points, r.worth as paid_worth \
@@ -135,13 +142,19 @@ pub fn page(conn: &mut Connection, after: Option<Uuid>) -> Result<PastPage, Erro
     const MERGED: &str = "select member_id, (ties).root as root from standing \
          where (ties).kind = 'merged' and (member_id = any($1) or (ties).root = any($1))";
     let birth = (member::birth_year, member::birth_month, member::birth_day);
-    let rows: Vec<MemberTimes> = standing::table
+    let mut wanted = standing::table
         .inner_join(member::table.on(member::id.eq(standing::member_id)))
         .filter(standing::member_id.gt(after.unwrap_or(Uuid::nil())))
         .order(standing::member_id)
         .limit(PAGE)
         .select((standing::member_id, standing::enrolled_at, standing::recorded_at, birth))
-        .load(conn)?;
+        .into_boxed();
+    if let Some((from, to)) = bought {
+        let theirs = purchase::member_id.eq(standing::member_id);
+        let then = purchase::occurred_at.ge(from).and(purchase::occurred_at.lt(to));
+        wanted = wanted.filter(diesel::dsl::exists(purchase::table.filter(theirs.and(then))));
+    }
+    let rows: Vec<MemberTimes> = wanted.load(conn)?;
     let mut members: Vec<MemberPast> = rows.into_iter().map(MemberPast::from).collect();
     let ids: Vec<Uuid> = members.iter().map(|member| member.id).collect();
     let merged: Vec<Merged> = diesel::sql_query(MERGED).bind::<Array<UuidType>, _>(&ids).load(conn)?;
@@ -169,7 +182,9 @@ pub fn page(conn: &mut Connection, after: Option<Uuid>) -> Result<PastPage, Erro
         .order((member_tag_change::member_id, member_tag_change::seq))
         .select(TagChangeRow::as_select())
         .load(conn)?;
-    Ok(PastPage { members, purchases, returns, tiers, tags })
+    let bought: Vec<Uuid> = purchases.iter().map(|row: &PurchasePast| row.id).collect();
+    let ratings = re_rating::in_force(conn, &bought)?;
+    Ok(PastPage { members, purchases, returns, tiers, tags, ratings })
 }
 
 impl From<MemberTimes> for MemberPast {

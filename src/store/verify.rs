@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::ledger::{EntryView, PerkGrantView, TierChangeView};
+use super::re_rating::InForce;
 use super::rows::{ClockRow, PlacementRow, TiesRow};
 use super::schema::{
     coupon_use, entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version,
-    promotion_member_usage, promotion_usage, purchase, purchase_return, qualifying_day, redemption, reward_usage,
-    standing, store, tier_change,
+    promotion_member_usage, promotion_usage, purchase, purchase_return, qualifying_day, re_rating_purchase, redemption,
+    reward_usage, standing, store, tier_change,
 };
 
 pub use coupons::coupons;
@@ -233,6 +234,7 @@ pub struct History {
     pub uses: Rows<UseView>,
     pub promotion_uses: Rows<PromotionUsesView>,
     pub notices: Rows<NoticeView>,
+    pub ratings: Rows<InForce>,
 }
 
 /// A range of member ids, both ends in it.
@@ -464,5 +466,22 @@ pub fn history(conn: &mut Connection, range: Range) -> Result<History, Error> {
             PromotionUsesView::as_select()
         ),
         notices: rows!(conn, range, notice.member_id, (due_at, kind, lead_days), NoticeView::as_select()),
+        ratings: ratings(conn, range)?,
     })
+}
+
+/// Re-ratings that were booked, by member and purchase and in their order.
+fn ratings(conn: &mut Connection, range: Range) -> Result<Rows<InForce>, Error> {
+    let booked = re_rating_purchase::applied_at.is_not_null();
+    let theirs = re_rating_purchase::member_id.ge(range.from).and(re_rating_purchase::member_id.le(range.to));
+    Ok(re_rating_purchase::table
+        .filter(booked.and(theirs))
+        .order((
+            re_rating_purchase::member_id,
+            re_rating_purchase::purchase_id,
+            re_rating_purchase::applied_at,
+            re_rating_purchase::re_rating_id,
+        ))
+        .select((re_rating_purchase::member_id, InForce::as_select()))
+        .load(conn)?)
 }

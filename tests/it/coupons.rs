@@ -143,6 +143,14 @@ fn issued_coupons_are_listed_looked_up_and_taken_back() {
     let his = app.member(&member).get("/v1/member/coupons").expect(200);
     let states: Vec<_> = his["data"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
     assert_eq!(states, ["expired", "used_up"]);
+    // Who guesses codes waits longer and longer; who finds what he looks for does not.
+    let guesser = app.other_cashier();
+    (0..6).for_each(|_| drop(guesser.get("/v1/till/coupons/0000000000000000").problem(404, "not_found")));
+    let refused = guesser.get("/v1/till/coupons/0000000000000000");
+    refused.problem(429, "too_many_requests");
+    assert!(refused.header("retry-after").is_some());
+    let till = app.cashier();
+    (0..8).for_each(|_| drop(till.get(&format!("/v1/till/coupons/{}", codes[0])).expect(200)));
 }
 
 #[test]

@@ -90,6 +90,21 @@ fn uses_of_all_and_of_a_member_are_limited_exactly() {
     assert_eq!(used(&app), (7, 35));
 }
 
+/// What the same person used under another account counts from the merge on, and comes back from there.
+#[test]
+fn uses_of_a_merged_account_count_with_those_of_the_one_that_stays() {
+    let app = shop(&[gift(5, &json!({"per_member": 2}))]);
+    let till = app.cashier();
+    let (goes, stays) = (make::member(&till), make::member(&till));
+    let first = buy(&till, &goes);
+    assert_eq!([told(&first), told(&buy(&till, &stays))], [json!(5), json!(5)]);
+    let merge = format!("/v1/admin/members/{}/merge", goes.id);
+    app.admin().post(&merge, &json!({"into": stays.id, "reason": "enrolled twice"})).expect(200);
+    assert_eq!(told(&buy(&till, &stays)), "member_limit");
+    bring_back(&till, &first, &json!({"all": true}));
+    assert_eq!(told(&buy(&till, &stays)), 5);
+}
+
 /// Only when nothing of a purchase remains; and a purchase that moves takes its use along.
 #[test]
 fn a_use_comes_back_with_the_goods() {

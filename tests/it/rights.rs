@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tessera::api::openapi;
 use tessera::clock::new_uuid;
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId, StaffId, StoreId};
+use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, ReRatingId, RedemptionId, StaffId, StoreId};
 
 use crate::support::make::{self, earn, line, receipt};
 use crate::support::{App, Caller};
@@ -40,6 +40,7 @@ fn id_for(template: &str) -> String {
         Some("adjustments") => AdjustmentId::new(uuid).to_string(),
         Some("members") => MemberId::new(uuid).to_string(),
         Some("purchases") => PurchaseId::new(uuid).to_string(),
+        Some("re-ratings") => ReRatingId::new(uuid).to_string(),
         Some("redemptions") => RedemptionId::new(uuid).to_string(),
         Some("staff") => StaffId::new(uuid).to_string(),
         Some("stores") => StoreId::new(uuid).to_string(),
@@ -128,6 +129,11 @@ fn writing_is_refused_to_the_wrong_role() {
     for caller in [&own, &app.cashier(), &app.manager()] {
         let path = format!("/v1/admin/members/{}/wallet/adjustments", member.id);
         caller.post(&path, &by_hand).problem(403, "forbidden");
+    }
+    for caller in [&own, &app.cashier(), &app.manager()] {
+        let plan =
+            json!({"from": "2031-03-05", "to": "2031-03-05", "reason": "x", "note": "x", "without_promotion": "x"});
+        caller.post("/v1/admin/re-ratings", &plan).problem(403, "forbidden");
     }
     // An admin stands in no store.
     app.admin().post(&format!("{wallet}/top-ups"), &money).problem(403, "forbidden");

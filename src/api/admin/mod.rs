@@ -19,6 +19,7 @@ mod prices;
 mod programme;
 mod promotion_life;
 mod promotions;
+mod re_ratings;
 mod rewards;
 mod schedule;
 pub(in crate::api) mod schemas;
@@ -56,5 +57,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(staff::routes)
         .configure(members::routes)
         .configure(adjustments::routes)
+        .configure(re_ratings::routes)
         .configure(audit::routes);
 }

@@ -64,7 +64,7 @@ struct ProgrammeSimulation {
     programme: Programme,
 }
 
-fn days(from: NaiveDate, to: NaiveDate) -> Result<Span, Problem> {
+pub(super) fn days(from: NaiveDate, to: NaiveDate) -> Result<Span, Problem> {
     let past_the_end = |day: NaiveDate| day > LAST_DAY;
     if to < from {
         return Err(invalid_field("/to", "Must not be before `from`.", "不能早于 `from`。"));
@@ -76,7 +76,7 @@ fn days(from: NaiveDate, to: NaiveDate) -> Result<Span, Problem> {
 }
 
 /// Refuses what could not be put in force; a mistake inside `at` is pointed at in `field` of the body.
-fn sound(mistakes: Vec<Mistake>, at: &str, field: &str) -> Result<(), Problem> {
+pub(super) fn sound(mistakes: Vec<Mistake>, at: &str, field: &str) -> Result<(), Problem> {
     if mistakes.is_empty() {
         return Ok(());
     }
@@ -95,7 +95,7 @@ async fn run(services: &Services, simulation: Simulation, in_force: &Arc<Version
     let _turn = services.simulations.try_acquire().map_err(|_| busy())?;
     let (mut simulation, mut after) = (simulation, None);
     loop {
-        let page = work::run(services, move |conn| Ok(store::simulate::page(conn, after)?)).await?;
+        let page = work::run(services, move |conn| Ok(store::simulate::page(conn, after, None)?)).await?;
         let in_force = in_force.clone();
         let replayed = tokio::task::spawn_blocking(move || {
             let last = engine::simulate::replay(&mut simulation, &in_force.programme, page);
@@ -109,7 +109,7 @@ async fn run(services: &Services, simulation: Simulation, in_force: &Arc<Version
     }
 }
 
-fn out_of_range(_: OutOfRange) -> Problem {
+pub(super) fn out_of_range(_: OutOfRange) -> Problem {
     Code::AmountOutOfRange.into()
 }
 

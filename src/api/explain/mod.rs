@@ -13,7 +13,7 @@ mod words;
 
 use tessera_rules::Programme;
 use tessera_rules::command::Role;
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, RedemptionId};
+use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, ReRatingId, RedemptionId};
 use tessera_rules::ledger::EntryKind;
 use tessera_rules::text::Text;
 use tessera_rules::time::Instant;
@@ -26,6 +26,7 @@ use crate::store::adjustment::{self, AdjustmentRow};
 use crate::store::db::Connection;
 use crate::store::explain::{self, ReturnRecorded, Touched};
 use crate::store::ledger::{self, EntryView, RedemptionState};
+use crate::store::re_rating::{self, ReRatingRow};
 use crate::store::{Error, ledger as books};
 
 /// An entry with its explanation.
@@ -55,6 +56,8 @@ enum Matter {
     Return(Box<(ReturnRecorded, Instant)>),
     /// Points given or taken by hand.
     Adjustment(Box<AdjustmentRow>),
+    /// A re-rating of purchases.
+    ReRating(Box<ReRatingRow>),
     /// Nothing, or nothing that tells more.
     Nothing,
 }
@@ -112,6 +115,10 @@ fn matter(conn: &mut Connection, entry: &EntryView, kind: EntryKind, document: U
         EntryKind::Adjustment => {
             let row = adjustment::find(conn, AdjustmentId::new(document))?;
             Ok(row.map_or(Matter::Nothing, |row| Matter::Adjustment(Box::new(row))))
+        }
+        EntryKind::ReRating => {
+            let row = re_rating::find(conn, ReRatingId::new(document))?;
+            Ok(row.map_or(Matter::Nothing, |row| Matter::ReRating(Box::new(row))))
         }
         EntryKind::Perk | EntryKind::Activation | EntryKind::DebtPayment | EntryKind::Transfer => Ok(Matter::Nothing),
     }

@@ -26,6 +26,7 @@ pub(super) fn tell(story: &Story, programme: &Programme, reader: For) -> Vec<Tex
             vec![say!("{perk}: {count} on {on}.", "“{perk}”：{on}赠送 {count}。", perk = perk, count = count, on = on)]
         }
         Some(EntryKind::Adjustment) => adjusted(story, zone, reader, count, on),
+        Some(EntryKind::ReRating) => re_rated(story, reader, count, on),
         Some(EntryKind::Activation) => activated(story, zone, count, on),
         Some(EntryKind::DebtPayment) => {
             vec![say!("{count} paid points that were owed.", "{count} 用于抵还欠分。", count = count)]
@@ -44,7 +45,14 @@ pub(super) fn tell(story: &Story, programme: &Programme, reader: For) -> Vec<Tex
 pub(super) fn arrival(story: &Story, zone: Zone) -> Vec<Text> {
     let arrives = matches!(
         story.kind,
-        Some(EntryKind::Accrual | EntryKind::Perk | EntryKind::Adjustment | EntryKind::GiveBack | EntryKind::Transfer)
+        Some(
+            EntryKind::Accrual
+                | EntryKind::Perk
+                | EntryKind::Adjustment
+                | EntryKind::ReRating
+                | EntryKind::GiveBack
+                | EntryKind::Transfer
+        )
     );
     if arrives && story.entry.to_account == Account::Debt.as_str() && story.kind != Some(EntryKind::Transfer) {
         return vec![both("It went towards points that were owed.", "用于抵还欠分。")];
@@ -229,6 +237,44 @@ fn adjusted(story: &Story, zone: Zone, reader: For, count: Text, on: Text) -> Ve
     }];
     if reader == For::Staff {
         told.extend(behind(row, zone));
+    }
+    told
+}
+
+/// Purchases that stand otherwise since: which days they are of, and why.
+fn re_rated(story: &Story, reader: For, count: Text, on: Text) -> Vec<Text> {
+    let Matter::ReRating(row) = &story.matter else {
+        return vec![say!(
+            "Purchases were rated anew on {on}: {count}.",
+            "{on}重新计算消费积分：{count}。",
+            on = on,
+            count = count
+        )];
+    };
+    let (from, to) = (row.from_day.to_string(), row.to_day.to_string());
+    let reason = story.entry.reason.clone().unwrap_or_default();
+    let gives = story.entry.from_account == Account::Adjusted.as_str();
+    let owed = story.entry.from_account == Account::Debt.as_str();
+    let undone = row.undone_by.is_some()
+        && row.undone_by == story.entry.actor_id
+        && row.undone_at <= Some(story.entry.recorded_at);
+    let how = if undone { both("taken back", "撤销") } else { both("done", "完成") };
+    let mut told = vec![say!(
+        "The points of purchases from {from} to {to} were put right (reason: {reason}); this was {how} on {on}.",
+        "{from} 至 {to} 的消费积分已更正（原因：{reason}），于{on}{how}。",
+        from = from,
+        to = to,
+        reason = reason,
+        on = on,
+        how = how,
+    )];
+    told.push(match (gives, owed) {
+        (true, _) => say!("Given: {count}.", "增加 {count}。", count = count),
+        (false, false) => say!("Taken: {count}.", "扣除 {count}。", count = count),
+        (false, true) => say!("Spent already and owed now: {count}.", "{count} 已被使用，记为欠分。", count = count),
+    });
+    if reader == For::Staff {
+        told.push(say!("Note: {note}", "备注：{note}", note = row.note.as_str()));
     }
     told
 }

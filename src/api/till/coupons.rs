@@ -30,12 +30,12 @@ struct TillCoupon {
 
 /// Look a coupon up
 ///
-/// Typed in any case, with spaces or dashes. Whether it takes something off a basket is told by a quote.
+/// Typed in any case, with spaces or dashes. Who asks for codes that are not there waits longer and longer. Whether it takes something off a basket is told by a quote.
 #[utoipa::path(
     operation_id = "look_up_coupon",
     params(("code" = String, Path, description = "The coupon's code.")),
     responses((status = 200, description = "The coupon as it stands now", body = TillCoupon)),
-    extensions(("x-problems" = json!(problems(&[Code::NotFound, Code::NoProgramme]))))
+    extensions(("x-problems" = json!(problems(&[Code::NotFound, Code::NoProgramme, Code::TooManyRequests]))))
 )]
 #[get("/coupons/{code}")]
 pub(super) async fn look_up(
@@ -45,6 +45,7 @@ pub(super) async fn look_up(
     Path(code): Path<String>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::LookUpCoupon, &Resource::Programme)?;
+    services.access.guess(caller.principal())?;
     let code = canonical(&code);
     let find = move |conn: &mut _| {
         let Some(row) = coupon::by_code(conn, &code)? else { return Ok(None) };
@@ -52,6 +53,7 @@ pub(super) async fn look_up(
         Ok(Some((row, owner)))
     };
     let (row, owner) = services.pool.run(find).await?.ok_or(Problem::new(Code::NotFound))?;
+    services.access.guessed_right(caller.principal());
     let (found, now) = (services.engine.programme().await?, services.clock.now());
     let of = found.programme.coupon(&row.of);
     let view = TillCoupon {

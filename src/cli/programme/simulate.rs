@@ -46,7 +46,7 @@ pub(super) fn run(
     let bar = output::progress(desk.pool.blocking(store::member::count)?.unsigned_abs(), "simulating");
     let mut after = None;
     loop {
-        let page = desk.pool.blocking(|conn| store::simulate::page(conn, after))?;
+        let page = desk.pool.blocking(|conn| store::simulate::page(conn, after, None))?;
         let members = page.members.len() as u64;
         after = simulate::replay(&mut simulation, in_force, page)?;
         bar.inc(members);

@@ -11,6 +11,7 @@ use tessera_rules::time::{Instant, Zone};
 use uuid::Uuid;
 
 use crate::store::ledger::{EntryView, PerkGrantView, TierChangeView};
+use crate::store::re_rating::InForce;
 use crate::store::verify::{
     DayView, Frame, LotView, Merged, MovementView, NoticeView, PersonView, PromotionUsesView, PurchaseView,
     RedemptionView, ReturnView, StandingView, UseView,
@@ -83,6 +84,8 @@ pub(super) struct Member<'p> {
     pub(super) uses: &'p [(Uuid, UseView)],
     pub(super) promotion_uses: &'p [(Uuid, PromotionUsesView)],
     pub(super) notices: &'p [(Uuid, NoticeView)],
+    /// Re-ratings that were booked, taken back or not, by purchase and in their order.
+    pub(super) ratings: &'p [(Uuid, InForce)],
 }
 
 impl<'p> Member<'p> {

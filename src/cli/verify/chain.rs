@@ -129,6 +129,9 @@ fn accounts(entry: &Entry) -> Result<(), &'static str> {
         EntryKind::Adjustment => {
             matches!((entry.from, entry.to), (Adjusted, Available | Debt) | (Available, Adjusted))
         }
+        EntryKind::ReRating => {
+            matches!((entry.from, entry.to), (Adjusted, Available | Debt) | (Available | Debt, Adjusted))
+        }
         EntryKind::Transfer => matches!(
             (entry.from, entry.to),
             (Pending | Available | Debt, Transferred) | (Transferred, Pending | Available | Debt)

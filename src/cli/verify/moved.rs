@@ -24,8 +24,8 @@ pub(super) struct Sum {
 /// The sums that no document has asked for yet.
 pub(super) struct Moved(HashMap<(EntryKind, Uuid), Sum>);
 
-/// Kinds of entries that belong to a document which is compared with them here; adjustments are compared as a
-/// whole ([`crate::store::adjustment::astray`]).
+/// Kinds of entries that belong to a document which is compared with them here; adjustments and
+/// re-ratings are compared as a whole ([`crate::store::adjustment::astray`], [`crate::store::re_rating::astray`]).
 fn has_document(entry: &Entry) -> bool {
     match entry.kind {
         EntryKind::Accrual
@@ -37,6 +37,7 @@ fn has_document(entry: &Entry) -> bool {
         EntryKind::Expiry => entry.from == Account::Held,
         EntryKind::Perk
         | EntryKind::Adjustment
+        | EntryKind::ReRating
         | EntryKind::Activation
         | EntryKind::DebtPayment
         | EntryKind::Transfer => false,
@@ -62,7 +63,11 @@ pub(super) fn documents(member: &Member<'_>, entries: &[Entry], sales: &Sales<'_
             EntryKind::Return => returned(id),
             EntryKind::GiveBack => redeemed(id) || returned(id),
             EntryKind::DebtPayment => redeemed(id) || returned(id) || came(entry),
-            EntryKind::Perk | EntryKind::Adjustment | EntryKind::Activation | EntryKind::Transfer => true,
+            EntryKind::Perk
+            | EntryKind::Adjustment
+            | EntryKind::ReRating
+            | EntryKind::Activation
+            | EntryKind::Transfer => true,
         }
     };
     if let Some(entry) = entries.iter().find(|entry| !known(entry)) {

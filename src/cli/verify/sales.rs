@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::books::{Bad, Books, Member};
 use super::moved::Moved;
 use super::promotions::Used;
+use crate::store::re_rating::InForce;
 use crate::store::verify::{PurchaseView, ReturnView};
 
 /// A purchase with what is read of its stored answer.
@@ -126,8 +127,9 @@ pub(super) fn check(
         let (day, mut totals) = purchase(member, books, sale, moved)?;
         sum.carry += carried(row);
         let mut remains = true;
-        if let Some(returns) = returns.remove(&row.id) {
-            let (counted, empty) = goods(member, books, entries, row, returns, moved)?;
+        let (returns, ratings) = (returns.remove(&row.id).unwrap_or_default(), ratings_of(member, row.id));
+        if !(returns.is_empty() && ratings.is_empty()) {
+            let (counted, empty) = goods(member, books, entries, row, (returns, &ratings), moved)?;
             let out_of_range = |OutOfRange| member.bad("purchase", row.id, "its sums are out of range");
             totals = totals.plus(counted).map_err(out_of_range)?;
             remains = !empty;
@@ -181,6 +183,27 @@ fn carried(purchase: &PurchaseView) -> i128 {
     exact.map_or(0, |exact| exact - i128::from(purchase.points) * i128::from(MICRO))
 }
 
+/// The re-ratings of a purchase, in their order.
+fn ratings_of<'p>(member: &Member<'p>, purchase: Uuid) -> Vec<&'p InForce> {
+    let start = member.ratings.partition_point(|(_, row)| row.purchase_id < purchase);
+    member.ratings[start..].iter().map(|(_, row)| row).take_while(|row| row.purchase_id == purchase).collect()
+}
+
+/// A purchase as its re-ratings have it stand by an instant; of that instant itself where `with` says.
+fn rated(member: &Member<'_>, sold: &Sold, ratings: &[&InForce], at: Option<Instant>, with: bool) -> Result<Sold, Bad> {
+    let passed = |when: Instant| at.is_none_or(|at| if with { when <= at } else { when < at });
+    let mut rated = sold.clone();
+    let in_force = |row: &&&InForce| row.applied_at.is_some_and(passed) && !row.undone_at.is_some_and(passed);
+    for row in ratings.iter().filter(in_force) {
+        let bad = || member.bad("re_rating_purchase", row.purchase_id, "it cannot be read");
+        let explanation = serde_json::from_str(&row.explanation).map_err(|_| bad())?;
+        let points = |value| Points::new(value).map_err(|_| bad());
+        let right = rated.rate(points(row.points)?, points(row.clawed_more())?, explanation);
+        right.map_err(|_| bad())?;
+    }
+    Ok(rated)
+}
+
 /// Checks the returns of one purchase; returns by how much less it counts, and whether nothing is left
 /// of it. Returns of one instant are looked at together: which of them came first is not on record,
 /// and makes no difference to where they end.
@@ -189,7 +212,7 @@ fn goods(
     books: &Books,
     entries: &[Entry],
     purchase: &PurchaseView,
-    mut returns: Vec<&ReturnView>,
+    (mut returns, ratings): (Vec<&ReturnView>, &[&InForce]),
     moved: &mut Moved,
 ) -> Result<(DayTotals, bool), Bad> {
     let unreadable = |_| member.bad("purchase", purchase.id, "its explanation cannot be read");
@@ -212,7 +235,7 @@ fn goods(
     let before = sold.remainder().map_err(out_of_range)?;
     returns.sort_by_key(|row| (row.recorded_at, row.id));
     for group in returns.chunk_by(|one, next| one.recorded_at == next.recorded_at) {
-        let was = Taken::of(&sold);
+        let before = sold.clone();
         for row in group {
             row_of(member, books, row, moved)?;
             sold.returned.extend(lines(member, &sold, row)?);
@@ -221,9 +244,16 @@ fn goods(
             sold.given_back = add(sold.given_back, row.given_back).map_err(out_of_range)?;
             sold.micropoints_taken += row.micropoints;
         }
-        let left = sold.remainder().map_err(out_of_range)?;
-        let right = Taken::right(member, entries, &sold, &was, &left, (purchase, group));
-        if !right.fits(&Taken::of(&sold), member.was_linked()) {
+        let at = group.first().map(|row| row.recorded_at);
+        // Of a re-rating of the same instant it is not on record which came first.
+        let fits = |with: bool| {
+            let was = Taken::of(&rated(member, &before, ratings, at, with)?);
+            let sold = rated(member, &sold, ratings, at, with)?;
+            let left = sold.remainder().map_err(out_of_range)?;
+            let right = Taken::right(member, entries, &sold, &was, &left, (purchase, group));
+            Ok(right.fits(&Taken::of(&sold), member.was_linked()))
+        };
+        if !fits(true)? && !(!ratings.is_empty() && fits(false)?) {
             let last = group.last().map_or(purchase.id, |row| row.id);
             return Err(member.bad(
                 "purchase_return",
@@ -232,7 +262,7 @@ fn goods(
             ));
         }
     }
-    let after = sold.remainder().map_err(out_of_range)?;
+    let after = rated(member, &sold, ratings, None, true)?.remainder().map_err(out_of_range)?;
     let counted = after.counted.plus(before.counted.negated()).map_err(out_of_range)?;
     Ok((counted, after.empty && !before.empty))
 }

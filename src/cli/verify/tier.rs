@@ -177,6 +177,7 @@ fn reached(member: &Member<'_>, programme: &Programme) -> Result<(), Bad> {
     let stays = programme.tiers.validity != Validity::Measured
         || programme.tier_floor(held) == held
         || !member.returns.is_empty()
+        || !member.ratings.is_empty()
         || member.was_linked();
     if right == held || right < held && stays || right > held && counted_ahead() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sha2::{Digest, Sha256};
-use tessera_rules::id::{AdjustmentId, MemberId, RedemptionId};
+use tessera_rules::id::{AdjustmentId, MemberId, ReRatingId, RedemptionId};
 use tessera_rules::ledger::Account;
 use tessera_rules::redemption::RedemptionStatus;
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
 use crate::store::verify::{self, Frame, History, Ledger, Range};
-use crate::store::{reward, tag};
+use crate::store::{re_rating, reward, tag};
 
 /// Pages read ahead.
 const AHEAD: usize = 2;
@@ -179,6 +179,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     if let Some(Astray { id, what }) = adjustment::astray(conn)? {
         return Ok(Err(Bad::overall("adjustment", id.map(|id| AdjustmentId::new(id).to_string()), what)));
     }
+    if let Some(re_rating::Astray { id, what }) = re_rating::astray(conn)? {
+        return Ok(Err(Bad::overall("re_rating", id.map(|id| ReRatingId::new(id).to_string()), what)));
+    }
     if let Some(reward::Astray { id, what }) = reward::astray(conn)? {
         return Ok(Err(Bad::overall("redemption", Some(RedemptionId::new(id).to_string()), what)));
     }
@@ -290,6 +293,7 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
     let mut uses = Cursor::new("entitlement_use", &history.uses);
     let mut promotion_uses = Cursor::new("promotion_member_usage", &history.promotion_uses);
     let mut notices = Cursor::new("notice", &history.notices);
+    let mut ratings = Cursor::new("re_rating_purchase", &history.ratings);
     for standing in &ledger.standings {
         let id = standing.member_id;
         let mut gather = || {
@@ -309,6 +313,7 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
                 uses: uses.take(id)?,
                 promotion_uses: promotion_uses.take(id)?,
                 notices: notices.take(id)?,
+                ratings: ratings.take(id)?,
             })
         };
         totals.members += 1;
@@ -330,6 +335,7 @@ fn page(totals: &mut Totals, books: &Books, ledger: &Ledger, history: &History) 
         uses.end(),
         promotion_uses.end(),
         notices.end(),
+        ratings.end(),
     ];
     ends.into_iter().for_each(|end| totals.note(end));
 }

@@ -68,6 +68,11 @@ impl<'a> Replay<'a> {
         Self { draft: Draft::new(tried, context, &member), past, relive, sales: returned.collect() }
     }
 
+    /// Decides by another programme from now on.
+    pub(super) fn under(&mut self, programme: &'a Programme) {
+        self.draft.programme = programme;
+    }
+
     /// Goes to the time of the next event.
     fn go_to(&mut self, at: Instant, tier: &str) -> Result<(), Refusal> {
         self.draft.at = self.draft.at.max(at);

@@ -27,6 +27,7 @@ mod promises;
 mod promotions;
 mod properties;
 mod quantities;
+mod re_rating;
 mod redemption;
 mod returns;
 mod rewards;

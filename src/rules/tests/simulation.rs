@@ -115,6 +115,7 @@ impl Chronicle {
 
 fn past_return(record: &ReturnRecord, recorded_at: Instant) -> PastReturn {
     PastReturn {
+        id: record.id,
         purchase: record.purchase,
         recorded_at,
         lines: record.lines.clone(),

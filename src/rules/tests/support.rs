@@ -203,7 +203,7 @@ impl Desk {
             _ => {}
         }
         holds |= !named.is_empty();
-        member.sales.retain(|id, _| Some(*id) == sale);
+        member.sales.retain(|id, _| Some(*id) == sale || matches!(command, Command::ReRate(_)));
         named.extend(member.sales.values().filter_map(|sold| sold.redemption));
         let held = |redemption: &Redemption| holds && redemption.status == RedemptionStatus::Held;
         // What a limit for each member counts is loaded with the reward.

@@ -145,6 +145,59 @@ fn what_was_approved_and_not_booked_is_booked_once() {
 }
 
 #[test]
+fn a_re_rating_that_was_cut_off_is_booked_to_the_end_and_once() {
+    const DESK: &str = "/v1/admin/re-ratings";
+    let house = House::open("re-rated");
+    for cut_off in [true, false] {
+        let (mut process, anon) = house.serve();
+        let [cashier, admin] = ["cashier-west", "admin"].map(|who| signed_in(&anon, who));
+        let till = anon.with_token(&cashier);
+        let promotion = json!({"code": format!("triple-{cut_off}"), "name": "Triple", "categories": [format!("tea-{cut_off}")],
+            "effect": {"kind": "multiply", "by": "3"}});
+        anon.with_token(&admin).post("/v1/admin/promotions", &promotion).expect(201);
+        let members: Vec<Member> = (0..3).map(|_| make::member(&till)).collect();
+        for member in &members {
+            till.post("/v1/till/purchases", &receipt(member, &[make::line_of(&format!("tea-{cut_off}"), 10_000)]))
+                .expect(201);
+        }
+        let wish = json!({"from": "2020-01-01", "to": "2099-12-31", "reason": "wrong", "note": "a slip",
+            "without_promotion": promotion["code"]});
+        let made = anon.with_token(&admin).post(DESK, &wish);
+        assert_eq!(made.expect(201)["points"]["takes"], 600);
+        let path = format!("{DESK}/{}/apply", made.json()["id"].as_str().expect("an id"));
+        let etag = made.header("etag").expect("a tag").to_owned();
+        let booked = || house.db.number("select count(*) as value from entry where kind = 're_rating'");
+        let before = booked();
+
+        // One of three waits: the others are on their way, or booked.
+        let locked = house.lock(&members[1]);
+        std::thread::scope(|scope| {
+            let request = anon.with_token(&admin).request("POST", &path).header("If-Match", &etag).json(&json!({}));
+            let unanswered = scope.spawn(move || request.try_send().is_err());
+            eventually("the booking waits", || house.waiting().then_some(()));
+            house.kill(&mut process, locked, cut_off);
+            assert!(unanswered.join().expect("the admin"), "nobody was told anything");
+        });
+        assert!(booked() <= before + 3);
+
+        let (process, anon) = house.serve();
+        let again = || anon.with_token(&admin).request("POST", &path).header("If-Match", &etag).json(&json!({})).send();
+        assert_eq!(again().expect(200)["status"], "applied");
+        assert_eq!(again().expect(200)["status"], "applied");
+        assert_eq!(booked(), before + 3, "each once");
+        for member in &members {
+            let balance = anon.with_token(&cashier).get(&format!("/v1/till/members/{}/balance", member.id)).expect(200);
+            assert_eq!(balance["available"], 100);
+        }
+        if cut_off {
+            drop(process);
+        } else {
+            return house.close(process);
+        }
+    }
+}
+
+#[test]
 fn a_pool_whose_dissolution_was_cut_off_is_dissolved_by_asking_again() {
     const POOL: &str = "/v1/member/pool";
     let house = House::open("dissolved");

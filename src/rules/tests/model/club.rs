@@ -86,6 +86,7 @@ impl Club {
         Brought {
             counted: merged().flat_map(|other| &other.sales).map(|sale| (sale.day, sale.counted)).collect(),
             earned: merged().map(|other| other.earned).sum(),
+            uses: merged().flat_map(Member::used).collect(),
             gifts: direct().flat_map(|other| &other.gifts).map(closed).collect(),
             double_days: direct().flat_map(|other| other.double_days.clone()).collect(),
         }

@@ -172,9 +172,10 @@ impl Member {
         self.sales.iter().filter(|sale| !sale.empty()).flat_map(|sale| sale.used.clone())
     }
 
-    /// How often he used a promotion while its uses were limited by member.
+    /// How often he, or an account merged into his, used a promotion while its uses were limited by member.
     fn own_uses(&self, promo: usize) -> i64 {
-        self.used().filter(|used| used.promo == promo && used.by_member).count() as i64
+        let used = self.used().chain(self.brought.uses.iter().copied());
+        used.filter(|used| used.promo == promo && used.by_member).count() as i64
     }
 
     /// Points left of a promotion's budget, which another book may have made smaller than what was given.

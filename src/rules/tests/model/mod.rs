@@ -85,6 +85,8 @@ struct Brought {
     counted: Vec<(Day, sales::Counted)>,
     /// Everything ever earned there.
     earned: i64,
+    /// Uses of limited promotions.
+    uses: Vec<earn::Used>,
     gifts: Vec<perks::Granted>,
     double_days: Vec<(Day, i64)>,
 }

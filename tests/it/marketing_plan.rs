@@ -1,0 +1,116 @@
+//! A marketing person's plan in one file: planned, simulated, applied, and lived on the sandbox clock, with every
+//! number of every answer told.
+
+use serde_json::{Value, json};
+
+use crate::support::db::scratch;
+use crate::support::make::{self, line, line_of, receipt};
+use crate::support::process::{finish, tessera};
+use crate::support::{App, Member};
+use crate::verify::passes;
+
+const PLAN: &str = concat!(include_str!("support/programme.toml"), include_str!("support/marketing_plan.toml"));
+
+fn set(app: &App, now: &str) {
+    app.admin().put("/v1/sandbox/clock", &json!({"now": now})).expect(200);
+}
+
+/// Points given, and what the promotion says of itself.
+fn buy(app: &App, member: &Member, lines: &[Value]) -> (i64, Value) {
+    let sale = app.cashier().post("/v1/till/purchases", &receipt(member, lines)).expect(201);
+    let told = sale["explanation"]["promotions"][0].clone();
+    (sale["points"]["given"].as_i64().unwrap(), told)
+}
+
+fn coffee(app: &App, member: &Member, amount: i64) -> (i64, Value) {
+    buy(app, member, &[line_of("coffee", amount)])
+}
+
+#[test]
+fn a_marketing_plan_is_planned_simulated_applied_and_lived() {
+    let app = App::start();
+    let till = app.cashier();
+    let (anna, ben) = (make::member(&till), make::member(&till));
+    let gina = make::enrol(&till, &json!({"name": "Gina", "birth_date": "1990-03-20"}));
+    // Silver from 1,000 base points, gold from 5,000.
+    assert_eq!([buy(&app, &anna, &[line(100_000)]).0, buy(&app, &gina, &[line(500_000)]).0], [1_000, 5_000]);
+    // Tuesday, 15:00: coffee counts twice by a rule of the programme, and silver earns 1.2 times.
+    set(&app, "2031-03-11T07:00:00Z");
+    assert_eq!([coffee(&app, &anna, 5_000).0, coffee(&app, &ben, 5_000).0], [120, 100]);
+
+    let dir = scratch("marketing");
+    let file = dir.join("plan.toml");
+    std::fs::write(&file, PLAN).unwrap();
+    let run = |args: &[&str]| {
+        let (code, told, err) = finish(tessera(&dir).args(args).env("DATABASE_URL", &app.db.url));
+        assert_eq!(code, 0, "{told}{err}");
+        told
+    };
+    let file = file.to_str().unwrap();
+    let told = run(&["programme", "plan", file, "--simulate", "--from", "2031-03-01", "--to", "2031-03-31"]);
+    let lines = ["points: 6220 -> 6340 (+120)", "promotion coffee-tuesday: 0 -> 120 (+120)"];
+    assert!(lines.iter().all(|line| told.lines().any(|said| said == *line)), "{told}");
+    run(&["programme", "apply", file]);
+
+    // The next Tuesday: doubled, to the last point of the budget.
+    set(&app, "2031-03-18T07:00:00Z");
+    let (given, why) = coffee(&app, &anna, 10_000);
+    assert_eq!((given, &why["charged"], &why["counted"]["points"]), (480, &json!(240), &json!(240)));
+    let (given, why) = coffee(&app, &anna, 50_000);
+    assert_eq!(
+        (given, &why["charged"], &why["wanted"], &why["left"]),
+        (1_960, &json!(760), &json!(1_200), &json!(760))
+    );
+    let (given, why) = coffee(&app, &anna, 1_000);
+    assert_eq!((given, &why["missed"]), (24, &json!("budget")));
+    let (given, why) = coffee(&app, &ben, 1_000);
+    assert_eq!((given, &why["missed"]), (20, &json!("tier")));
+    let (given, why) = buy(&app, &anna, &[line(1_000)]);
+    assert_eq!((given, &why["missed"]), (12, &json!("lines")));
+    set(&app, "2031-03-18T09:00:00Z");
+    let (given, why) = coffee(&app, &anna, 1_000);
+    assert_eq!((given, &why["missed"]), (24, &json!("hours")));
+
+    first_purchase(&app);
+    cakes(&app, &anna, &gina);
+    passes(&app);
+}
+
+/// 250.00 costs 220.00, and earns on that; once.
+fn first_purchase(app: &App) {
+    let till = app.cashier();
+    let carl = make::member(&till);
+    let issued = app.admin().post("/v1/admin/coupons/first-200-30/issue", &json!({"member_id": carl.id})).expect(201);
+    let code = issued["coupons"][0]["code"].clone();
+    let bought = |amount: i64| {
+        let mut body = receipt(&carl, &[line(amount)]);
+        body["coupons"] = json!([code]);
+        till.post("/v1/till/purchases", &body)
+    };
+    assert_eq!(bought(19_900).problem(422, "coupon_not_applicable")["reason"], "minimum_spend");
+    let sale = bought(25_000).expect(201);
+    assert_eq!((&sale["total"], &sale["points"]["given"]), (&json!(22_000), &json!(220)), "{sale:#}");
+    let off = &sale["explanation"]["lines"][0];
+    assert_eq!(
+        (&off["list"], &off["discounts"][0]["amount"], &off["basis"]),
+        (&json!(25_000), &json!(3_000), &json!(22_000))
+    );
+    bought(25_000).problem(422, "coupon_not_applicable");
+}
+
+/// Free on the birthday, for points beyond, and three in all.
+fn cakes(app: &App, anna: &Member, gina: &Member) {
+    let cake = |member: &Member| app.member(member).post("/v1/member/redemptions", &json!({"reward_id": "cake"}));
+    set(app, "2031-03-20T02:00:00Z");
+    let free = cake(gina).expect(201);
+    assert_eq!((&free["points"], &free["perk"]), (&json!(0), &json!("birthday-cake")));
+    // 5,000 of the purchase and 200 for the birthday, less 800.
+    let paid = cake(gina).expect(201);
+    assert_eq!(
+        (&paid["points"], &paid["perk"], &paid["balance"]["available"]),
+        (&json!(800), &Value::Null, &json!(4_400))
+    );
+    cake(anna).problem(422, "tier_too_low");
+    cake(gina).expect(201);
+    cake(gina).problem(409, "out_of_stock");
+}
