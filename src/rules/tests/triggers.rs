@@ -217,8 +217,8 @@ fn each_change_of_tier_is_an_occasion() {
     assert_eq!(shop.granted("2025-04-20T00:00:00Z"), ["promotion:down"]);
     let told = shop.desk.effects.iter().find_map(|e| if let Effect::Message(m) = e { Some(m.clone()) } else { None });
     let Some(Message { text, .. }) = told else { panic!("nothing was told") };
-    assert_eq!(text.en, "{name}, you are base now, with 300 points");
-    assert_eq!(text.zh.as_deref(), Some("{name}，您现为base"));
+    assert_eq!(text.en, "{name}, you are Member now, with 300 points");
+    assert_eq!(text.zh.as_deref(), Some("{name}，您现为Member"));
     let place = PlaceTier { tier: "gold".to_owned(), until: at("2026-06-01T00:00:00Z"), reason: "so".to_owned() };
     shop.run("2025-05-01T10:00:00Z", &Command::PlaceTier(place)).expect("placed");
     let grants: Vec<(String, i32)> =
