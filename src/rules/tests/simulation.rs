@@ -90,6 +90,7 @@ impl Chronicle {
             tenders: receipt.tenders.clone(),
             paid_with_points: bought.redeemed.map(|(_, worth)| worth),
             exact: true,
+            rated: false,
             points: bought.given,
             micropoints: record.micropoints,
             explanation: bought.explanation.clone(),

@@ -157,7 +157,8 @@ fn a_re_rating_that_was_cut_off_is_booked_to_the_end_and_once() {
         anon.with_token(&admin).post("/v1/admin/promotions", &promotion).expect(201);
         let members: Vec<Member> = (0..3).map(|_| make::member(&till)).collect();
         for member in &members {
-            till.post("/v1/till/purchases", &receipt(member, &[make::line_of(&format!("tea-{cut_off}"), 10_000)])).expect(201);
+            till.post("/v1/till/purchases", &receipt(member, &[make::line_of(&format!("tea-{cut_off}"), 10_000)]))
+                .expect(201);
         }
         let wish = json!({"from": "2020-01-01", "to": "2099-12-31", "reason": "wrong", "note": "a slip",
             "without_promotion": promotion["code"]});
