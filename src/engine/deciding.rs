@@ -379,19 +379,19 @@ impl Deciding {
         let (at, changes) = (self.recorded_at(member), &mut self.writes.re_ratings);
         match effect {
             Effect::Rate(rated) => {
-                changes.purchases.0.push(rated.re_rating.uuid());
-                changes.purchases.1.push(rated.purchase.uuid());
-                changes.purchases.2.push(rated.lapsed.get());
-                changes.purchases.3.push(rated.undone);
-                changes.purchases.4.push(at);
+                changes.purchases.by.push(rated.re_rating.uuid());
+                changes.purchases.purchases.push(rated.purchase.uuid());
+                changes.purchases.lapsed.push(rated.lapsed.get());
+                changes.purchases.undone.push(rated.undone);
+                changes.purchases.at.push(at);
             }
             Effect::ReRated(came) => {
-                changes.members.0.push(came.re_rating.uuid());
-                changes.members.1.push(member.uuid());
-                changes.members.2.push(came.points.get());
-                changes.members.3.push(came.forgiven.get());
-                changes.members.4.push(came.undone);
-                changes.members.5.push(at);
+                changes.members.by.push(came.re_rating.uuid());
+                changes.members.members.push(member.uuid());
+                changes.members.points.push(came.points.get());
+                changes.members.forgiven.push(came.forgiven.get());
+                changes.members.undone.push(came.undone);
+                changes.members.at.push(at);
             }
             _ => {}
         }

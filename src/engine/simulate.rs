@@ -30,16 +30,15 @@ pub fn replay(simulation: &mut Simulation, in_force: &Programme, page: PastPage)
     each(in_force, page, |past| simulation.member(past).map_err(|error| Failure::Internal(error.to_string())))
 }
 
+/// Members with purchases that should have been given otherwise.
+pub type Found = Vec<(MemberId, Vec<Judged>)>;
+
 /// What purchases of a page of members should have been given, as far as that is otherwise; and the last of the
 /// members, as [`replay`].
 ///
 /// # Errors
 /// As [`replay`].
-pub fn judge(
-    re_rating: &mut ReRating,
-    in_force: &Programme,
-    page: PastPage,
-) -> Result<(Vec<(MemberId, Vec<Judged>)>, Option<Uuid>), Failure> {
+pub fn judge(re_rating: &mut ReRating, in_force: &Programme, page: PastPage) -> Result<(Found, Option<Uuid>), Failure> {
     let mut found = Vec::new();
     let last = each(in_force, page, |past| {
         let judged = re_rating.member(past).map_err(|error| Failure::Internal(error.to_string()))?;
@@ -95,7 +94,7 @@ fn rate(past: &mut Past, ratings: &HashMap<Uuid, Vec<InForce>>) -> Result<(), Fa
                     let right = points(rating.points)?;
                     let more = right.minus(purchase.points).map_err(out_of_range)?;
                     purchase.micropoints = purchase.micropoints.map(|added| added + micro(more));
-                    purchase.points = right;
+                    (purchase.points, purchase.rated) = (right, true);
                     purchase.explanation =
                         serde_json::from_str(&rating.explanation).map_err(|_| broken("explanation"))?;
                 }
@@ -217,6 +216,7 @@ fn purchase(in_force: &Programme, merged: &[Uuid], row: PurchasePast) -> Result<
         paid_from_wallet,
         paid_with_points: row.paid_worth.map(Minor::new).transpose().map_err(|_| broken("worth"))?,
         exact,
+        rated: false,
         points: points(row.points)?,
         micropoints: row.micropoints,
         lines,

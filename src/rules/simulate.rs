@@ -95,6 +95,8 @@ pub struct PastPurchase {
     pub paid_from_wallet: Option<Minor>,
     /// Whether `lines` and `tenders` are known to be those of the receipt.
     pub exact: bool,
+    /// Whether it stands by a re-rating: `points` and `explanation` are those of that.
+    pub rated: bool,
     /// Points given.
     pub points: Points,
     /// Micropoints it added to the carry, where it did.

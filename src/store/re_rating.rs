@@ -154,19 +154,51 @@ pub fn in_force(conn: &mut PgConnection, purchases: &[Uuid]) -> Result<Vec<InFor
         .load(conn)?)
 }
 
+/// What re-ratings came to for members: in every list one element for each.
+#[derive(Debug, Clone, Default)]
+pub struct MembersRated {
+    /// By which re-rating.
+    pub by: Vec<Uuid>,
+    /// Whom.
+    pub members: Vec<Uuid>,
+    /// Points booked.
+    pub points: Vec<i64>,
+    /// Points forgiven.
+    pub forgiven: Vec<i64>,
+    /// Whether it is taken back.
+    pub undone: Vec<bool>,
+    /// When.
+    pub at: Vec<DateTime<Utc>>,
+}
+
+/// What became of purchases: in every list one element for each.
+#[derive(Debug, Clone, Default)]
+pub struct PurchasesRated {
+    /// By which re-rating.
+    pub by: Vec<Uuid>,
+    /// Which.
+    pub purchases: Vec<Uuid>,
+    /// Points that had lapsed unspent.
+    pub lapsed: Vec<i64>,
+    /// Whether it is taken back.
+    pub undone: Vec<bool>,
+    /// When.
+    pub at: Vec<DateTime<Utc>>,
+}
+
 /// What a batch changes of re-ratings.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// What came of it for members: re-ratings, members, points, points forgiven, whether it is taken back, when.
-    pub members: (Vec<Uuid>, Vec<Uuid>, Vec<i64>, Vec<i64>, Vec<bool>, Vec<DateTime<Utc>>),
-    /// What became of purchases: re-ratings, purchases, points that had lapsed, whether it is taken back, when.
-    pub purchases: (Vec<Uuid>, Vec<Uuid>, Vec<i64>, Vec<bool>, Vec<DateTime<Utc>>),
+    /// Members.
+    pub members: MembersRated,
+    /// Purchases.
+    pub purchases: PurchasesRated,
 }
 
 impl Changes {
     /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
-        self.members.0.is_empty() && self.purchases.0.is_empty()
+        self.members.by.is_empty() && self.purchases.by.is_empty()
     }
 
     /// Stores them, in the transaction of their batch and after it.
@@ -184,17 +216,17 @@ impl Changes {
 impl QueryFragment<Pg> for Changes {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         call!(out, "select store_re_ratings(",
-            Array<UuidType> => &self.members.0,
-            Array<UuidType> => &self.members.1,
-            Array<BigInt> => &self.members.2,
-            Array<BigInt> => &self.members.3,
-            Array<Bool> => &self.members.4,
-            Array<Timestamptz> => &self.members.5,
-            Array<UuidType> => &self.purchases.0,
-            Array<UuidType> => &self.purchases.1,
-            Array<BigInt> => &self.purchases.2,
-            Array<Bool> => &self.purchases.3,
-            Array<Timestamptz> => &self.purchases.4,
+            Array<UuidType> => &self.members.by,
+            Array<UuidType> => &self.members.members,
+            Array<BigInt> => &self.members.points,
+            Array<BigInt> => &self.members.forgiven,
+            Array<Bool> => &self.members.undone,
+            Array<Timestamptz> => &self.members.at,
+            Array<UuidType> => &self.purchases.by,
+            Array<UuidType> => &self.purchases.purchases,
+            Array<BigInt> => &self.purchases.lapsed,
+            Array<Bool> => &self.purchases.undone,
+            Array<Timestamptz> => &self.purchases.at,
         )
     }
 }
@@ -500,6 +532,6 @@ pub fn astray(conn: &mut Connection) -> Result<Option<Astray>, Error> {
             from re_rating_member m where m.re_rating_id = r.id) m
         where (m.members, m.purchases, m.gives, m.takes, m.largest)
             is distinct from (r.members, r.purchases, r.gives, r.takes, r.largest)
-        ) astray order by 1 limit 1";
+        ) astray order by 1, 2 limit 1";
     Ok(diesel::sql_query(query).get_result(conn).optional()?)
 }

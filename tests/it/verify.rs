@@ -6,6 +6,7 @@ mod coupons;
 pub(crate) mod eventful;
 mod limited;
 mod linked;
+mod re_rated;
 mod shaken;
 mod wallets;
 

@@ -253,7 +253,7 @@ fn goods(
             let right = Taken::right(member, entries, &sold, &was, &left, (purchase, group));
             Ok(right.fits(&Taken::of(&sold), member.was_linked()))
         };
-        if !fits(true)? && !(!ratings.is_empty() && fits(false)?) {
+        if !(fits(true)? || !ratings.is_empty() && fits(false)?) {
             let last = group.last().map_or(purchase.id, |row| row.id);
             return Err(member.bad(
                 "purchase_return",

@@ -20,9 +20,9 @@ pub struct Judged {
     pub purchase: PurchaseId,
     /// When it happened.
     pub occurred_at: Instant,
-    /// Points it stands at, and points that came back with its goods.
+    /// Points it stands at.
     pub given: Points,
-    /// See `given`.
+    /// Points that its returns took.
     pub clawed: Points,
     /// Points it should have been given.
     pub points: Points,
@@ -66,7 +66,7 @@ pub struct ReRating {
     stores: BTreeSet<String>,
     /// Purchases looked at.
     pub looked_at: u64,
-    /// Of these, purchases that cannot be replayed exactly, and stay as they are.
+    /// Of these, purchases that cannot be replayed exactly or stand by an earlier re-rating, and stay as they are.
     pub inexact: u64,
     /// Of these, purchases that the corrected programme would refuse, and that stay as they are.
     pub refused: u64,
@@ -115,7 +115,7 @@ impl ReRating {
                         continue;
                     };
                     self.looked_at += 1;
-                    if *vague || !purchase.exact {
+                    if *vague || !purchase.exact || purchase.rated {
                         self.inexact += 1;
                         replay.under(&self.in_force);
                         replay.recall(purchase)?;

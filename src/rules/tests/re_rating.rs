@@ -55,6 +55,7 @@ impl Told {
             tenders: Vec::new(),
             paid_with_points: None,
             exact: true,
+            rated: false,
             points: bought.given,
             micropoints: sold.micropoints,
             explanation: bought.explanation.clone(),

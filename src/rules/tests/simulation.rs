@@ -92,6 +92,7 @@ impl Chronicle {
             paid_from_wallet: None,
             paid_with_points: bought.redeemed.map(|(_, worth)| worth),
             exact: true,
+            rated: false,
             points: bought.given,
             micropoints: record.micropoints,
             explanation: bought.explanation.clone(),

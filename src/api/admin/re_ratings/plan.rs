@@ -180,7 +180,7 @@ struct Made {
 }
 
 impl Made {
-    fn plan(self, search: &ReRating, found: Vec<(MemberId, Vec<Judged>)>) -> Result<Plan, Problem> {
+    fn plan(self, search: &ReRating, found: engine::simulate::Found) -> Result<Plan, Problem> {
         let id = new_uuid();
         let mut digest = Sha256::new().chain_update(self.tried.to_string());
         let (mut members, mut purchases) = (Vec::new(), Vec::new());

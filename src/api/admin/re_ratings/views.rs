@@ -20,7 +20,7 @@ pub(super) struct PurchasesCounted {
     looked_at: i64,
     /// Of these, those that should stand otherwise.
     changed: i64,
-    /// Of these, those that cannot be replayed exactly, and stay as they are.
+    /// Of these, those that cannot be replayed exactly or stand by an earlier re-rating, and stay as they are.
     inexact: i64,
     /// Of these, those that what was tried would refuse, and that stay as they are.
     refused: i64,
