@@ -13,6 +13,7 @@ use tessera_rules::promotion::PromotionEffect;
 use tessera_rules::re_rating::Rating;
 use tessera_rules::returns::Sold;
 use tessera_rules::simulate::{Judged, Past, PastEvent, PastPurchase, PastReturn, ReRating};
+use tessera_rules::tag::Tags;
 use tessera_rules::tier::Span;
 use tessera_rules::{Outcome, Programme, Refusal};
 use uuid::Uuid;
@@ -53,6 +54,8 @@ impl Told {
             recorded_at: bought.recorded_at,
             lines: receipt.lines.clone(),
             tenders: Vec::new(),
+            channel: None,
+            paid_from_wallet: None,
             paid_with_points: None,
             exact: true,
             rated: false,
@@ -84,6 +87,7 @@ impl Told {
             settled_at: standing.recorded_at,
             merged: false,
             tier_changes: Vec::new(),
+            tags: Tags::default(),
             events: self.events.clone(),
         };
         let judged = search.member(&past).expect("in range");
