@@ -4,7 +4,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use tessera_rules::Programme;
 use tessera_rules::amount::{OutOfRange, Points};
-use tessera_rules::simulate::{Affected, Compared, Report};
+use tessera_rules::limit::Budget;
+use tessera_rules::simulate::{Affected, Compared, PromotionReport, Report};
 use utoipa::ToSchema;
 
 use super::views::MoneyView;
@@ -69,10 +70,24 @@ pub struct MovedView {
 /// A budget.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BudgetView {
-    /// How large.
-    points: i64,
+    /// How many points, where it is one of points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<i64>,
+    /// How much cashback in minor units, where it is one of money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    money: Option<i64>,
     /// The day on which it would have been used up; null: it lasts.
     exhausted_on: Option<NaiveDate>,
+}
+
+impl BudgetView {
+    fn of(budget: Budget, found: &PromotionReport) -> Self {
+        let (points, money) = match budget {
+            Budget::Points(points) => (Some(points.get()), None),
+            Budget::Money(money) => (None, Some(money.get())),
+        };
+        Self { points, money, exhausted_on: found.exhausted_on(budget) }
+    }
 }
 
 /// One promotion.
@@ -160,16 +175,14 @@ impl SimulationView {
         tried: &Programme,
         (from, to): (NaiveDate, NaiveDate),
         report: &Report,
-        budget: Option<(&str, Points)>,
+        budget: Option<(&str, Budget)>,
     ) -> Result<Self, OutOfRange> {
-        let promotion = |(code, found): (&String, &tessera_rules::simulate::PromotionReport)| PromotionTried {
+        let promotion = |(code, found): (&String, &PromotionReport)| PromotionTried {
             code: code.clone(),
             purchases: found.purchases,
             charged: found.charged.into(),
             cashback: (found.cashback != Compared::default()).then(|| found.cashback.into()),
-            budget: budget
-                .filter(|(of, _)| of == code)
-                .map(|(_, points)| BudgetView { points: points.get(), exhausted_on: found.exhausted_on(points) }),
+            budget: budget.filter(|(of, _)| of == code).map(|(_, budget)| BudgetView::of(budget, found)),
         };
         let moved = |((from, to), members): (&(String, String), &u64)| {
             let (from, to) = (from.clone(), to.clone());

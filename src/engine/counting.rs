@@ -80,11 +80,14 @@ impl Counting {
             counts.promotions.push(promotion);
             counts.uses.push(change.by.uses);
             counts.points.push(change.by.points);
-            let Change { right: UsageRange { uses, points }, .. } = change;
+            counts.money.push(change.by.money);
+            let Change { right: UsageRange { uses, points, money }, .. } = change;
             counts.right_uses.0.push(uses.0);
             counts.right_uses.1.push(uses.1);
             counts.right_points.0.push(points.0);
             counts.right_points.1.push(points.1);
+            counts.right_money.0.push(money.0);
+            counts.right_money.1.push(money.1);
         }
         for ((member, promotion, day), uses) in self.own.into_iter().filter(|(_, uses)| *uses != 0) {
             counts.members.0.push(member.uuid());

@@ -103,8 +103,8 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     for row in loaded.usages.drain(..) {
         state.shared.rewards_used.insert(row.reward, row.used);
     }
-    for (promotion, uses, points) in loaded.promotions_used.drain(..) {
-        state.shared.promotions_used.insert(promotion, PromotionUsage { uses, points });
+    for (promotion, uses, points, money) in loaded.promotions_used.drain(..) {
+        state.shared.promotions_used.insert(promotion, PromotionUsage { uses, points, money });
     }
     for row in loaded.promotion_uses.drain(..) {
         let own = &mut member(&mut state, row.member_id)?.promotion_uses;

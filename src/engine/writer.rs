@@ -310,12 +310,13 @@ impl Writer {
             let found = promotion::used(connection, &unknown)?;
             // Nobody has used those that are not there.
             self.promotions_used.extend(unknown.into_iter().map(|promotion| (promotion, PromotionUsage::default())));
-            let usage = |(promotion, uses, points)| (promotion, PromotionUsage { uses, points });
+            let usage = |(promotion, uses, points, money)| (promotion, PromotionUsage { uses, points, money });
             self.promotions_used.extend(found.into_iter().map(usage));
         }
         let used = |promotion: String| {
-            let PromotionUsage { uses, points } = self.promotions_used.get(&promotion).copied().unwrap_or_default();
-            (promotion, uses, points)
+            let PromotionUsage { uses, points, money } =
+                self.promotions_used.get(&promotion).copied().unwrap_or_default();
+            (promotion, uses, points, money)
         };
         Ok(promotions.into_iter().map(used).collect())
     }

@@ -1,7 +1,7 @@
 //! What promotions are charged: which of them apply to a sale, how much each adds to those before it, and
 //! what its cap and its budget leave of that (PROGRAMME.md §3 and §8).
 
-use crate::amount::{OutOfRange, Points};
+use crate::amount::{Minor, OutOfRange, Points};
 use crate::cashback::{CashbackExplained, cashback};
 use crate::combine::{Combined, Offer, shares};
 use crate::earning::{Formula, Sale};
@@ -36,6 +36,8 @@ struct Candidate<'p> {
     limits: Limits,
     /// Points left of its budget.
     left: Option<i64>,
+    /// Money left of it, in minor units.
+    money_left: Option<i64>,
     /// What it gives to the wallet.
     cashback: Option<CashbackExplained>,
 }
@@ -131,8 +133,9 @@ impl<'b> Promotions<'b> {
         let combine = programme.earning.combine;
         let mut candidates = candidates(programme, sale);
         for candidate in candidates.iter_mut().filter(|candidate| candidate.missed.is_none()) {
-            candidate.cashback =
-                cashback(&candidate.offer(), bases, sale.cashback_given.get(&candidate.code).copied())?;
+            let given_before = sale.cashback_given.get(&candidate.code).copied();
+            let of_budget = candidate.money_left.map(Minor::new).transpose()?;
+            candidate.cashback = cashback(&candidate.offer(), bases, given_before, of_budget)?;
         }
         let charges =
             leave_one_a_group(&mut candidates, |candidates| Charges::of(combine, candidates, formula, bases))?;
@@ -160,7 +163,11 @@ impl<'b> Promotions<'b> {
         self.asks_facts |= goods.as_ref().is_some_and(|goods| goods.when.is_some());
         let charged_in_full = charged == given;
         let counts = candidate.missed.is_none() && !candidate.limits.is_none();
-        let counted = Counted { points: Points::new(given)?, day: candidate.limits.is_personal().then_some(day) };
+        let counted = Counted {
+            points: Points::new(given)?,
+            money: cashback.as_ref().map_or(Minor::ZERO, |cashback| cashback.given),
+            day: candidate.limits.is_personal().then_some(day),
+        };
         self.explained.push(PromotionExplained {
             code: candidate.code,
             effect: candidate.effect,
@@ -183,7 +190,7 @@ impl<'b> Promotions<'b> {
             let part = told.charged.get().clamp(0, rest.max(0));
             rest -= part;
             let points = Points::new(part)?;
-            let money = told.cashback.as_ref().is_some_and(|cashback| cashback.given.is_positive());
+            let money = told.counted.is_some_and(|counted| counted.money.is_positive());
             let gave = part > 0 || money || told.missed.is_none() && told.effect.is_gift();
             told.counted = told.counted.filter(|_| gave).map(|counted| Counted { points, ..counted });
         }
@@ -213,6 +220,7 @@ fn candidates<'p>(programme: &'p Programme, sale: &Sale<'_>) -> Vec<Candidate<'p
             group: promotion.exclusion_group.as_deref(),
             limits,
             left: limits.left(usage),
+            money_left: limits.money_left(usage),
             cashback: None,
         }
     });
@@ -226,6 +234,7 @@ fn candidates<'p>(programme: &'p Programme, sale: &Sale<'_>) -> Vec<Candidate<'p
         group: None,
         limits: Limits::default(),
         left: None,
+        money_left: None,
         cashback: None,
     });
     let mut all: Vec<Candidate<'_>> = promotions.chain(boosts).collect();

@@ -1,13 +1,14 @@
-//! Limits of promotions: how often one is used, and how many points it may give (PROGRAMME.md §8).
+//! Limits of promotions: how often one is used, and how many points or how much money it may give
+//! (PROGRAMME.md §8).
 //!
-//! A use is a purchase in which the promotion gave points. What counts is stored with the purchase
+//! A use is a purchase in which the promotion gave something. What counts is stored with the purchase
 //! ([`Counted`]) and given back when nothing of it remains (PROGRAMME.md §4).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::amount::Points;
+use crate::amount::{Minor, Points};
 use crate::decision::Effect;
 use crate::draft::Draft;
 use crate::explain::{Explanation, PromotionExplained};
@@ -16,7 +17,8 @@ use crate::promotion::Miss;
 use crate::refusal::Refusal;
 use crate::time::Day;
 
-/// How often a promotion may be used, and how many points it may give. What is not said is not limited.
+/// How often a promotion may be used, and how many points or how much money it may give. What is not said is not
+/// limited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -32,28 +34,49 @@ pub struct Limits {
     /// Points given to all members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_points: Option<Points>,
+    /// Cashback given to all members, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_money: Option<Minor>,
+}
+
+/// What a promotion may give to all members together: it gives points or money, never both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// So many points.
+    Points(Points),
+    /// So much cashback, in minor units.
+    Money(Minor),
 }
 
 /// What was used of a promotion by all members.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PromotionUsage {
-    /// Purchases in which it gave points.
+    /// Purchases in which it gave something.
     pub uses: i64,
     /// Points it gave.
     pub points: i64,
+    /// Cashback it gave, in minor units.
+    pub money: i64,
 }
 
 /// One member's uses of promotions, by code and by local day.
 pub type MemberUses = BTreeMap<String, BTreeMap<Day, i64>>;
 
-/// What a purchase counts against the limits of a promotion: one use, and these points.
+/// What a purchase counts against the limits of a promotion: one use, and what it gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// What the promotion was charged, as far as caps of the purchase and the day left room for it.
     pub points: Points,
+    /// The cashback it gave, in minor units.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub money: Minor,
     /// The local day of the use, where uses are limited by member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<Day>,
+}
+
+fn is_nothing(money: &Minor) -> bool {
+    *money == Minor::ZERO
 }
 
 /// What is left of a promotion; absent: that is not limited.
@@ -63,6 +86,8 @@ pub struct Left {
     pub uses: Option<i64>,
     /// Points of the budget.
     pub points: Option<i64>,
+    /// Money of the budget, in minor units.
+    pub money: Option<i64>,
 }
 
 /// A change of what was used of a promotion.
@@ -70,7 +95,7 @@ pub struct Left {
 pub struct PromotionUse {
     /// The promotion's code.
     pub code: String,
-    /// 1 for a use, −1 for one that is given back; and the points with the same sign.
+    /// 1 for a use, −1 for one that is given back; and points and money with the same sign.
     pub change: PromotionUsage,
     /// The day on which it counts for the member, where that is limited.
     pub day: Option<Day>,
@@ -83,6 +108,8 @@ pub struct UsageRange {
     pub uses: (i64, i64),
     /// Least and most points.
     pub points: (i64, i64),
+    /// Least and most money, in minor units.
+    pub money: (i64, i64),
 }
 
 impl Limits {
@@ -93,7 +120,7 @@ impl Limits {
 
     /// Whether anything is limited for all members together.
     pub fn is_shared(&self) -> bool {
-        self.total.is_some() || self.budget_points.is_some()
+        self.total.is_some() || self.budget().is_some()
     }
 
     /// Whether uses are limited by member.
@@ -112,7 +139,7 @@ impl Limits {
             Some(Miss::DayLimit)
         } else if reached(self.total, usage.uses) {
             Some(Miss::TotalLimit)
-        } else if self.left(usage).is_some_and(|left| left <= 0) {
+        } else if [self.left(usage), self.money_left(usage)].into_iter().flatten().any(|left| left <= 0) {
             Some(Miss::Budget)
         } else {
             None
@@ -125,12 +152,23 @@ impl Limits {
         let ever = rest(self.per_member, own.map_or(0, |days| days.values().sum()));
         let today = rest(self.per_member_per_day, own.and_then(|days| days.get(&day)).copied().unwrap_or(0));
         let in_all = rest(self.total, usage.uses);
-        Left { uses: [ever, today, in_all].into_iter().flatten().min(), points: self.left(usage) }
+        let uses = [ever, today, in_all].into_iter().flatten().min();
+        Left { uses, points: self.left(usage), money: self.money_left(usage) }
     }
 
     /// Points left of the budget.
     pub(crate) fn left(&self, usage: PromotionUsage) -> Option<i64> {
         Some(self.budget_points?.get() - usage.points)
+    }
+
+    /// Money left of the budget, in minor units.
+    pub(crate) fn money_left(&self, usage: PromotionUsage) -> Option<i64> {
+        Some(self.budget_money?.get() - usage.money)
+    }
+
+    /// The budget, where there is one.
+    pub fn budget(&self) -> Option<Budget> {
+        self.budget_points.map(Budget::Points).or(self.budget_money.map(Budget::Money))
     }
 
     /// Where the usage may lie for an explanation to be right, told as of `change` earlier: after so much
@@ -139,7 +177,6 @@ impl Limits {
         let mut range = UsageRange::default();
         let before = |figure: i64, changed: i64| figure.saturating_sub(changed);
         let total = self.total.map(i64::from).map(|total| before(total, change.uses));
-        let budget = self.budget_points.map(|budget| before(budget.get(), change.points));
         let (in_total, out_of_total) = (total.map(|total| total - 1), total);
         match told.missed {
             None | Some(Miss::NotBest | Miss::Budget | Miss::ExclusionGroup) => {
@@ -148,16 +185,22 @@ impl Limits {
             Some(Miss::TotalLimit) => range.uses.0 = out_of_total.unwrap_or(i64::MIN),
             Some(_) => {}
         }
-        match (told.missed, budget) {
-            (Some(Miss::Budget), Some(budget)) => range.points.0 = budget,
-            (None | Some(Miss::NotBest | Miss::ExclusionGroup), Some(budget)) => {
-                let least = told.charged.get().max(1);
-                range.points = match told.left {
-                    Some(left) => (budget - left.get(), budget - left.get()),
-                    None => (i64::MIN, budget - least),
-                };
-            }
-            _ => {}
+        // Where something given was cut to what was left, that must be what is left; else it must be enough.
+        let within = |budget: i64, given: i64, left: Option<i64>| match (told.missed, left) {
+            (Some(Miss::Budget), _) => (budget, i64::MAX),
+            (None | Some(Miss::NotBest | Miss::ExclusionGroup), Some(left)) => (budget - left, budget - left),
+            (None | Some(Miss::NotBest | Miss::ExclusionGroup), None) => (i64::MIN, budget - given.max(1)),
+            (Some(_), _) => (i64::MIN, i64::MAX),
+        };
+        if let Some(budget) = self.budget_points {
+            let budget = before(budget.get(), change.points);
+            range.points = within(budget, told.charged.get(), told.left.map(Points::get));
+        }
+        if let Some(budget) = self.budget_money {
+            let cashback = told.cashback.as_ref();
+            let given = cashback.map_or(0, |cashback| cashback.given.get());
+            let left = cashback.and_then(|cashback| cashback.left_of_budget).map(Minor::get);
+            range.money = within(before(budget.get(), change.money), given, left);
         }
         range
     }
@@ -170,13 +213,16 @@ impl Limits {
         }
         let nothing = self.budget_points.is_some_and(|budget| !budget.is_positive());
         found.refuse(nothing, &format!("{at}/budget_points"), "too_small", "must be at least 1");
+        let nothing = self.budget_money.is_some_and(|budget| !budget.is_positive());
+        found.refuse(nothing, &format!("{at}/budget_money"), "too_small", "must be at least 1");
     }
 }
 
 impl Default for UsageRange {
     /// All figures.
     fn default() -> Self {
-        Self { uses: (i64::MIN, i64::MAX), points: (i64::MIN, i64::MAX) }
+        let all = (i64::MIN, i64::MAX);
+        Self { uses: all, points: all, money: all }
     }
 }
 
@@ -185,25 +231,38 @@ impl UsageRange {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let both = |a: (i64, i64), b: (i64, i64)| (a.0.max(b.0), a.1.min(b.1));
-        Self { uses: both(self.uses, other.uses), points: both(self.points, other.points) }
+        Self {
+            uses: both(self.uses, other.uses),
+            points: both(self.points, other.points),
+            money: both(self.money, other.money),
+        }
     }
 
     /// Whether a usage lies in it.
     pub fn holds(&self, usage: PromotionUsage) -> bool {
         let within = |(least, most): (i64, i64), figure: i64| least <= figure && figure <= most;
-        within(self.uses, usage.uses) && within(self.points, usage.points)
+        within(self.uses, usage.uses) && within(self.points, usage.points) && within(self.money, usage.money)
     }
 }
 
 impl PromotionUsage {
+    /// What a purchase uses.
+    pub fn of(counted: Counted) -> Self {
+        Self { uses: 1, points: counted.points.get(), money: counted.money.get() }
+    }
+
     /// Adds a change.
     #[must_use]
     pub fn plus(self, change: Self) -> Self {
-        Self { uses: self.uses.saturating_add(change.uses), points: self.points.saturating_add(change.points) }
+        Self {
+            uses: self.uses.saturating_add(change.uses),
+            points: self.points.saturating_add(change.points),
+            money: self.money.saturating_add(change.money),
+        }
     }
 
     fn negated(self) -> Self {
-        Self { uses: -self.uses, points: -self.points }
+        Self { uses: -self.uses, points: -self.points, money: -self.money }
     }
 }
 
@@ -225,7 +284,7 @@ impl Draft<'_> {
     ) -> Result<(), Refusal> {
         for told in &why.promotions {
             if let Some(counted) = told.counted {
-                let change = change(PromotionUsage { uses: 1, points: counted.points.get() });
+                let change = change(PromotionUsage::of(counted));
                 let used = PromotionUse { code: told.code.clone(), change, day: counted.day };
                 self.record(Effect::UsePromotion(used))?;
             }

@@ -23,6 +23,7 @@ use crate::expiry::Expiry;
 use crate::explain::Explanation;
 use crate::id::{MemberId, PurchaseId, ReturnId};
 use crate::life::PromotionState;
+use crate::limit::Limits;
 use crate::programme::Programme;
 use crate::returns::LineReturned;
 use crate::tag::Tags;
@@ -208,7 +209,8 @@ fn prepared(tried: &Programme, in_force: &Programme, published: &[&str]) -> Prog
         // Who came first is on record for what was; what would be is told without such limits.
         let as_it_is = promotion.state == PromotionState::Live && in_force.promotions.contains(promotion);
         if !as_it_is {
-            (promotion.limits.total, promotion.limits.budget_points) = (None, None);
+            let limits = promotion.limits;
+            promotion.limits = Limits { total: None, budget_points: None, budget_money: None, ..limits };
         }
         if published.contains(&promotion.code.as_str()) {
             promotion.state = PromotionState::Live;

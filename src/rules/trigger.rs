@@ -377,7 +377,7 @@ impl Draft<'_> {
             _ => (from, until),
         };
         let points = if let PerkGift::Points { points } = gift { points } else { Points::ZERO };
-        let change = PromotionUsage { uses: 1, points: points.get() };
+        let change = PromotionUsage { uses: 1, points: points.get(), money: 0 };
         let used = PromotionUse { code: promotion.code.clone(), change, day: Some(self.today()) };
         self.record(Effect::UsePromotion(used))?;
         // The next promotion of the same command sees it.

@@ -11,8 +11,8 @@ use super::batch::{Writes, call};
 use super::db::Error;
 use super::schema::promotion_usage;
 
-/// What all members have used of a promotion: its code, uses and points.
-pub type Used = (String, i64, i64);
+/// What all members have used of a promotion: its code, uses, points, and money in minor units.
+pub type Used = (String, i64, i64, i64);
 
 /// A member's uses of a promotion on a day.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
@@ -39,10 +39,14 @@ pub struct Counts {
     pub uses: Vec<i64>,
     /// By how much their points do.
     pub points: Vec<i64>,
+    /// By how much their money does, in minor units.
+    pub money: Vec<i64>,
     /// The least and the most uses under which the batch is decided rightly.
     pub right_uses: (Vec<i64>, Vec<i64>),
     /// The least and the most points.
     pub right_points: (Vec<i64>, Vec<i64>),
+    /// The least and the most money.
+    pub right_money: (Vec<i64>, Vec<i64>),
     /// Members whose uses change, with the promotion and the day.
     pub members: Asked,
     /// By how much.
@@ -128,10 +132,13 @@ impl QueryFragment<Pg> for Counting<'_> {
             Array<Text> => &counts.promotions,
             Array<BigInt> => &counts.uses,
             Array<BigInt> => &counts.points,
+            Array<BigInt> => &counts.money,
             Array<BigInt> => &counts.right_uses.0,
             Array<BigInt> => &counts.right_uses.1,
             Array<BigInt> => &counts.right_points.0,
             Array<BigInt> => &counts.right_points.1,
+            Array<BigInt> => &counts.right_money.0,
+            Array<BigInt> => &counts.right_money.1,
             Array<UuidType> => &counts.members.0,
             Array<Text> => &counts.members.1,
             Array<Date> => &counts.members.2,

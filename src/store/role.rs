@@ -38,7 +38,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("qualifying_day", "insert, update (points, spend, visits, given)"),
     ("standing", "insert, update"),
     ("reward_usage", "insert, update (used)"),
-    ("promotion_usage", "insert, update (uses, points)"),
+    ("promotion_usage", "insert, update (uses, points, money)"),
     ("promotion_member_usage", "insert, update (uses)"),
     ("coupon_issue", "insert"),
     ("coupon", "insert, update (used, revoked_at)"),

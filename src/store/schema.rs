@@ -367,6 +367,7 @@ diesel::table! {
         promotion -> Text,
         uses -> Int8,
         points -> Int8,
+        money -> Int8,
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::ledger::{EntryView, PerkGrantView, TierChangeView};
+use super::promotion;
 use super::re_rating::InForce;
 use super::rows::{ClockRow, PlacementRow, TiesRow};
 use super::schema::{
@@ -259,8 +260,8 @@ pub struct Frame {
     pub coupon_uses: i64,
     /// How many of each counted reward are on record as handed out.
     pub rewards_used: Vec<(String, i64)>,
-    /// What is on record as used of each limited promotion: uses and points.
-    pub promotions_used: Vec<(String, i64, i64)>,
+    /// What is on record as used of each limited promotion.
+    pub promotions_used: Vec<promotion::Used>,
     /// Members that were merged into others, by the one who stays: what they earned and how often they
     /// bought.
     pub merged: Vec<Merged>,

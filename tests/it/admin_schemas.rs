@@ -137,6 +137,7 @@ fn full() -> Value {
             {
                 "code": "cash", "name": "Cash", "schedule": {}, "priority": 5,
                 "effect": { "kind": "cashback", "percent": "5", "cap": 1000, "cap_per_month": 5000 },
+                "limits": { "budget_money": 100000 },
             },
         ],
         "events": [{ "code": "app", "name": "App", "attributes": { "friends": "integer" } }],

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::race::all_at_once;
 use crate::support::make::{self, key, line, receipt};
 use crate::support::{App, Caller, Member};
+use crate::verify;
 
 const PURCHASES: &str = "/v1/till/purchases";
 
@@ -65,6 +66,79 @@ fn the_last_thousand_points_are_given_out_exactly() {
     assert_eq!(used(&app), (33, 970));
     assert_eq!(told(&buy(&callers[1], &members[0])), 30);
     assert_eq!(told(&buy(&callers[0], &members[0])), "budget");
+}
+
+/// The same with money in wallets: quoted, given to the cent, explained, simulated and given back.
+#[test]
+fn the_last_ten_yuan_of_cashback_are_given_out_exactly() {
+    let app = App::with(|programme| {
+        programme["wallet"] = json!({});
+        programme["promotions"] = json!([
+            {"code": "back", "name": {"en": "Five back", "zh": "返现五"}, "effect": {"kind": "cashback", "percent": "5"},
+             "limits": {"budget_money": 1_000}},
+        ]);
+    });
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let members: Vec<Member> = (0..25).map(|_| make::member(&callers[0])).collect();
+    let ask = || {
+        let body = json!({"member_id": members[0].id, "currency": "CNY", "lines": [line(600)]});
+        callers[0].post("/v1/till/quote", &body).expect(200)
+    };
+    assert_eq!(ask()["limits"], json!([{"code": "back", "money": 1_000}]));
+    let replies = all_at_once(50, &callers, |till, i| till.post(PURCHASES, &receipt(&members[i / 2], &[line(600)])));
+    let sales: Vec<Value> = replies.iter().map(|reply| reply.expect(201)).collect();
+    let given = |sale: &Value| sale["wallet"]["cashback"].as_i64();
+    let mut gave: Vec<i64> = sales.iter().filter_map(given).collect();
+    gave.sort_unstable();
+    let mut wanted = vec![10];
+    wanted.extend([30; 33]);
+    assert_eq!(gave, wanted, "33 of 30 and what was left");
+    assert_eq!(sales.iter().filter(|sale| told(sale) == "budget").count(), 50 - 34);
+    let money = || app.db.number("select money as value from promotion_usage");
+    let in_wallets = || app.db.number("select sum(cashback)::bigint as value from wallet");
+    assert_eq!((used(&app), money(), in_wallets()), ((34, 0), 1_000, 1_000));
+    assert_eq!(ask()["offers"][0]["why"], "budget");
+
+    let last = sales.iter().position(|sale| given(sale) == Some(10)).unwrap();
+    let cashback = &sales[last]["explanation"]["promotions"][0]["cashback"];
+    assert_eq!(cashback, &json!({"given": 10, "wanted": 30, "left_of_budget": 10}));
+    let told_why = "Five back gave 5 % back: 0.10 CNY to the wallet. That was what was left of its budget; it would have \
+                    been 0.30 CNY.";
+    assert!(explained(&app, &members[last / 2]).iter().any(|sentence| sentence == told_why));
+
+    // What comes back in part stays counted; what comes back whole is given again, by either process.
+    let full: Vec<&Value> = sales.iter().filter(|sale| given(sale) == Some(30)).collect();
+    bring_back(&callers[0], full[0], &json!({"lines": [{"line": 1, "amount": 300}]}));
+    assert_eq!((money(), in_wallets()), (1_000, 985));
+    bring_back(&callers[0], full[0], &json!({"all": true}));
+    assert_eq!((used(&app), money(), in_wallets()), ((33, 0), 970, 970));
+    assert_eq!(given(&buy(&callers[1], &members[0])), Some(30));
+    assert_eq!(told(&buy(&callers[0], &members[0])), "budget");
+    assert_eq!((money(), in_wallets()), (1_000, 1_000));
+    verify::passes(&app);
+
+    let simulate = |more: &Value| {
+        let mut body = json!({"from": "2031-01-01", "to": "2031-12-31"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        app.admin().post("/v1/admin/promotions/back/simulate", &body)
+    };
+    let today = sales[0]["occurred_at"].as_str().map(|at| at[..10].to_owned());
+    let tried = simulate(&json!({})).expect(200);
+    assert_eq!(tried["promotions"][0]["budget"], json!({"money": 1_000, "exhausted_on": today}), "{tried:#}");
+    let tried = simulate(&json!({"budget_money": 10_000_000})).expect(200);
+    assert_eq!(tried["promotions"][0]["budget"], json!({"money": 10_000_000, "exhausted_on": null}));
+    let refused = simulate(&json!({"budget_points": 1})).problem(400, "invalid_field");
+    assert_eq!(refused["errors"][0]["pointer"], "/budget_points");
+}
+
+/// The sentences of a member's accruals.
+fn explained(app: &App, member: &Member) -> Vec<String> {
+    let own = app.member(member);
+    let ledger = own.get("/v1/member/ledger").expect(200);
+    let numbers = ledger["data"].as_array().unwrap().iter().map(|row| row["number"].clone());
+    let sentences = |number: Value| own.get(&format!("/v1/member/ledger/{number}")).expect(200)["explanation"].clone();
+    numbers.flat_map(|number| serde_json::from_value::<Vec<String>>(sentences(number)).unwrap()).collect()
 }
 
 #[test]
@@ -161,6 +235,9 @@ fn limits_are_checked_and_keep_their_place() {
     let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert_eq!(pointers, ["/limits/per_member", "/limits/budget_points"]);
     admin.post("/v1/admin/promotions", &gift(5, &json!({"per_membr": 1}))).problem(400, "unknown_field");
+    let in_money = gift(5, &json!({"budget_money": 100}));
+    let problem = admin.post("/v1/admin/promotions", &in_money).problem(422, "programme_invalid");
+    assert_eq!(problem["errors"][0]["pointer"], "/limits/budget_money");
     let mut right = gift(5, &json!({"per_member": 2, "budget_points": 100}));
     right["exclusion_group"] = json!("gifts");
     let saved = admin.post("/v1/admin/promotions", &right).expect(201);

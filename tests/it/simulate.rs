@@ -153,7 +153,13 @@ fn what_cannot_be_tried_is_refused() {
     let other = "/v1/admin/promotions/other/simulate";
     let problem = admin.post(other, &all_days(json!({"promotion": double()}))).problem(400, "invalid_field");
     assert_eq!(problem["errors"][0]["pointer"], "/promotion/code");
-    admin.post(DOUBLE, &all_days(json!({"promotion": double(), "budget_points": 0}))).problem(400, "invalid_field");
+    for wrong in [json!({"budget_points": 0}), json!({"budget_money": 0}), json!({"budget_money": 5})] {
+        let mut body = all_days(wrong.clone());
+        body["promotion"] = double();
+        let problem = admin.post(DOUBLE, &body).problem(400, "invalid_field");
+        let field = wrong.as_object().unwrap().keys().next().unwrap();
+        assert_eq!(problem["errors"][0]["pointer"], json!(format!("/{field}")));
+    }
     admin.post(DOUBLE, &all_days(json!({"promotions": []}))).problem(400, "unknown_field");
     let mut programme = admin.get("/v1/admin/programme").expect(200);
     programme["currency"] = json!("USD");

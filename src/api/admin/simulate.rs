@@ -6,9 +6,10 @@ use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use tessera_rules::Programme;
-use tessera_rules::amount::{OutOfRange, Points};
+use tessera_rules::amount::{Minor, OutOfRange, Points};
+use tessera_rules::limit::Budget;
 use tessera_rules::programme::Problem as Mistake;
-use tessera_rules::promotion::Promotion;
+use tessera_rules::promotion::{Promotion, PromotionEffect};
 use tessera_rules::simulate::Simulation;
 use tessera_rules::text::Text;
 use tessera_rules::tier::{LAST_DAY, Span};
@@ -47,6 +48,9 @@ struct PromotionSimulation {
     /// A budget instead of the promotion's own: told is the day on which it would have been used up.
     #[schema(value_type = Option<i64>, minimum = 1, example = 50_000)]
     budget_points: Option<Points>,
+    /// The same in money, in minor units, for a promotion that gives cashback.
+    #[schema(value_type = Option<i64>, minimum = 1, example = 100_000)]
+    budget_money: Option<Minor>,
 }
 
 /// Which programme is tried, over which days.
@@ -113,6 +117,25 @@ pub(super) fn out_of_range(_: OutOfRange) -> Problem {
     Code::AmountOutOfRange.into()
 }
 
+/// The budget asked about, which must be of what the promotion gives.
+fn budget_asked(
+    promotion: &Promotion,
+    points: Option<Points>,
+    money: Option<Minor>,
+) -> Result<Option<Budget>, Problem> {
+    if points.is_some_and(|points| !points.is_positive()) {
+        return Err(invalid_field("/budget_points", "Must be at least 1.", "必须至少为 1。"));
+    }
+    if money.is_some_and(|money| !money.is_positive()) {
+        return Err(invalid_field("/budget_money", "Must be at least 1.", "必须至少为 1。"));
+    }
+    match (matches!(promotion.effect, PromotionEffect::Cashback { .. }), points, money) {
+        (true, Some(_), _) => Err(invalid_field("/budget_points", "It gives no points.", "该活动不赠送积分。")),
+        (false, _, Some(_)) => Err(invalid_field("/budget_money", "It gives no money.", "该活动不返现。")),
+        _ => Ok(points.map(Budget::Points).or(money.map(Budget::Money))),
+    }
+}
+
 /// Simulate a promotion
 ///
 /// Replays the purchases of the past through the rules with the promotion live, whatever its state, and with
@@ -134,10 +157,7 @@ async fn simulate_promotion(
     body: Json<PromotionSimulation>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::WritePromotions, &Resource::Programme)?;
-    let PromotionSimulation { from, to, promotion, budget_points } = body.0;
-    if budget_points.is_some_and(|budget| !budget.is_positive()) {
-        return Err(invalid_field("/budget_points", "Must be at least 1.", "必须至少为 1。"));
-    }
+    let PromotionSimulation { from, to, promotion, budget_points, budget_money } = body.0;
     if promotion.as_ref().is_some_and(|promotion| promotion.code != id.0) {
         let detail = both("Must be the code in the path.", "必须与路径中的编码一致。");
         return Err(Problem::field(Code::InvalidField, "/promotion/code", "code_mismatch", detail));
@@ -156,10 +176,10 @@ async fn simulate_promotion(
     if !tried.promotions[at].trigger.is_purchase() {
         return Err(Code::NotReplayed.into());
     }
+    let asked = budget_asked(&tried.promotions[at], budget_points, budget_money)?;
     let simulation = Simulation::new(&tried, &in_force.programme, days(from, to)?, &[&id.0]);
     let done = run(&services, simulation, &in_force).await?;
-    let budget = budget_points.or(tried.promotions[at].limits.budget_points);
-    let budget = budget.map(|points| (id.0.as_str(), points));
+    let budget = asked.or(tried.promotions[at].limits.budget()).map(|budget| (id.0.as_str(), budget));
     let view = SimulationView::of(&tried, (from, to), done.report(), budget).map_err(out_of_range)?;
     Ok(HttpResponse::Ok().json(view))
 }

@@ -169,15 +169,21 @@ fn cashback(promotion: &PromotionExplained, programme: &Programme) -> Option<Tex
         percent = percent,
         given = money(gave.given),
     );
-    Some(match (gave.wanted, gave.left) {
-        (None, _) => told,
-        (Some(wanted), Some(_)) => say!(
+    let Some(wanted) = gave.wanted else { return Some(told) };
+    Some(match (gave.left_of_budget, gave.left) {
+        (Some(_), _) => say!(
+            "{told} That was what was left of its budget; it would have been {wanted}.",
+            "{told}活动预算仅余此数，否则应为 {wanted}。",
+            told = told,
+            wanted = money(wanted),
+        ),
+        (None, Some(_)) => say!(
             "{told} That was what was left of the month's limit; it would have been {wanted}.",
             "{told}本月额度仅余此数，否则应为 {wanted}。",
             told = told,
             wanted = money(wanted),
         ),
-        (Some(wanted), None) => say!(
+        (None, None) => say!(
             "{told} Without its limit it would have been {wanted}.",
             "{told}若无上限应为 {wanted}。",
             told = told,

@@ -342,6 +342,9 @@ struct QuotedLimit<'a> {
     /// Points left of its budget; absent: it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     points: Option<i64>,
+    /// Cashback left of its budget, in minor units; absent: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    money: Option<i64>,
 }
 
 impl<'a> QuoteView<'a> {
@@ -361,7 +364,10 @@ impl<'a> QuoteView<'a> {
             missing: missed.missing,
             reason: language.of(&quoted::missed(missed, programme)).to_owned(),
         };
-        let limit = |(code, left): &'a (String, Left)| QuotedLimit { code, uses: left.uses, points: left.points };
+        let limit = |(code, left): &'a (String, Left)| {
+            let Left { uses, points, money } = *left;
+            QuotedLimit { code, uses, points, money }
+        };
         let not_applied = quote.not_applied.iter();
         Self {
             id,

@@ -224,8 +224,8 @@ struct PromotionExplainedSchema {
     /// Money it gave to the wallet, where that is what it gives.
     #[schema(inline)]
     cashback: Option<CashbackExplainedSchema>,
-    /// What counts against its limits, where it has any: `points`, and the `day` where uses are limited by
-    /// member.
+    /// What counts against its limits, where it has any: `points`, the `money` in minor units where it gave some,
+    /// and the `day` where uses are limited by member.
     #[schema(value_type = Option<Object>)]
     counted: Option<String>,
 }
@@ -235,10 +235,12 @@ struct PromotionExplainedSchema {
 struct CashbackExplainedSchema {
     /// Given.
     given: i64,
-    /// What it would have been without its caps, where one bit.
+    /// What it would have been without its caps and its budget, where one bit.
     wanted: Option<i64>,
     /// What was left of the member's month, where that is what was given.
     left: Option<i64>,
+    /// What was left of the promotion's budget, where that is what was given.
+    left_of_budget: Option<i64>,
 }
 
 /// A cap that bit.

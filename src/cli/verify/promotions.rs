@@ -28,7 +28,7 @@ impl Totals {
                 *own.entry((promotion.clone(), day)).or_insert(0_i64) += 1;
             }
             let usage = self.0.entry(promotion).or_default();
-            *usage = usage.plus(PromotionUsage { uses: 1, points: counted.points.get() });
+            *usage = usage.plus(PromotionUsage::of(counted));
         }
         let granted = self.granted(member)?;
         for (promotion, grants) in &granted {
@@ -74,15 +74,15 @@ impl Totals {
             };
             *granted.entry(promotion.to_owned()).or_default() += 1;
             let usage = self.0.entry(promotion.to_owned()).or_default();
-            *usage = usage.plus(PromotionUsage { uses: 1, points });
+            *usage = usage.plus(PromotionUsage { uses: 1, points, money: 0 });
         }
         Ok(granted)
     }
 
     /// What is wrong with the counts of all members together.
     pub(super) fn check(mut self, frame: &Frame, books: &Books) -> Vec<Bad> {
-        let stored = frame.promotions_used.iter().map(|(promotion, uses, points)| {
-            let stored = PromotionUsage { uses: *uses, points: *points };
+        let stored = frame.promotions_used.iter().map(|(promotion, uses, points, money)| {
+            let stored = PromotionUsage { uses: *uses, points: *points, money: *money };
             (promotion.clone(), stored, self.0.remove(promotion).unwrap_or_default())
         });
         let stored: Vec<_> = stored.collect();
@@ -92,7 +92,6 @@ impl Totals {
             .chain(uncounted)
             .filter_map(|(promotion, stored, right)| {
                 let what = if stored != right {
-                    let told = |usage: PromotionUsage| format!("{} uses and {} points", usage.uses, usage.points);
                     format!("{} are counted, purchases say {}", told(stored), told(right))
                 } else if !books.any(|programme| allows(programme, &promotion, stored)) {
                     "more is used of it than any version of the programme allows".to_owned()
@@ -111,5 +110,13 @@ fn allows(programme: &Programme, code: &str, usage: PromotionUsage) -> bool {
     promotion.is_some_and(|promotion| {
         promotion.limits.total.is_none_or(|total| usage.uses <= i64::from(total))
             && promotion.limits.budget_points.is_none_or(|budget| usage.points <= budget.get())
+            && promotion.limits.budget_money.is_none_or(|budget| usage.money <= budget.get())
     })
+}
+
+fn told(PromotionUsage { uses, points, money }: PromotionUsage) -> String {
+    match money {
+        0 => format!("{uses} uses and {points} points"),
+        _ => format!("{uses} uses, {points} points and {money} minor units"),
+    }
 }

@@ -276,11 +276,15 @@ impl Programme {
     fn used_on_record(&self, why: &Explanation) -> BTreeMap<String, PromotionUsage> {
         let used = |told: &PromotionExplained| {
             let promotion = self.promotions.iter().find(|promotion| promotion.code == told.code)?;
-            let Limits { total, budget_points, .. } = promotion.limits;
+            let Limits { total, budget_points, budget_money, .. } = promotion.limits;
             let uses = total.filter(|_| told.missed == Some(Miss::TotalLimit)).map_or(0, i64::from);
-            let left = if told.missed == Some(Miss::Budget) { Some(0) } else { told.left.map(Points::get) };
+            let nothing_left = (told.missed == Some(Miss::Budget)).then_some(0);
+            let left = nothing_left.or(told.left.map(Points::get));
             let points = budget_points.zip(left).map_or(0, |(budget, left)| budget.get() - left);
-            Some((told.code.clone(), PromotionUsage { uses, points }))
+            let of_money = told.cashback.as_ref().and_then(|cashback| cashback.left_of_budget);
+            let left = nothing_left.or(of_money.map(Minor::get));
+            let money = budget_money.zip(left).map_or(0, |(budget, left)| budget.get() - left);
+            Some((told.code.clone(), PromotionUsage { uses, points, money }))
         };
         why.promotions.iter().filter_map(used).collect()
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::amount::{OutOfRange, Points};
+use crate::amount::OutOfRange;
 use crate::explain::Explanation;
 use crate::id::MemberId;
+use crate::limit::Budget;
 use crate::simulate::PastPurchase;
 use crate::simulate::replay::Given;
 use crate::time::Day;
@@ -62,17 +63,23 @@ pub struct PromotionReport {
     pub cashback: Compared,
     /// Points it would have been charged, by the day of the purchases.
     pub days: BTreeMap<Day, i64>,
+    /// Money it would have given to wallets, in minor units, by the day of the purchases.
+    pub cashback_days: BTreeMap<Day, i64>,
 }
 
 impl PromotionReport {
-    /// The day on which a budget of so many points would have been used up.
-    pub fn exhausted_on(&self, budget: Points) -> Option<Day> {
-        let mut charged = 0;
-        let by_then = |(day, points): (&Day, &i64)| {
-            charged += points;
-            (charged >= budget.get()).then_some(*day)
+    /// The day on which a budget would have been used up.
+    pub fn exhausted_on(&self, budget: Budget) -> Option<Day> {
+        let (days, budget) = match budget {
+            Budget::Points(points) => (&self.days, points.get()),
+            Budget::Money(money) => (&self.cashback_days, money.get()),
         };
-        self.days.iter().find_map(by_then)
+        let mut given = 0;
+        let by_then = |(day, more): (&Day, &i64)| {
+            given += more;
+            (given >= budget).then_some(*day)
+        };
+        days.iter().find_map(by_then)
     }
 }
 
@@ -160,6 +167,7 @@ impl Report {
             let promotion = self.promotions.entry(code.to_owned()).or_default();
             promotion.cashback = promotion.cashback.plus(Compared { before: 0, after })?;
             promotion.purchases += 1;
+            *promotion.cashback_days.entry(day).or_default() += after;
         }
         for (code, after) in given.explanation.iter().flat_map(charged) {
             let promotion = self.promotions.entry(code.to_owned()).or_default();

@@ -8,12 +8,13 @@ use tessera_rules::command::{Line, Move, ReturnLine, ReturnPart, ReturnedGoods};
 use tessera_rules::decision::PurchaseOutcome;
 use tessera_rules::explain::Explanation;
 use tessera_rules::id::{MemberId, PurchaseId, ReturnId};
-use tessera_rules::limit::{Limits, PromotionUsage, UsageRange};
+use tessera_rules::limit::{Counted, Limits, PromotionUsage, UsageRange};
 use tessera_rules::promotion::{Combine, Promotion, PromotionEffect};
 use tessera_rules::{Command, MemberState, Programme, Standing};
 use uuid::Uuid;
 
-use crate::support::{Desk, level, line, points, programme, promotion, times};
+use crate::support::{Desk, level, line, points, promotion, times};
+use crate::wallets::with_wallet;
 
 fn multiply(code: &str, by: &str) -> Promotion {
     promotion(code, 0, PromotionEffect::Multiply { by: times(by) })
@@ -26,6 +27,20 @@ fn add(code: &str, value: i64) -> Promotion {
 fn per(code: &str, value: i64, amount: i64) -> Promotion {
     let per = Minor::new(amount).expect("in range");
     promotion(code, 0, PromotionEffect::PerAmount { points: points(value), per })
+}
+
+fn minor(value: i64) -> Minor {
+    Minor::new(value).expect("in range")
+}
+
+/// Five percent back, at most so much a purchase and a month.
+fn back(cap: Option<i64>, cap_per_month: Option<i64>) -> Promotion {
+    let (cap, cap_per_month) = (cap.map(minor), cap_per_month.map(minor));
+    promotion("back", 0, PromotionEffect::Cashback { percent: times("5"), cap, cap_per_month })
+}
+
+fn budget_money(value: i64) -> Limits {
+    Limits { budget_money: Some(minor(value)), ..Limits::default() }
 }
 
 fn budget(value: i64) -> Limits {
@@ -41,7 +56,7 @@ fn of_group(group: &str, priority: i32, promotion: Promotion) -> Promotion {
 }
 
 fn with(promotions: Vec<Promotion>) -> Programme {
-    Programme { promotions, ..programme() }
+    Programme { promotions, ..with_wallet() }
 }
 
 /// Each promotion with why it missed, or what it was charged.
@@ -60,6 +75,10 @@ fn one(bought: &PurchaseOutcome) -> String {
 fn used(desk: &Desk, code: &str) -> (i64, i64) {
     let usage = desk.state.shared.promotions_used.get(code).copied().unwrap_or_default();
     (usage.uses, usage.points)
+}
+
+fn money_used(desk: &Desk, code: &str) -> i64 {
+    desk.state.shared.promotions_used.get(code).map_or(0, |usage| usage.money)
 }
 
 fn all_back(desk: &mut Desk, purchase: PurchaseId) {
@@ -98,7 +117,7 @@ fn a_budget_cuts_exactly_its_charge() {
 
 #[test]
 fn uses_are_limited_by_member_by_day_and_in_all() {
-    let limits = Limits { per_member: Some(3), per_member_per_day: Some(2), total: Some(4), budget_points: None };
+    let limits = Limits { per_member: Some(3), per_member_per_day: Some(2), total: Some(4), ..Limits::default() };
     let mut desk = Desk::new(with(vec![limited(limits, add("gift", 10))]));
     let mine = desk.member;
     let theirs = second(&mut desk);
@@ -122,6 +141,69 @@ fn uses_are_limited_by_member_by_day_and_in_all() {
     assert_eq!(used(&desk, "gift"), (3, 30));
     assert_eq!(one(&desk.buy(100)), "gift 10", "a use came back");
     assert_eq!(one(&desk.buy(100)), "gift MemberLimit");
+}
+
+/// First the cap of a purchase, then that of the month, then the budget: told is what decided.
+#[test]
+fn a_budget_of_money_is_given_out_to_the_cent() {
+    let mut desk = Desk::new(with(vec![limited(budget_money(1_000), back(Some(400), Some(700)))]));
+    desk.at("2025-07-01T10:00:00Z");
+    let (mine, theirs) = (desk.member, second(&mut desk));
+    let buy = |desk: &mut Desk, member: MemberId, amount: i64| {
+        desk.member = member;
+        let bought = desk.buy(amount);
+        let why = &bought.explanation.promotions[0];
+        assert_eq!(bought.given.get(), amount / 100, "points are earned beside it");
+        let Some(told) = &why.cashback else { return (bought.id, format!("{:?}", why.missed.expect("missed"))) };
+        assert_eq!(bought.wallet.map_or(Minor::ZERO, |wallet| wallet.cashback), told.given);
+        assert_eq!(why.counted.map_or(Minor::ZERO, |counted| counted.money), told.given);
+        let of = |what: Option<Minor>| what.map_or("-".to_owned(), |what| what.to_string());
+        let (wanted, month, budget) = (of(told.wanted), of(told.left), of(told.left_of_budget));
+        (bought.id, format!("{} of {wanted}, month {month}, budget {budget}", told.given))
+    };
+    let turns = [
+        (mine, 2_000, "100 of -, month -, budget -"),
+        (mine, 10_000, "400 of 500, month -, budget -"),
+        (mine, 10_000, "200 of 500, month 200, budget -"),
+        (mine, 10_000, "0 of 500, month 0, budget -"),
+        (theirs, 10_000, "300 of 500, month -, budget 300"),
+        (theirs, 10_000, "Budget"),
+    ];
+    let mut bought = Vec::new();
+    for (member, amount, wanted) in turns {
+        let (id, told) = buy(&mut desk, member, amount);
+        assert_eq!(told, wanted);
+        bought.push(id);
+    }
+    assert_eq!((used(&desk, "back"), money_used(&desk, "back")), ((4, 0), 1_000));
+    // Only when nothing of a sale remains does its part of the budget come back.
+    desk.member = mine;
+    let half = ReturnedGoods::Lines(vec![ReturnLine { line: 1, part: ReturnPart::Amount(minor(5_000)) }]);
+    desk.take_back(bought[1], half).expect("a half comes back");
+    assert_eq!(money_used(&desk, "back"), 1_000);
+    all_back(&mut desk, bought[1]);
+    assert_eq!((used(&desk, "back"), money_used(&desk, "back")), ((3, 0), 600));
+    assert_eq!(buy(&mut desk, theirs, 10_000).1, "400 of 500, month -, budget -");
+    assert_eq!(buy(&mut desk, theirs, 10_000).1, "Budget");
+}
+
+#[test]
+fn a_budget_is_of_what_the_promotion_gives() {
+    let found = |promotion: Promotion| -> Vec<String> {
+        let problems = with(vec![promotion]).problems();
+        problems.into_iter().map(|problem| format!("{} {}", problem.pointer, problem.code)).collect()
+    };
+    let cases = [
+        (limited(budget_money(1), back(None, None)), None),
+        (limited(budget_money(0), back(None, None)), Some("budget_money too_small")),
+        (limited(budget(1), back(None, None)), Some("budget_points gives_no_points")),
+        (limited(budget_money(1), add("gift", 5)), Some("budget_money gives_no_money")),
+        (limited(budget_money(1), multiply("double", "2")), Some("budget_money gives_no_money")),
+    ];
+    for (promotion, wanted) in cases {
+        let wanted: Vec<String> = wanted.iter().map(|wanted| format!("/promotions/0/limits/{wanted}")).collect();
+        assert_eq!(found(promotion), wanted);
+    }
 }
 
 /// Money that came to nothing, a cap that bit: only points that were given count.
@@ -218,6 +300,13 @@ fn promotions() -> impl Strategy<Value = Vec<Promotion>> {
             points: points(value),
             per: Minor::new(per).expect("in range"),
         }),
+        (100_i64..200_000, prop::option::of(1_i64..200), prop::option::of(1_i64..300)).prop_map(
+            |(units, cap, month)| PromotionEffect::Cashback {
+                percent: Multiplier::from_units(units),
+                cap: cap.map(minor),
+                cap_per_month: month.map(minor),
+            }
+        ),
     ];
     let uses = |most: u32| prop::option::weighted(0.4, 1..most);
     let limits = (uses(4), uses(3), uses(8), prop::option::weighted(0.6, 1_i64..200)).prop_map(
@@ -226,6 +315,7 @@ fn promotions() -> impl Strategy<Value = Vec<Promotion>> {
             per_member_per_day,
             total,
             budget_points: budget.map(points),
+            budget_money: None,
         },
     );
     let group = prop::option::weighted(0.3, 0..2_usize);
@@ -233,11 +323,19 @@ fn promotions() -> impl Strategy<Value = Vec<Promotion>> {
     prop::collection::vec((effect, limits, group, cap, 0..3_i32), 1..=4).prop_map(|all| {
         let one = |(i, (effect, limits, group, cap, priority)): (usize, (_, _, Option<usize>, Option<i64>, _))| {
             let group = group.map(|group| GROUPS[group].to_owned());
-            let cap_per_purchase = cap.map(points);
+            let money = matches!(effect, PromotionEffect::Cashback { .. });
+            let cap_per_purchase = cap.filter(|_| !money).map(points);
+            let limits = if money { in_money(limits) } else { limits };
             Promotion { limits, exclusion_group: group, cap_per_purchase, ..promotion(CODES[i], priority, effect) }
         };
         all.into_iter().enumerate().map(one).collect()
     })
+}
+
+/// The same budget, in minor units.
+fn in_money(limits: Limits) -> Limits {
+    let budget_money = limits.budget_points.map(|budget| minor(budget.get()));
+    Limits { budget_points: None, budget_money, ..limits }
 }
 
 fn combine() -> impl Strategy<Value = Combine> {
@@ -265,7 +363,12 @@ struct Kept {
     who: usize,
     day: String,
     id: PurchaseId,
-    counted: Vec<(String, i64)>,
+    counted: Vec<(String, Counted)>,
+}
+
+/// So many uses that gave so much of what the promotion gives.
+fn usage_of(&(uses, given): &(i64, i64)) -> PromotionUsage {
+    PromotionUsage { uses, points: given, money: given }
 }
 
 proptest! {
@@ -299,12 +402,20 @@ proptest! {
                     desk.member = members[who];
                     let bought = desk.buy(amount);
                     let why = &bought.explanation.promotions;
-                    let counted: Vec<(String, i64)> = why
-                        .iter()
-                        .filter_map(|told| Some((told.code.clone(), told.counted?.points.get())))
-                        .collect();
-                    prop_assert!(counted.iter().all(|(_, points)| *points > 0));
-                    prop_assert!(counted.iter().map(|(_, points)| points).sum::<i64>() <= bought.given.get());
+                    let counted: Vec<(String, Counted)> =
+                        why.iter().filter_map(|told| Some((told.code.clone(), told.counted?))).collect();
+                    let of = |what: fn(&Counted) -> i64| counted.iter().map(move |(_, counted)| what(counted));
+                    let (points, money) = (|one: &Counted| one.points.get(), |one: &Counted| one.money.get());
+                    prop_assert!(of(points).zip(of(money)).all(|(points, money)| (points > 0) != (money > 0)));
+                    prop_assert!(of(points).sum::<i64>() <= bought.given.get());
+                    let cashback = bought.wallet.map_or(0, |wallet| wallet.cashback.get());
+                    prop_assert!(of(money).sum::<i64>() <= cashback);
+                    // What is cut to the rest takes all of it.
+                    for told in why {
+                        let cut = told.cashback.as_ref().is_some_and(|cashback| cashback.left_of_budget.is_some());
+                        let budget = limits[&told.code].budget_money.map_or(0, Minor::get);
+                        prop_assert!(!cut || money_used(&desk, &told.code) == budget);
+                    }
                     let day = desk.now.format("%F").to_string();
                     sales.push(Kept { who, day, id: bought.id, counted });
                 }
@@ -326,11 +437,15 @@ proptest! {
                 Act::Back(..) => {}
             }
             for (code, limits) in &limits {
-                let theirs = |sale: &Kept| sale.counted.iter().find(|(of, _)| of == code).map(|(_, points)| *points);
-                let of: Vec<(&Kept, i64)> = sales.iter().filter_map(|sale| Some((sale, theirs(sale)?))).collect();
-                let (uses, points) = (of.len() as i64, of.iter().map(|(_, points)| points).sum::<i64>());
+                let theirs = |sale: &Kept| sale.counted.iter().find(|(of, _)| of == code).map(|(_, counted)| *counted);
+                let of: Vec<(&Kept, Counted)> = sales.iter().filter_map(|sale| Some((sale, theirs(sale)?))).collect();
+                let uses = of.len() as i64;
+                let points = of.iter().map(|(_, counted)| counted.points.get()).sum::<i64>();
+                let money = of.iter().map(|(_, counted)| counted.money.get()).sum::<i64>();
                 prop_assert_eq!(used(&desk, code), (uses, points));
+                prop_assert_eq!(money_used(&desk, code), money);
                 prop_assert!(limits.budget_points.is_none_or(|budget| points <= budget.get()));
+                prop_assert!(limits.budget_money.is_none_or(|budget| money <= budget.get()));
                 prop_assert!(limits.total.is_none_or(|total| uses <= i64::from(total)));
                 for who in 0..3 {
                     let mine = of.iter().filter(|(sale, _)| sale.who == who);
@@ -358,7 +473,7 @@ proptest! {
         let buy = |used: &[(i64, i64)]| {
             let mut desk = Desk::new(document.clone());
             let usage = CODES.iter().zip(used);
-            let usage = usage.map(|(code, &(uses, points))| ((*code).to_owned(), PromotionUsage { uses, points }));
+            let usage = usage.map(|(code, used)| ((*code).to_owned(), usage_of(used)));
             desk.state.shared.promotions_used = usage.collect();
             desk.buy(amount)
         };
@@ -373,9 +488,7 @@ proptest! {
             })
             .collect();
         let holds = |used: &[(i64, i64)]| {
-            CODES.iter().zip(used).all(|(code, &(uses, points))| {
-                ranges.get(code).is_none_or(|range| range.holds(PromotionUsage { uses, points }))
-            })
+            CODES.iter().zip(used).all(|(code, used)| ranges.get(code).is_none_or(|range| range.holds(usage_of(used))))
         };
         prop_assert!(holds(&before), "it holds where it was decided");
         if holds(&other) {
@@ -387,9 +500,9 @@ proptest! {
         for promotion in &document.promotions {
             let told = first.explanation.promotions.iter().find(|told| told.code == promotion.code).expect("told");
             let at = CODES.iter().position(|code| *code == promotion.code).expect("a code");
-            let change = PromotionUsage { uses: 2, points: 17 };
-            let (uses, points) = before[at];
-            let earlier = PromotionUsage { uses: uses - 2, points: points - 17 };
+            let change = usage_of(&(2, 17));
+            let (uses, given) = before[at];
+            let earlier = usage_of(&(uses - 2, given - 17));
             prop_assert!(promotion.limits.range(told, change).holds(earlier));
         }
     }

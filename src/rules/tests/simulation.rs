@@ -2,16 +2,16 @@
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use tessera_rules::amount::Points;
+use tessera_rules::amount::Minor;
 use tessera_rules::command::{Purchase, Return, ReturnLine, ReturnPart, ReturnedGoods};
 use tessera_rules::decision::{Effect, ReturnRecord};
 use tessera_rules::id::{MemberId, PurchaseId, ReturnId};
 use tessera_rules::life::PromotionState;
-use tessera_rules::limit::Limits;
+use tessera_rules::limit::{Budget, Limits};
 use tessera_rules::programme::Tiers;
 use tessera_rules::promotion::{NthPurchase, Promotion, PromotionEffect};
 use tessera_rules::returns::Sold;
-use tessera_rules::simulate::{Compared, Past, PastEvent, PastPurchase, PastReturn, Simulation};
+use tessera_rules::simulate::{Compared, Past, PastEvent, PastPurchase, PastReturn, PromotionReport, Simulation};
 use tessera_rules::tier::{Measure, Span, Window};
 use tessera_rules::time::Instant;
 use tessera_rules::{Command, Decision, MemberState, Outcome, Programme, decide};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::properties::run::{MEMBER, Run, context, instant};
 use crate::properties::scene::{Scene, scene};
 use crate::support::{day, level, line, points, programme, promotion, times};
+use crate::wallets::with_wallet;
 
 /// A history with one member, written down as it happens.
 struct Chronicle {
@@ -145,6 +146,15 @@ fn brought_back(purchase: PurchaseId, how: u8, number: u128) -> Command {
     })
 }
 
+fn minor(amount: i64) -> Minor {
+    Minor::new(amount).expect("in range")
+}
+
+fn cashback(cap: Option<i64>) -> Promotion {
+    let effect = PromotionEffect::Cashback { percent: times("5"), cap: cap.map(minor), cap_per_month: None };
+    promotion("back", 3, effect)
+}
+
 /// Asks for what only a replay from the first purchase on can tell, and for what is used up.
 fn asking(programme: &mut Programme) {
     let limited = |limits: Limits, gift: Promotion| Promotion { limits, ..gift };
@@ -156,6 +166,9 @@ fn asking(programme: &mut Programme) {
     programme.promotions.push(limited(Limits { per_member: often, per_member_per_day: Some(1), ..none }, gift("own")));
     programme.promotions.push(limited(Limits { total: often, ..none }, gift("twice")));
     programme.promotions.push(limited(Limits { budget_points: Some(points(17)), ..none }, gift("budget")));
+    let limits = Limits { budget_money: Some(minor(650)), ..none };
+    programme.promotions.push(limited(limits, cashback(Some(150))));
+    programme.wallet = with_wallet().wallet;
 }
 
 fn days(from: &str, to: &str) -> Span {
@@ -196,7 +209,8 @@ proptest! {
             prop_assert_eq!(report.points.difference(), 0, "{:?} {}", span, relive);
             prop_assert_eq!((report.purchases_touched, report.members_touched), (0, 0));
             prop_assert!(report.days.values().all(|day| day.points.difference() == 0));
-            prop_assert!(report.promotions.values().all(|promotion| promotion.charged.difference() == 0));
+            let as_it_was = |one: &PromotionReport| (one.charged.difference(), one.cashback.difference()) == (0, 0);
+            prop_assert!(report.promotions.values().all(as_it_was));
             prop_assert!(report.tiers.is_empty() && report.most_affected.is_empty());
             prop_assert_eq!((report.refused, report.inexact), (0, 0));
         }
@@ -291,13 +305,34 @@ fn a_draft_is_tried_as_if_it_had_been_live() {
     assert_eq!(report.days[&day("2024-01-22")].points, Compared { before: -25 * 100, after: -25 * 200 });
     let promotion = &report.promotions["double"];
     assert_eq!((promotion.charged, promotion.purchases), (Compared { before: 0, after: 25 * 320 }, 75));
-    let exhausted = |budget: i64| promotion.exhausted_on(Points::new(budget).expect("points"));
+    let exhausted = |budget: i64| promotion.exhausted_on(Budget::Points(points(budget)));
     assert_eq!(exhausted(25 * 300), Some(day("2024-01-11")));
     assert_eq!(exhausted(25 * 300 + 1), Some(day("2024-01-21")));
     assert_eq!(exhausted(25 * 320 + 1), None);
     let named: Vec<(MemberId, Compared)> = report.most_affected.iter().map(|one| (one.member, one.points)).collect();
     let expected: Vec<_> = (1..=20_u128).map(|number| (MemberId::new(Uuid::from_u128(number)), one)).collect();
     assert_eq!(named, expected);
+}
+
+#[test]
+fn a_budget_of_money_is_told_by_its_day() {
+    let live = with_wallet();
+    let limits = Limits { budget_money: Some(minor(100)), ..Limits::default() };
+    let tried = Programme { promotions: vec![Promotion { limits, ..cashback(None) }], ..live.clone() };
+    let mut story = Story::new(live.clone());
+    story.buy(0, 1_000);
+    story.buy(5, 2_000);
+    story.buy(9, 10);
+    let mut simulation = Simulation::new(&tried, &live, days("2024-01-01", "2024-12-31"), &["back"]);
+    simulation.member(&story.0.past()).expect("in range");
+    let promotion = &simulation.report().promotions["back"];
+    // Two lines of each amount; what is new is tried without its budget.
+    assert_eq!((promotion.cashback, promotion.purchases), (Compared { before: 0, after: 100 + 200 + 1 }, 3));
+    let exhausted = |budget: i64| promotion.exhausted_on(Budget::Money(minor(budget)));
+    assert_eq!(exhausted(100), Some(day("2024-01-01")));
+    assert_eq!(exhausted(101), Some(day("2024-01-06")));
+    assert_eq!(exhausted(302), None);
+    assert_eq!(promotion.exhausted_on(Budget::Points(points(1))), None, "it gives no points");
 }
 
 #[test]

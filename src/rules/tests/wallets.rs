@@ -43,7 +43,7 @@ fn terms() -> WalletTerms {
     }
 }
 
-fn with_wallet() -> Programme {
+pub(crate) fn with_wallet() -> Programme {
     Programme { wallet: Some(terms()), ..programme() }
 }
 
@@ -398,9 +398,8 @@ fn mistakes_in_the_terms_are_found() {
     assert_eq!(found(&|d| wallet(d).top_up[1].percent = Some(times("0"))), ["/wallet/top_up/1/percent out_of_range"]);
     let idle = Expiry::Inactivity { months: 3 };
     assert_eq!(found(&|d| wallet(d).bonus_expiry = idle.clone()), ["/wallet/bonus_expiry not_by_inactivity"]);
-    let gives = |effect: PromotionEffect| {
-        move |d: &mut Programme| d.promotions = vec![promotion("back", 0, effect.clone())]
-    };
+    let gives =
+        |effect: PromotionEffect| move |d: &mut Programme| d.promotions = vec![promotion("back", 0, effect.clone())];
     assert_eq!(found(&gives(cashback("100", None, None))), [""; 0]);
     assert_eq!(found(&gives(cashback("100.01", None, None))), ["/promotions/0/effect/percent out_of_range"]);
     assert_eq!(found(&gives(cashback("1", Some(0), None))), ["/promotions/0/effect/cap too_small"]);

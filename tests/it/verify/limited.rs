@@ -12,7 +12,10 @@ fn changed_counts_of_promotions_and_tags_are_found() {
         programme["promotions"] = json!([
             {"code": "gift", "name": "Gift", "effect": {"kind": "add", "points": 5},
              "limits": {"per_member": 9, "budget_points": 12}},
+            {"code": "back", "name": "Back", "effect": {"kind": "cashback", "percent": "5"},
+             "limits": {"budget_money": 700}},
         ]);
+        programme["wallet"] = json!({});
     });
     let till = app.cashier();
     let member = make::member(&till);
@@ -27,13 +30,19 @@ fn changed_counts_of_promotions_and_tags_are_found() {
     let changes = [
         Change(
             "promotion_usage",
-            "update promotion_usage set points = points - 1",
+            "update promotion_usage set points = points - 1 where promotion = 'gift'",
             "promotion_usage, gift: 2 uses and 9 points are counted, purchases say 2 uses and 10 points",
         ),
         Change(
             "promotion_usage",
-            "delete from promotion_usage",
+            "delete from promotion_usage where promotion = 'gift'",
             "promotion_usage, gift: 0 uses and 0 points are counted, purchases say 2 uses and 10 points",
+        ),
+        Change(
+            "promotion_usage",
+            "update promotion_usage set money = money - 1 where promotion = 'back'",
+            "promotion_usage, back: 2 uses, 0 points and 699 minor units are counted, purchases say 2 uses, 0 points and \
+             700 minor units",
         ),
         Change(
             "promotion_member_usage",

@@ -2,8 +2,8 @@
 
 use utoipa::ToSchema;
 
-/// How often a promotion may be used, and how many points it may give. A use is a purchase in which it gave
-/// points; it counts until nothing of the purchase remains.
+/// How often a promotion may be used, and how many points or how much money it may give. A use is a purchase in
+/// which it gave something; it counts until nothing of the purchase remains.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"per_member": 3, "budget_points": 100_000}))]
@@ -20,4 +20,7 @@ pub(in crate::api::admin) struct Limits {
     /// Points given to all members.
     #[schema(minimum = 1)]
     budget_points: Option<i64>,
+    /// Cashback given to all members, in minor units; only where the promotion gives some.
+    #[schema(minimum = 1)]
+    budget_money: Option<i64>,
 }
