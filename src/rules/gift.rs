@@ -96,9 +96,14 @@ impl PromotionEffect {
         }
     }
 
+    /// Whether it gives points for what was bought.
+    pub(crate) fn gives_points(&self) -> bool {
+        matches!(self, Self::Multiply { .. } | Self::Add { .. } | Self::PerAmount { .. })
+    }
+
     /// Whether it gives something else than points or money for what was bought.
     pub(crate) fn is_gift(&self) -> bool {
-        !matches!(self, Self::Multiply { .. } | Self::Add { .. } | Self::PerAmount { .. } | Self::Cashback { .. })
+        !self.gives_points() && !matches!(self, Self::Cashback { .. })
     }
 }
 

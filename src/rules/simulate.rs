@@ -16,6 +16,8 @@ mod re_rate;
 mod replay;
 mod report;
 
+use chrono::TimeDelta;
+
 use crate::amount::{Minor, OutOfRange, Points};
 use crate::command::{Actor, Context, Line, Tender};
 use crate::condition::Condition;
@@ -190,7 +192,9 @@ impl Simulation {
             }
         }
         if own.purchases > 0 && relive {
-            own.tiers = replay.tiers(self.ends.min(past.settled_at))?;
+            // What happens at midnight itself is no longer looked at.
+            let last = self.ends - TimeDelta::microseconds(1);
+            own.tiers = replay.tiers(last.min(past.settled_at))?;
         }
         self.report.as_on_record += u64::from(self.relive && !relive && own.purchases > 0);
         self.report.close(past.member, own)

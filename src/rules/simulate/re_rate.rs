@@ -162,17 +162,26 @@ impl<'p> Judging<'p> {
         Self { past, judged }
     }
 
-    /// Whether anything but words would be otherwise.
+    /// Whether anything but words would be otherwise, now or once goods come back.
     fn differs(&self) -> bool {
         let (was, now) = (&self.past.explanation, &self.judged.explanation);
         self.judged.points != self.judged.given
             || self.judged.should_be_clawed() != Ok(self.judged.clawed)
             || (was.basis, was.base_points) != (now.basis, now.base_points)
+            || worth(was) != worth(now)
     }
 }
 
-/// The new explanation with what is not decided anew: prices and coupons, and what counts against limits, so that
-/// a return gives back what was used.
+/// All of an explanation by which returns reckon, beside what the goods count for.
+fn worth(why: &Explanation) -> impl PartialEq {
+    let lines: Vec<_> = why.lines.iter().map(|line| (line.multiplier, line.promotion_multiplier)).collect();
+    let in_play = why.promotions.iter().filter(|told| matches!(told.missed, None | Some(Miss::NotBest)));
+    let promotions: Vec<_> = in_play.map(|told| (told.effect.clone(), told.goods.clone())).collect();
+    (why.rate, why.tier_multiplier, why.promotion_multiplier, why.fixed_points, lines, promotions)
+}
+
+/// The new explanation with what is not decided anew: prices and coupons, what was given beside points, and what
+/// counts against limits, so that a return gives back what was used.
 fn as_told(was: &Explanation, mut now: Explanation) -> Explanation {
     now.programme_version = was.programme_version;
     now.coupons.clone_from(&was.coupons);
@@ -180,6 +189,8 @@ fn as_told(was: &Explanation, mut now: Explanation) -> Explanation {
         line.list = before.list;
         line.discounts.clone_from(&before.discounts);
     }
+    now.promotions.retain(|told| told.effect.gives_points());
+    now.promotions.extend(was.promotions.iter().filter(|told| !told.effect.gives_points()).cloned());
     let counted = |code: &str| was.promotions.iter().find(|told| told.code == code).and_then(|told| told.counted);
     for told in &mut now.promotions {
         told.counted = counted(&told.code);

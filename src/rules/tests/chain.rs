@@ -108,7 +108,8 @@ fn the_words_are_fixed_and_read_back() {
     let kinds = EntryKind::ALL.map(EntryKind::as_str).join(" ");
     assert_eq!(
         kinds,
-        "accrual redemption expiry perk adjustment activation debt_payment hold release return give_back transfer"
+        "accrual redemption expiry perk adjustment activation debt_payment hold release return give_back transfer \
+         re_rating"
     );
     assert!(Account::ALL.into_iter().all(|account| Account::parse(account.as_str()) == Some(account)));
     assert!(EntryKind::ALL.into_iter().all(|kind| EntryKind::parse(kind.as_str()) == Some(kind)));
