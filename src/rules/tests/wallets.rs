@@ -20,6 +20,7 @@ use tessera_rules::wallet::{
 use tessera_rules::{Command, Outcome, Programme, Refusal};
 use uuid::Uuid;
 
+use crate::cases::cases;
 use crate::links::{desk, id};
 use crate::support::{Desk, after, at, line, points, programme, promotion, times};
 
@@ -398,9 +399,8 @@ fn mistakes_in_the_terms_are_found() {
     assert_eq!(found(&|d| wallet(d).top_up[1].percent = Some(times("0"))), ["/wallet/top_up/1/percent out_of_range"]);
     let idle = Expiry::Inactivity { months: 3 };
     assert_eq!(found(&|d| wallet(d).bonus_expiry = idle.clone()), ["/wallet/bonus_expiry not_by_inactivity"]);
-    let gives = |effect: PromotionEffect| {
-        move |d: &mut Programme| d.promotions = vec![promotion("back", 0, effect.clone())]
-    };
+    let gives =
+        |effect: PromotionEffect| move |d: &mut Programme| d.promotions = vec![promotion("back", 0, effect.clone())];
     assert_eq!(found(&gives(cashback("100", None, None))), [""; 0]);
     assert_eq!(found(&gives(cashback("100.01", None, None))), ["/promotions/0/effect/percent out_of_range"]);
     assert_eq!(found(&gives(cashback("1", Some(0), None))), ["/promotions/0/effect/cap too_small"]);
@@ -469,7 +469,7 @@ fn all_there(desk: &Desk) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn nothing_makes_a_cent(happenings in proptest::collection::vec(happening(), 1..40)) {
