@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::api::Services;
 use crate::api::error::{Code, Problem};
 use crate::api::extract::etag;
-use crate::store::db::Connection;
-use crate::store::{Error, batch};
+use crate::store::Error;
+use crate::store::db::{self, Connection};
 
 /// Why work on the database came to nothing. Kept apart, for the pool must hear of a database that
 /// is away, and must not of a caller who is wrong.
@@ -59,7 +59,7 @@ pub(super) async fn run_whole<T: Send + 'static>(
     services: &Services,
     work: impl FnOnce(&mut Connection) -> Result<T, Failed> + Send + 'static,
 ) -> Result<T, Problem> {
-    run(services, |conn| batch::transaction(conn, work)).await
+    run(services, |conn| db::transaction(conn, work)).await
 }
 
 /// An answer with the version of what it shows.

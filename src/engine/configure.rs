@@ -12,8 +12,7 @@ use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Programme};
 
 use crate::store::audit::Change;
-use crate::store::batch::transaction;
-use crate::store::db::Connection;
+use crate::store::db::{Connection, transaction};
 use crate::store::{Error, programme as versions};
 
 /// What came of a change.

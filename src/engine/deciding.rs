@@ -6,13 +6,10 @@ use std::sync::Arc;
 
 use tessera_rules::decision::{Beside, Effect, PurchaseRecord, RedemptionRecord, ReturnRecord};
 use tessera_rules::explain::Explanation;
-use tessera_rules::fulfilment::FulfilmentStatus;
 use tessera_rules::id::{MemberId, RedemptionId};
 use tessera_rules::limit::PromotionUsage;
-use tessera_rules::redemption::RedemptionStatus;
 use tessera_rules::time::{Day, Instant};
-use tessera_rules::trigger::promotion_of;
-use tessera_rules::wallet::{WalletCommand, WalletDone};
+use tessera_rules::wallet::WalletCommand;
 use tessera_rules::{Command, Context, Decision, MemberState, Outcome, Refusal, Standing, State, decide};
 use uuid::Uuid;
 
@@ -24,7 +21,7 @@ use super::convert::{self, broken};
 use super::counting::Counting;
 use super::state::state;
 use super::wallets::Gathered;
-use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents, gifts};
+use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents, event, gifts};
 
 /// A standing and the version it has once stored.
 #[derive(Debug, Clone)]
@@ -497,42 +494,7 @@ impl Deciding {
     }
 
     fn event(&mut self, submission: &Submission, outcome: &Outcome, document: Option<Uuid>, points: i64) {
-        let kind = match outcome {
-            Outcome::Purchase(_) => "purchase.recorded",
-            Outcome::Redemption(redemption) => match (&submission.command, redemption.status) {
-                (Command::Fulfil(step), _) if step.to == FulfilmentStatus::Ready => "reward.ready",
-                (Command::Fulfil(_), _) => "reward.handed_over",
-                (_, RedemptionStatus::Held) => "points.held",
-                (_, RedemptionStatus::Captured) => "points.redeemed",
-                (_, RedemptionStatus::Voided) => "redemption.voided",
-            },
-            Outcome::Return(_) => "purchase.returned",
-            Outcome::Tier(_) => "tier.placed",
-            Outcome::Entitlement(_) => "entitlement.used",
-            Outcome::Tags(_) => "member.tagged",
-            Outcome::Notices(given) if !given.is_empty() => "member.noticed",
-            Outcome::Adjustment(_) => "points.adjusted",
-            Outcome::ReRating(_) => "purchases.re_rated",
-            Outcome::Transfer(_) => "points.transferred",
-            Outcome::Move(_) => "purchase.moved",
-            Outcome::Link(_) => match submission.command {
-                Command::Merge(_) => "member.merged",
-                Command::Unmerge => "member.unmerged",
-                Command::JoinPool(_) => "pool.joined",
-                Command::LeavePool => "pool.left",
-                _ => "pool.changed",
-            },
-            Outcome::Wallet(wallet) => match wallet.done {
-                WalletDone::TopUp { .. } => "wallet.topped_up",
-                WalletDone::Refund { .. } => "wallet.refunded",
-                WalletDone::Adjustment { .. } => "wallet.adjusted",
-                WalletDone::Settled => "member.settled",
-            },
-            Outcome::Event(_) => "event.recorded",
-            Outcome::Perks(granted) if granted.iter().any(|by| promotion_of(by).is_none()) => "perk.granted",
-            Outcome::Perks(granted) if !granted.is_empty() => "promotion.granted",
-            Outcome::Perks(_) | Outcome::Notices(_) | Outcome::Settled => "member.settled",
-        };
+        let kind = event::kind(&submission.command, outcome);
         // Whoever is told that something waits for him wants to know what.
         let fulfilled = match &submission.command {
             Command::Fulfil(fulfil) => Some(fulfil.redemption.uuid()),

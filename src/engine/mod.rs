@@ -27,6 +27,7 @@ mod deciding;
 pub mod diff;
 mod documents;
 mod enrol;
+mod event;
 mod foresee;
 mod gifts;
 mod guard;

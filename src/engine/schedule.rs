@@ -15,8 +15,7 @@ use tessera_rules::time::{Day, Instant};
 use super::configure::{self, ApplyError, changes};
 use crate::store::Error;
 use crate::store::audit::{self, Change};
-use crate::store::batch::transaction;
-use crate::store::db::Connection;
+use crate::store::db::{Connection, transaction};
 use crate::store::programme as versions;
 use crate::store::schedule::{self as rows, ScheduledRow};
 

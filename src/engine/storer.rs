@@ -10,8 +10,8 @@ use tessera_rules::id::MemberId;
 
 use crate::clock::Clock;
 use crate::store::Error;
-use crate::store::batch::{self, Writes, transaction};
-use crate::store::db::Connection;
+use crate::store::batch::{self, Writes};
+use crate::store::db::{Connection, transaction};
 
 use super::deciding::Deciding;
 use super::guard::guarded;

@@ -10,9 +10,10 @@ use tessera_rules::limit::PromotionUsage;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::store::batch::{self, Load, Loaded, Standings};
+use crate::store::batch::{self, Load, Loaded};
 use crate::store::db::Connection;
 use crate::store::promotion;
+use crate::store::standing::Standings;
 
 use super::convert;
 use super::deciding::Known;

@@ -12,7 +12,7 @@ use diesel::sql_types::{Array, BigInt, Date, Jsonb, Nullable, Text, Timestamptz,
 use uuid::Uuid;
 
 use super::coupon::{self, CouponRow, CouponWrites};
-use super::db::Error;
+use super::db::{Error, transaction};
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::wire::Rows;
@@ -372,40 +372,6 @@ impl RunQueryDsl<PgConnection> for &Writes {}
 
 impl RunQueryDsl<PgConnection> for Writes {}
 
-/// The standings of members and no more, beside the programme version in force. One statement without a
-/// function around it: most batches need nothing else.
-pub struct Standings(pub Vec<Uuid>);
-
-impl QueryFragment<Pg> for Standings {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        call!(out, "select (select max(version) from programme_version), array_agg(s) from standing s where s.member_id = any(",
-            Array<UuidType> => &self.0,
-        )
-    }
-}
-
-impl QueryId for Standings {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for Standings {
-    type SqlType = (Nullable<BigInt>, Nullable<Array<StandingType>>);
-}
-
-impl RunQueryDsl<PgConnection> for Standings {}
-
-impl Standings {
-    /// The programme version and the standings of those that exist, as of one moment.
-    ///
-    /// # Errors
-    /// As [`Error`].
-    pub fn run(self, conn: &mut PgConnection) -> Result<(Option<i64>, Vec<StandingRow>), Error> {
-        let (programme, standings): (_, Option<Vec<StandingRow>>) = self.get_result(conn)?;
-        Ok((programme, standings.unwrap_or_default()))
-    }
-}
-
 impl Load {
     /// Locks the members, the rewards, the promotions, the coupons and the quotes, each in their order, then loads.
     ///
@@ -551,58 +517,4 @@ pub fn connect(url: &str) -> Result<PgConnection, Error> {
     let mut connection = PgConnection::establish(url)?;
     diesel::connection::SimpleConnection::batch_execute(&mut connection, SESSION)?;
     Ok(connection)
-}
-
-/// An error of the caller's kind on its way through Diesel's transaction.
-enum Passing<E> {
-    Own(E),
-    Database(diesel::result::Error),
-}
-
-impl<E> From<diesel::result::Error> for Passing<E> {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-/// Runs `work` in one transaction, committed if it returns `Ok`.
-///
-/// # Errors
-/// What `work` returns, after rolling back; or that the transaction could not begin or commit.
-pub fn transaction<T, E: From<Error>>(
-    connection: &mut PgConnection,
-    work: impl FnOnce(&mut PgConnection) -> Result<T, E>,
-) -> Result<T, E> {
-    connection.transaction(|connection| work(connection).map_err(Passing::Own)).map_err(|error| match error {
-        Passing::Own(error) => error,
-        Passing::Database(error) => Error::from(error).into(),
-    })
-}
-
-/// Inserts one standing as a row of its type.
-struct NewStanding<'a>(&'a StandingRow);
-
-impl QueryFragment<Pg> for NewStanding<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("insert into standing select (r).* from (select ");
-        out.push_bind_param::<StandingType, _>(self.0)?;
-        out.push_sql(" as r) one");
-        Ok(())
-    }
-}
-
-impl QueryId for NewStanding<'_> {
-    type QueryId = NewStanding<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl RunQueryDsl<PgConnection> for NewStanding<'_> {}
-
-/// Adds the empty standing of a new member, in the caller's transaction.
-///
-/// # Errors
-/// As [`Error`].
-pub fn insert_standing(conn: &mut PgConnection, row: &StandingRow) -> Result<(), Error> {
-    NewStanding(row).execute(conn)?;
-    Ok(())
 }

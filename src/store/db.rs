@@ -278,16 +278,31 @@ impl Pool {
     }
 }
 
+/// An error of the caller's kind on its way through Diesel's transaction.
+enum Passing<E> {
+    Own(E),
+    Database(diesel::result::Error),
+}
+
+impl<E> From<diesel::result::Error> for Passing<E> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 /// Runs `work` in one transaction (READ COMMITTED), committed if it returns `Ok`; inside another
 /// transaction, in a savepoint.
 ///
 /// # Errors
 /// What `work` returns, after rolling back; or that the transaction could not begin or commit.
-pub fn transaction<T, F>(connection: &mut PgConnection, work: F) -> Result<T, Error>
-where
-    F: FnOnce(&mut PgConnection) -> Result<T, Error>,
-{
-    connection.transaction(work)
+pub fn transaction<T, E: From<Error>>(
+    connection: &mut PgConnection,
+    work: impl FnOnce(&mut PgConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    connection.transaction(|connection| work(connection).map_err(Passing::Own)).map_err(|error| match error {
+        Passing::Own(error) => error,
+        Passing::Database(error) => Error::from(error).into(),
+    })
 }
 
 /// The schema, compiled in.

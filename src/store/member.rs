@@ -80,7 +80,7 @@ impl MemberRow {
 /// `member_code_key`.
 pub fn insert(conn: &mut Connection, row: &MemberRow, standing: &StandingRow) -> Result<(), Error> {
     diesel::insert_into(member::table).values(row).execute(conn)?;
-    super::batch::insert_standing(conn, standing)
+    super::standing::insert(conn, standing)
 }
 
 /// A member by id.

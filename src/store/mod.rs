@@ -32,6 +32,7 @@ pub mod session;
 pub mod shop;
 pub mod simulate;
 pub mod staff;
+pub mod standing;
 pub mod tag;
 pub mod verify;
 pub mod wallet;

@@ -13,6 +13,7 @@ use tessera_rules::promotion::{Combine, Promotion, PromotionEffect};
 use tessera_rules::{Command, MemberState, Programme, Standing};
 use uuid::Uuid;
 
+use crate::cases::cases;
 use crate::support::{Desk, level, line, points, promotion, times};
 use crate::wallets::with_wallet;
 
@@ -372,7 +373,7 @@ fn usage_of(&(uses, given): &(i64, i64)) -> PromotionUsage {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     /// Whatever happens in whatever order: what is counted is what the sales that remain were given, and no
     /// limit is passed by one.

@@ -1,6 +1,7 @@
 //! The rulebook against the programme book: tables, scenarios and properties.
 
 mod calendar;
+mod cases;
 mod chain;
 mod conditions;
 mod coupons;

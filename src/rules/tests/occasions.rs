@@ -14,6 +14,7 @@ use tessera_rules::tier::{Fall, Measure, Window};
 use tessera_rules::time::LeapDay;
 use tessera_rules::{Command, Outcome, Programme, Refusal};
 
+use crate::cases::cases;
 use crate::support::{Desk, at, day, level, points, programme, times, zone};
 
 fn window(tiers: &[&str], before_days: u32, after_days: u32) -> PerkWindow {
@@ -356,7 +357,7 @@ fn sound(desk: &mut Desk) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn a_grant_is_one_and_inside_its_window(steps in prop::collection::vec(step(), 1..60), east in any::<bool>()) {

@@ -10,6 +10,7 @@ use tessera_rules::promotion::{Combine, Hours, Miss, NthPurchase, Promotion, Pro
 use tessera_rules::time::{BirthDate, ClockTime};
 use tessera_rules::{Programme, Refusal};
 
+use crate::cases::cases;
 use crate::support::{Desk, day, level, line, points, programme, promotion, times};
 
 fn multiply(code: &str, by: &str) -> Promotion {
@@ -307,7 +308,7 @@ impl Asked {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     /// Whatever promotions ask: the lines sum to what was given, charges sum to what promotions added,
     /// a return takes no more than was given, and all of it in the end takes all of it.

@@ -18,6 +18,7 @@ use tessera_rules::text::Text;
 use tessera_rules::time::BirthDate;
 use uuid::Uuid;
 
+use crate::cases::cases;
 use crate::support::line;
 
 #[test]
@@ -179,6 +180,8 @@ fn shares_need_a_proportion() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn decimals_round_trip(units in (i64::MIN + 1)..=i64::MAX, places in 0_u32..=6) {
         prop_assert_eq!(parse_decimal(&format_decimal(units, places), places), Ok(units));

@@ -18,6 +18,7 @@ use tessera_rules::tier::Span;
 use tessera_rules::{Outcome, Programme, Refusal};
 use uuid::Uuid;
 
+use crate::cases::cases;
 use crate::support::{Desk, day, line, points, programme, promotion, times};
 
 fn with(effect: Option<PromotionEffect>) -> Programme {
@@ -225,7 +226,7 @@ fn effect() -> impl Strategy<Value = Option<PromotionEffect>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     /// A return takes the corrected points neither twice nor not at all.
     #[test]

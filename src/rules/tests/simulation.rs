@@ -17,6 +17,7 @@ use tessera_rules::time::Instant;
 use tessera_rules::{Command, Decision, MemberState, Outcome, Programme, decide};
 use uuid::Uuid;
 
+use crate::cases::cases;
 use crate::properties::run::{MEMBER, Run, context, instant};
 use crate::properties::scene::{Scene, scene};
 use crate::support::{day, level, line, points, programme, promotion, times};
@@ -175,18 +176,13 @@ fn days(from: &str, to: &str) -> Span {
     Span { from: day(from), to: day(to) }
 }
 
-fn cases() -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig { cases: asked.unwrap_or(200), failure_persistence: None, ..ProptestConfig::default() }
-}
-
 /// Some of the purchase so many before the last comes back, in one way or another.
 fn backs() -> impl Strategy<Value = Vec<Option<(usize, u8)>>> {
     prop::collection::vec(prop::option::weighted(0.4, (0_usize..4, 0_u8..4)), 30)
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(cases(200))]
 
     /// What was live gives what was given: on the tiers on record, and when they are lived again; over all
     /// days, and over some of them.

@@ -20,6 +20,7 @@ use tessera_rules::wallet::{
 use tessera_rules::{Command, Outcome, Programme, Refusal};
 use uuid::Uuid;
 
+use crate::cases::cases;
 use crate::links::{desk, id};
 use crate::support::{Desk, after, at, line, points, programme, promotion, times};
 
@@ -468,7 +469,7 @@ fn all_there(desk: &Desk) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn nothing_makes_a_cent(happenings in proptest::collection::vec(happening(), 1..40)) {

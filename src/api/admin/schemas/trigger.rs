@@ -83,6 +83,17 @@ pub(in crate::api::admin) enum PromotionEffect {
         #[schema(minimum = 1)]
         per: i64,
     },
+    /// Gives money to the wallet: a share of what counts of the lines it is for, rounded down.
+    Cashback {
+        /// Percent: above 0, at most 100.
+        percent: Multiplier,
+        /// The most for one purchase, in minor units.
+        #[schema(minimum = 1)]
+        cap: Option<i64>,
+        /// The most for one member in a local calendar month, in minor units.
+        #[schema(minimum = 1)]
+        cap_per_month: Option<i64>,
+    },
     /// Issues a coupon to the member.
     Coupon {
         /// Code of its kind.
@@ -123,17 +134,6 @@ pub(in crate::api::admin) enum PromotionEffect {
     Message {
         /// What; `{name}`, `{tier}`, `{points}` and `{programme}` are filled in.
         text: Text,
-    },
-    /// Gives money to the wallet: a share of what counts of the lines it is for, rounded down; for purchases only.
-    Cashback {
-        /// Percent: above 0, at most 100.
-        percent: Multiplier,
-        /// The most for one purchase, in minor units.
-        #[schema(minimum = 1)]
-        cap: Option<i64>,
-        /// The most for one member in a local calendar month, in minor units.
-        #[schema(minimum = 1)]
-        cap_per_month: Option<i64>,
     },
 }
 

@@ -8,6 +8,8 @@ mod refused;
 use dice::Dice;
 use language::{Overflow, Teller, V};
 use proptest::prelude::*;
+
+use crate::cases::cases;
 use tessera_rules::condition::{Condition, ConditionProblem, Fault};
 
 fn codes(condition: &Condition) -> Vec<&'static str> {
@@ -15,7 +17,7 @@ fn codes(condition: &Condition) -> Vec<&'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases(2_000))]
 
     /// What is well typed is accepted, gives a truth, and the one that a naive teller gives.
     #[test]

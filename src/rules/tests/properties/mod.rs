@@ -1,4 +1,4 @@
-//! Properties over random programmes and histories. `PROPTEST_CASES` raises the number of cases.
+//! Properties over random programmes and histories.
 
 mod clockwork;
 mod goods;
@@ -15,13 +15,8 @@ use tessera_rules::promotion::{Combine, PromotionEffect};
 use tessera_rules::{Command, State};
 
 use self::run::{MEMBER, Run, context};
+use crate::cases::cases;
 use crate::support::{day, level, line, points, programme, promotion};
-
-/// A few hundred, unless the environment asks for more.
-fn cases(default: u32) -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig { cases: asked.unwrap_or(default), failure_persistence: None, ..ProptestConfig::default() }
-}
 
 /// Settles to a minute: the state then, and what happened, as far as it does not say when that was
 /// noticed.
