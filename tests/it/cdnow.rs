@@ -122,16 +122,28 @@ impl Listener {
 fn listeners<'f>(members: &'f str, purchases: &'f str, tuesdays: i64) -> BTreeMap<&'f str, Listener> {
     let ids = members.lines().skip(1).map(|row| row.split(',').next().expect("an id"));
     let mut listeners: BTreeMap<&str, Listener> = ids.map(|id| (id, Listener::default())).collect();
-    for row in purchases.lines().skip(1) {
-        let cells: Vec<&str> = row.split(',').collect();
-        let at: DateTime<Utc> = cells[3].parse().expect("an instant");
-        let today = at.with_timezone(&chrono_tz::America::New_York).date_naive();
-        let (dollars, cents) = cells[9].split_once('.').expect("dollars and cents");
-        assert_eq!(cents.len(), 2, "{row}");
-        let cents = format!("{dollars}{cents}").parse().expect("an amount");
-        listeners.get_mut(cells[1]).expect("a member").buy(today, cents, tuesdays);
+    for Sale { member, day, cents } in sales(purchases) {
+        listeners.get_mut(member).expect("a member").buy(day, cents, tuesdays);
     }
     listeners
+}
+
+/// A row of the purchases.
+struct Sale<'f> {
+    member: &'f str,
+    day: NaiveDate,
+    cents: i64,
+}
+
+fn sales(purchases: &str) -> impl Iterator<Item = Sale<'_>> {
+    purchases.lines().skip(1).map(|row| {
+        let cells: Vec<&str> = row.split(',').collect();
+        let at: DateTime<Utc> = cells[3].parse().expect("an instant");
+        let (dollars, cents) = cells[9].split_once('.').expect("dollars and cents");
+        assert_eq!(cents.len(), 2, "{row}");
+        let day = at.with_timezone(&chrono_tz::America::New_York).date_naive();
+        Sale { member: cells[1], day, cents: format!("{dollars}{cents}").parse().expect("an amount") }
+    })
 }
 
 /// Every member's line as it should be.
@@ -202,12 +214,37 @@ fn simulates_as_computed(db: &Db, dir: &Path, (members, purchases): (&str, &str)
         assert_eq!(view["days"].as_array().unwrap().iter().find(differs), None);
     }
     apply(&live);
+    would_give_back(db, dir, &live, purchases);
     let mut generous = live;
     generous["promotions"][0]["effect"]["by"] = "3".into();
     let view = simulated(db, dir, &generous);
     let earned: i64 = listeners(members, purchases, 3).values().map(|listener| listener.earned).sum();
     assert_eq!(view["points"]["after"], earned);
     assert!(earned > given, "there are Tuesdays");
+}
+
+/// The plan of [`crate::marketing_plan`] on these purchases: none is for coffee, and 5 % of each would have come back,
+/// up to 50.00 in a month.
+fn would_give_back(db: &Db, dir: &Path, live: &toml::Value, purchases: &str) {
+    let plan = include_str!("support/marketing_plan.toml").replace("silver", "collector").replace("gold", "curator");
+    let mut tried = live.clone();
+    for (part, more) in plan.parse::<toml::Table>().expect("TOML") {
+        match (tried.get_mut(&part).and_then(toml::Value::as_array_mut), more) {
+            (Some(list), toml::Value::Array(more)) => list.extend(more),
+            (_, more) => drop(tried.as_table_mut().expect("a table").insert(part, more)),
+        }
+    }
+    let view = simulated(db, dir, &tried);
+    let mut months: BTreeMap<(&str, i32, u32), i64> = BTreeMap::new();
+    for Sale { member, day, cents } in sales(purchases) {
+        let month = months.entry((member, day.year(), day.month())).or_default();
+        *month = (*month + cents / 20).min(5_000);
+    }
+    let gives = months.values().sum::<i64>();
+    let told = view["promotions"].as_array().unwrap();
+    let told = told.iter().find(|told| told["code"] == "cash-back").expect("it would give");
+    assert_eq!(told["cashback"], json!({"before": 0, "after": gives, "difference": gives}));
+    assert_eq!((&view["points"]["difference"], &view["inexact"]), (&json!(0), &json!(0)));
 }
 
 fn imports_as_computed(members: &Path, purchases: &Path, texts: (&str, &str)) {

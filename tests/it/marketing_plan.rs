@@ -9,6 +9,7 @@ use crate::support::process::{finish, tessera};
 use crate::support::{App, Member};
 use crate::verify::passes;
 
+/// The plan below the programme of the tests.
 const PLAN: &str = concat!(include_str!("support/programme.toml"), include_str!("support/marketing_plan.toml"));
 
 fn set(app: &App, now: &str) {
@@ -48,7 +49,12 @@ fn a_marketing_plan_is_planned_simulated_applied_and_lived() {
     };
     let file = file.to_str().unwrap();
     let told = run(&["programme", "plan", file, "--simulate", "--from", "2031-03-01", "--to", "2031-03-31"]);
-    let lines = ["points: 6220 -> 6340 (+120)", "promotion coffee-tuesday: 0 -> 120 (+120)"];
+    // Anna and Gina would have filled their month, and Ben had 2.50.
+    let lines = [
+        "points: 6220 -> 6340 (+120)",
+        "promotion coffee-tuesday: 0 -> 120 (+120)",
+        "promotion cash-back: 0 -> 10250 (+10250) in minor units",
+    ];
     assert!(lines.iter().all(|line| told.lines().any(|said| said == *line)), "{told}");
     run(&["programme", "apply", file]);
 
@@ -73,20 +79,26 @@ fn a_marketing_plan_is_planned_simulated_applied_and_lived() {
 
     first_purchase(&app);
     cakes(&app, &anna, &gina);
+    cash_back(&app, &anna, &ben, &gina);
     passes(&app);
 }
 
-/// 250.00 costs 220.00, and earns on that; once.
+/// 250.00 costs 220.00, and earns on that; once, for the first two who join and before they have bought anything.
 fn first_purchase(app: &App) {
     let till = app.cashier();
-    let carl = make::member(&till);
-    let issued = app.admin().post("/v1/admin/coupons/first-200-30/issue", &json!({"member_id": carl.id})).expect(201);
-    let code = issued["coupons"][0]["code"].clone();
-    let bought = |amount: i64| {
-        let mut body = receipt(&carl, &[line(amount)]);
+    let [carl, dora, eve] = [(); 3].map(|()| make::member(&till));
+    let coupons = |member: &Member| app.member(member).get("/v1/member/coupons").expect(200)["data"].take();
+    assert_eq!(coupons(&eve), json!([]), "two were to have one");
+    let spend = |member: &Member, code: &Value, amount: i64| {
+        let mut body = receipt(member, &[line(amount)]);
         body["coupons"] = json!([code]);
         till.post("/v1/till/purchases", &body)
     };
+    buy(app, &dora, &[line(1_000)]);
+    let late = spend(&dora, &coupons(&dora)[0]["code"], 25_000).problem(422, "coupon_not_applicable");
+    assert_eq!(late["reason"], "not_in_segment");
+    let code = coupons(&carl)[0]["code"].take();
+    let bought = |amount: i64| spend(&carl, &code, amount);
     assert_eq!(bought(19_900).problem(422, "coupon_not_applicable")["reason"], "minimum_spend");
     let sale = bought(25_000).expect(201);
     assert_eq!((&sale["total"], &sale["points"]["given"]), (&json!(22_000), &json!(220)), "{sale:#}");
@@ -113,4 +125,24 @@ fn cakes(app: &App, anna: &Member, gina: &Member) {
     cake(anna).problem(422, "tier_too_low");
     cake(gina).expect(201);
     cake(gina).problem(409, "out_of_stock");
+}
+
+/// 5 % of what was paid: to the cent of a member's month, and to the cent of the budget.
+fn cash_back(app: &App, anna: &Member, ben: &Member, gina: &Member) {
+    let back = |member: &Member, amount: i64| {
+        let mut sale = app.cashier().post("/v1/till/purchases", &receipt(member, &[line(amount)])).expect(201);
+        let told = sale["explanation"]["promotions"].as_array_mut().unwrap();
+        told.iter_mut().find(|told| told["code"] == "cash-back").unwrap().take()
+    };
+    let wallet =
+        |member: &Member| app.member(member).get("/v1/member/wallet").expect(200)["balance"]["cashback"].take();
+    // Anna bought for 630.00 since the plan began, Ben for 10.00.
+    assert_eq!([wallet(anna), wallet(ben), wallet(gina)], [json!(3_150), json!(50), json!(0)]);
+    assert_eq!(back(anna, 60_000)["cashback"], json!({"given": 1_850, "wanted": 3_000, "left": 1_850}));
+    assert_eq!(back(ben, 200_000)["cashback"]["given"], 4_950);
+    // Carl's 220.00 and Dora's 10.00 gave 11.50: 38.50 of 150.00 are left.
+    assert_eq!(back(gina, 100_000)["cashback"]["given"], 3_850);
+    let dry = back(gina, 100);
+    assert_eq!((&dry["missed"], &dry["cashback"]), (&json!("budget"), &Value::Null));
+    assert_eq!([wallet(anna), wallet(ben), wallet(gina)], [json!(5_000), json!(5_000), json!(3_850)]);
 }
