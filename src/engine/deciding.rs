@@ -135,6 +135,7 @@ impl Deciding {
         self.state.shared.coupons.extend(shared.coupons);
         self.state.shared.quotes.extend(shared.quotes);
         self.state.shared.vouchers.extend(shared.vouchers);
+        self.state.shared.tickets_given.extend(shared.tickets_given);
         for row in loaded.keys {
             let body = row.body.ok_or_else(|| broken("answer"))?;
             let answer = Answer { status: row.status.unsigned_abs(), body };
@@ -338,6 +339,13 @@ impl Deciding {
             Effect::PutBackReward { code, redemption, voucher } => {
                 self.writes.reward.freed.extend(voucher.map(|_| redemption.uuid()));
                 *self.counted.entry(code).or_default() -= 1;
+            }
+            Effect::GiveTickets { reward, redemption, tickets } => {
+                let at = self.recorded_at(member);
+                self.writes.reward.tickets.give(reward, redemption, member, tickets, at);
+            }
+            Effect::VoidTickets { redemption } => {
+                self.writes.reward.tickets.void(redemption, self.recorded_at(member));
             }
             Effect::Fulfil(step) => {
                 let row = documents::step_row(step, self.recorded_at(member), submission.actor);

@@ -22,6 +22,7 @@ use crate::re_rating::Rated;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::LineReturned;
 use crate::tag::{HeldTag, TagChange};
+use crate::ticket::Tickets;
 use crate::tier::{Placement, Progress, TierChange};
 use crate::time::{Day, Instant};
 use crate::wallet::purse::WalletStep;
@@ -106,6 +107,20 @@ pub enum Effect {
         redemption: RedemptionId,
         /// The partner's code that is free again.
         voucher: Option<String>,
+    },
+    /// Tickets for a draw are given.
+    GiveTickets {
+        /// The reward's code.
+        reward: String,
+        /// For which redemption.
+        redemption: RedemptionId,
+        /// Their numbers.
+        tickets: Tickets,
+    },
+    /// The tickets of a redemption are void.
+    VoidTickets {
+        /// The redemption.
+        redemption: RedemptionId,
     },
     /// Goods that were redeemed go a step on their way.
     Fulfil(FulfilmentStep),
@@ -504,6 +519,8 @@ pub struct RedemptionOutcome {
     pub perk: Option<String>,
     /// The partner's code that it gives, once it is captured.
     pub voucher: Option<String>,
+    /// The tickets that it gives, once it is captured.
+    pub tickets: Option<Tickets>,
     /// Where its goods stand.
     pub fulfilment: Option<FulfilmentStatus>,
     /// What they were worth as money off.

@@ -80,11 +80,14 @@ impl Draft<'_> {
     }
 
     /// Puts a redemption on record as voided; a reward that was set aside for it is free again. A code that
-    /// was told is nobody else's ever.
+    /// was told is nobody else's ever, nor is the number of a ticket.
     fn voided(&mut self, id: RedemptionId, redemption: Redemption) -> Result<Outcome, Refusal> {
         if let Some(code) = &redemption.reward {
             let voucher = redemption.voucher.clone().filter(|_| redemption.status == RedemptionStatus::Held);
             self.record(Effect::PutBackReward { code: code.clone(), redemption: id, voucher })?;
+        }
+        if redemption.tickets.is_some() {
+            self.record(Effect::VoidTickets { redemption: id })?;
         }
         let status = RedemptionStatus::Voided;
         let voucher = redemption.voucher.filter(|_| redemption.status == RedemptionStatus::Captured);

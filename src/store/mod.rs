@@ -33,6 +33,7 @@ pub mod shop;
 pub mod simulate;
 pub mod staff;
 pub mod tag;
+pub mod ticket;
 pub mod verify;
 pub mod wallet;
 mod wire;

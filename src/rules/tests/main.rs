@@ -36,6 +36,7 @@ mod simulation;
 mod stories;
 mod support;
 mod tags;
+mod tickets;
 mod tiers;
 mod triggers;
 mod validity;
