@@ -340,12 +340,9 @@ impl Deciding {
                 self.writes.reward.freed.extend(voucher.map(|_| redemption.uuid()));
                 *self.counted.entry(code).or_default() -= 1;
             }
-            Effect::GiveTickets { reward, redemption, tickets } => {
+            Effect::Tickets(change) => {
                 let at = self.recorded_at(member);
-                self.writes.reward.tickets.give(reward, redemption, member, tickets, at);
-            }
-            Effect::VoidTickets { redemption } => {
-                self.writes.reward.tickets.void(redemption, self.recorded_at(member));
+                self.writes.reward.tickets.changed(change, member, at);
             }
             Effect::Fulfil(step) => {
                 let row = documents::step_row(step, self.recorded_at(member), submission.actor);

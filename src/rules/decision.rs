@@ -22,7 +22,7 @@ use crate::re_rating::Rated;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::LineReturned;
 use crate::tag::{HeldTag, TagChange};
-use crate::ticket::Tickets;
+use crate::ticket::{TicketChange, Tickets};
 use crate::tier::{Placement, Progress, TierChange};
 use crate::time::{Day, Instant};
 use crate::wallet::purse::WalletStep;
@@ -108,20 +108,8 @@ pub enum Effect {
         /// The partner's code that is free again.
         voucher: Option<String>,
     },
-    /// Tickets for a draw are given.
-    GiveTickets {
-        /// The reward's code.
-        reward: String,
-        /// For which redemption.
-        redemption: RedemptionId,
-        /// Their numbers.
-        tickets: Tickets,
-    },
-    /// The tickets of a redemption are void.
-    VoidTickets {
-        /// The redemption.
-        redemption: RedemptionId,
-    },
+    /// Tickets for a draw are given, or void.
+    Tickets(TicketChange),
     /// Goods that were redeemed go a step on their way.
     Fulfil(FulfilmentStep),
     /// More or less of a limited promotion is used.

@@ -12,6 +12,7 @@ use crate::lot::{Bite, Lapse};
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::refusal::Refusal;
 use crate::settle::Due;
+use crate::ticket::TicketChange;
 use crate::time::{Instant, add_days};
 
 impl Draft<'_> {
@@ -87,7 +88,7 @@ impl Draft<'_> {
             self.record(Effect::PutBackReward { code: code.clone(), redemption: id, voucher })?;
         }
         if redemption.tickets.is_some() {
-            self.record(Effect::VoidTickets { redemption: id })?;
+            self.record(Effect::Tickets(TicketChange::Voided(id)))?;
         }
         let status = RedemptionStatus::Voided;
         let voucher = redemption.voucher.filter(|_| redemption.status == RedemptionStatus::Captured);

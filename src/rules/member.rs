@@ -17,6 +17,7 @@ use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::Sold;
 use crate::tag::Tags;
+use crate::ticket::TicketChange;
 use crate::tier::{Placement, TierChange};
 use crate::time::{BirthDate, Day, Instant};
 use crate::wallet::purse::Wallet;
@@ -365,8 +366,7 @@ impl MemberState {
             | Effect::RevokeCoupons { .. }
             | Effect::Message(_)
             | Effect::PutBackReward { .. }
-            | Effect::GiveTickets { .. }
-            | Effect::VoidTickets { .. }
+            | Effect::Tickets(_)
             | Effect::UseCoupon(_)
             | Effect::GiveBackCoupon { .. }
             | Effect::UseQuote { .. }
@@ -470,8 +470,8 @@ impl Shared {
         match effect {
             Effect::UseReward { code, voucher, .. } => self.take(code, voucher.as_ref()),
             Effect::PutBackReward { code, voucher, .. } => self.put_back(code, voucher.as_ref()),
-            Effect::GiveTickets { reward, tickets, .. } => {
-                *self.tickets_given.entry(reward.clone()).or_default() = tickets.last();
+            Effect::Tickets(TicketChange::Given { reward, tickets, .. }) => {
+                self.tickets_given.insert(reward.clone(), tickets.last());
             }
             Effect::UsePromotion(used) => {
                 let usage = self.promotions_used.entry(used.code.clone()).or_default();

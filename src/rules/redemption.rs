@@ -14,7 +14,7 @@ use crate::member::Shared;
 use crate::perk::GrantKey;
 use crate::programme::MoneyOff;
 use crate::refusal::Refusal;
-use crate::ticket::Tickets;
+use crate::ticket::{TicketChange, Tickets};
 use crate::time::Instant;
 
 /// A redemption as it stands: one row, its bites as two arrays.
@@ -243,7 +243,8 @@ impl Draft<'_> {
             let voucher = redemption.voucher.clone();
             self.record(Effect::UseReward { code: code.clone(), redemption: id, voucher })?;
             if let Some(tickets) = redemption.tickets {
-                self.record(Effect::GiveTickets { reward: code.clone(), redemption: id, tickets })?;
+                let given = TicketChange::Given { reward: code.clone(), redemption: id, tickets };
+                self.record(Effect::Tickets(given))?;
             }
         }
         if otp_step.is_some() {

@@ -5,6 +5,7 @@
 use std::ops::RangeInclusive;
 
 use crate::draft::Draft;
+use crate::id::RedemptionId;
 use crate::member::Shared;
 use crate::programme::Problems;
 use crate::reward::{Reward, RewardKind};
@@ -31,6 +32,22 @@ impl Tickets {
     pub fn numbers(self) -> RangeInclusive<i64> {
         self.first..=self.last()
     }
+}
+
+/// What happens to the tickets of a redemption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TicketChange {
+    /// It is given them.
+    Given {
+        /// The reward's code.
+        reward: String,
+        /// The redemption.
+        redemption: RedemptionId,
+        /// Their numbers.
+        tickets: Tickets,
+    },
+    /// They are void.
+    Voided(RedemptionId),
 }
 
 impl Reward {

@@ -6,8 +6,8 @@ use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as UuidType};
-use tessera_rules::id::{MemberId, RedemptionId};
-use tessera_rules::ticket::Tickets;
+use tessera_rules::id::MemberId;
+use tessera_rules::ticket::{TicketChange, Tickets};
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
@@ -18,33 +18,44 @@ use super::schema::draw_ticket;
 /// What a batch changes of tickets.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Tickets that are given: rewards, redemptions, members, first numbers, how many, when.
-    given: (Vec<String>, Vec<Uuid>, Vec<Uuid>, Vec<i64>, Vec<i32>, Vec<Instant>),
+    given: Given,
     /// Redemptions whose tickets are void, and from when on.
     voided: (Vec<Uuid>, Vec<Instant>),
 }
 
-impl Changes {
-    /// A redemption of a member is given tickets of a reward.
-    pub fn give(&mut self, reward: String, redemption: RedemptionId, member: MemberId, tickets: Tickets, at: Instant) {
-        let (rewards, redemptions, members, firsts, counts, ats) = &mut self.given;
-        rewards.push(reward);
-        redemptions.push(redemption.uuid());
-        members.push(member.uuid());
-        firsts.push(tickets.first);
-        counts.push(tickets.count.cast_signed());
-        ats.push(at);
-    }
+/// Tickets that are given, as columns.
+#[derive(Debug, Clone, Default)]
+struct Given {
+    rewards: Vec<String>,
+    redemptions: Vec<Uuid>,
+    members: Vec<Uuid>,
+    firsts: Vec<i64>,
+    counts: Vec<i32>,
+    ats: Vec<Instant>,
+}
 
-    /// The tickets of a redemption are void.
-    pub fn void(&mut self, redemption: RedemptionId, at: Instant) {
-        self.voided.0.push(redemption.uuid());
-        self.voided.1.push(at);
+impl Changes {
+    /// Something happens to tickets of a member.
+    pub fn changed(&mut self, change: TicketChange, member: MemberId, at: Instant) {
+        match change {
+            TicketChange::Given { reward, redemption, tickets } => {
+                self.given.rewards.push(reward);
+                self.given.redemptions.push(redemption.uuid());
+                self.given.members.push(member.uuid());
+                self.given.firsts.push(tickets.first);
+                self.given.counts.push(tickets.count.cast_signed());
+                self.given.ats.push(at);
+            }
+            TicketChange::Voided(redemption) => {
+                self.voided.0.push(redemption.uuid());
+                self.voided.1.push(at);
+            }
+        }
     }
 
     /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
-        self.given.0.is_empty() && self.voided.0.is_empty()
+        self.given.rewards.is_empty() && self.voided.0.is_empty()
     }
 
     /// Stores them, in the transaction of their batch and after it; what there is none of costs no statement.
@@ -62,12 +73,12 @@ impl Changes {
 impl QueryFragment<Pg> for Changes {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         call!(out, "select store_tickets(",
-            Array<Text> => &self.given.0,
-            Array<UuidType> => &self.given.1,
-            Array<UuidType> => &self.given.2,
-            Array<BigInt> => &self.given.3,
-            Array<Integer> => &self.given.4,
-            Array<Timestamptz> => &self.given.5,
+            Array<Text> => &self.given.rewards,
+            Array<UuidType> => &self.given.redemptions,
+            Array<UuidType> => &self.given.members,
+            Array<BigInt> => &self.given.firsts,
+            Array<Integer> => &self.given.counts,
+            Array<Timestamptz> => &self.given.ats,
             Array<UuidType> => &self.voided.0,
             Array<Timestamptz> => &self.voided.1,
         )

@@ -3,6 +3,7 @@
 use tessera_rules::command::{Redeemed, Role};
 use tessera_rules::decision::{Effect, RedemptionOutcome};
 use tessera_rules::reward::{MemberLimit, Reward, RewardKind};
+use tessera_rules::ticket::TicketChange;
 use tessera_rules::{Actor, Programme, Refusal};
 use uuid::Uuid;
 
@@ -63,7 +64,9 @@ fn a_number_that_is_taken_back_is_given_to_nobody_again() {
     let held = desk.hold(Redeemed::Reward("bicycle".to_owned())).expect("held");
     assert_eq!((numbers(&first), numbers(&held)), (vec![1, 2], vec![]));
     let voided = desk.void(first.id).expect("voided");
-    let voids = |desk: &Desk| desk.effects.iter().filter(|effect| matches!(effect, Effect::VoidTickets { .. })).count();
+    let voids = |desk: &Desk| {
+        desk.effects.iter().filter(|effect| matches!(effect, Effect::Tickets(TicketChange::Voided(_)))).count()
+    };
     assert_eq!((numbers(&voided), voids(&desk)), (vec![], 1));
     assert_eq!(desk.void(first.id).err(), Some(Refusal::VoidedBefore));
     assert_eq!(numbers(&desk.capture(held.id, None).expect("captured")), [3, 4]);
