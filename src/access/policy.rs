@@ -207,6 +207,8 @@ pub enum Action {
     WritePromotions,
     /// Change rewards and their stock.
     WriteRewards,
+    /// Read the tickets for a draw, and whose they are.
+    ReadTickets,
     /// Change perks.
     WritePerks,
     /// Change the kinds of coupons.
@@ -327,6 +329,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadLedger
         | Action::ReadReports
         | Action::ReadProgramme
+        | Action::ReadTickets
         | Action::ReadStores => staff(caller, Manager),
 
         Action::DecideAdjustment => in_charge(caller, resource),

@@ -72,6 +72,7 @@ codes! {
     CodeUsed, "code_used", 403, "The member's code was used before", "会员动态码已被使用";
     HandedOver, "handed_over", 403, "The goods were handed over: a manager takes them back", "奖品已交付，须由店长撤销";
     VoucherShown, "voucher_shown", 403, "The code was shown: an admin takes it back", "券码已展示，须由管理员撤销";
+    DrawClosed, "draw_closed", 403, "The draw is closed: an admin takes a ticket back", "抽奖已截止，须由管理员撤销";
     PinWrong, "pin_wrong", 403, "The PIN is wrong", "PIN 码错误";
     AuthorisationLocked, "authorisation_locked", 403, "Too many wrong codes: redeeming is locked for a while", "错误次数过多，兑换已暂时锁定";
     SecondPersonNeeded, "second_person_needed", 403, "Somebody else has to decide on this adjustment", "须由另一名员工审批该调整";

@@ -10,6 +10,7 @@ use tessera_rules::command::Redeemed;
 use tessera_rules::fulfilment::FulfilmentStatus;
 use tessera_rules::id::{MemberId, PurchaseId, RedemptionId};
 use tessera_rules::redemption::RedemptionStatus;
+use tessera_rules::ticket::Tickets;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ use crate::store::Error;
 use crate::store::db::Connection;
 use crate::store::ledger::RedemptionState;
 use crate::store::reward::{self, StepView};
+use crate::store::ticket;
 
 /// Points that were spent, set aside or given back.
 #[derive(Serialize, ToSchema)]
@@ -47,6 +49,10 @@ pub(super) struct RedemptionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "CINEMA-7F3K-22QX")]
     voucher_code: Option<&'a str>,
+    /// The numbers of the tickets that the reward is, once it is captured; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, example = json!([17]))]
+    tickets: Vec<i64>,
     /// Where the goods stand; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "reserved")]
@@ -118,6 +124,7 @@ fn view(status: u16, outcome: &Outcome) -> Answer {
             reward_id: redemption.reward.as_deref(),
             perk: redemption.perk.as_deref(),
             voucher_code: redemption.voucher.as_deref(),
+            tickets: redemption.tickets.map_or_else(Vec::new, |tickets| tickets.numbers().collect()),
             fulfilment: redemption.fulfilment,
             money_off,
             recorded_at: redemption.recorded_at,
@@ -151,18 +158,20 @@ pub(super) enum Viewer {
 /// What is read beside redemptions.
 struct Beside {
     codes: HashMap<Uuid, String>,
+    tickets: HashMap<Uuid, Tickets>,
     steps: HashMap<Uuid, Vec<FulfilmentStepView>>,
 }
 
 impl Beside {
     fn read(conn: &mut Connection, ids: &[Uuid], viewer: Viewer) -> Result<Self, Error> {
         let codes = if viewer == Viewer::Member { reward::given(conn, ids)? } else { Vec::new() };
+        let tickets = ticket::of(conn, ids)?.into_iter().collect();
         let mut steps: HashMap<Uuid, Vec<FulfilmentStepView>> = HashMap::new();
         for StepView { redemption_id, status, at, actor_role } in reward::steps(conn, ids)? {
             let step = FulfilmentStepView { fulfilment: status, at, by: actor_role };
             steps.entry(redemption_id).or_default().push(step);
         }
-        Ok(Self { codes: codes.into_iter().collect(), steps })
+        Ok(Self { codes: codes.into_iter().collect(), tickets, steps })
     }
 }
 
@@ -189,6 +198,10 @@ pub(super) struct RedemptionNow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "CINEMA-7F3K-22QX")]
     voucher_code: Option<String>,
+    /// The numbers of the tickets that the reward is; absent where there are none, and unless `captured`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, example = json!([17]))]
+    tickets: Vec<i64>,
     /// Where the goods stand: `reserved`, `ready`, `handed_over` or `cancelled`; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ready")]
@@ -238,6 +251,11 @@ pub(super) async fn now(
             reward_id: row.reward,
             perk: row.perk,
             voucher_code: beside.codes.remove(&row.id).filter(|_| captured),
+            tickets: beside
+                .tickets
+                .remove(&row.id)
+                .filter(|_| captured)
+                .map_or_else(Vec::new, |own| own.numbers().collect()),
             fulfilment: steps.last().map(|step| step.fulfilment.clone()),
             fulfilment_steps: steps,
             money_off: row.worth.and_then(|worth| Some(MoneyView { amount: Minor::new(worth).ok()?, currency })),

@@ -60,6 +60,7 @@ const fn code(refusal: &Refusal) -> Code {
         Refusal::FulfilmentState(_) => Code::FulfilmentState,
         Refusal::HandedOver => Code::HandedOver,
         Refusal::VoucherShown => Code::VoucherShown,
+        Refusal::DrawClosed => Code::DrawClosed,
         Refusal::PaidForPurchase(_) => Code::PaidForPurchase,
         Refusal::CaptureOutOfRange(_) => Code::CaptureOutOfRange,
         Refusal::RewardIsWhole => Code::RewardIsWhole,

@@ -132,6 +132,7 @@ impl Deciding {
         self.state.shared.coupons.extend(shared.coupons);
         self.state.shared.quotes.extend(shared.quotes);
         self.state.shared.vouchers.extend(shared.vouchers);
+        self.state.shared.tickets_given.extend(shared.tickets_given);
         for row in loaded.keys {
             let body = row.body.ok_or_else(|| broken("answer"))?;
             let answer = Answer { status: row.status.unsigned_abs(), body };
@@ -335,6 +336,10 @@ impl Deciding {
             Effect::PutBackReward { code, redemption, voucher } => {
                 self.writes.reward.freed.extend(voucher.map(|_| redemption.uuid()));
                 *self.counted.entry(code).or_default() -= 1;
+            }
+            Effect::Tickets(change) => {
+                let at = self.recorded_at(member);
+                self.writes.reward.tickets.changed(change, member, at);
             }
             Effect::Fulfil(step) => {
                 let row = documents::step_row(step, self.recorded_at(member), submission.actor);

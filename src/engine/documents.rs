@@ -15,6 +15,7 @@ use tessera_rules::notice::Notice;
 use tessera_rules::perk::GrantKey;
 use tessera_rules::redemption::{Redemption, RedemptionStatus};
 use tessera_rules::returns::{LineReturned, Sold};
+use tessera_rules::ticket::Tickets;
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
@@ -26,10 +27,11 @@ use crate::store::rows::{
     EntitlementUseRow, FulfilmentStepRow, NoticeRow, PurchaseRow, RedemptionRow, ReturnRow, TransferRow,
 };
 
-/// A redemption with the code it has and where its goods stand.
+/// A redemption with the code and the tickets it has and where its goods stand.
 pub(super) fn redemption(
     row: RedemptionRow,
     voucher: Option<String>,
+    tickets: Option<Tickets>,
     goods: Option<&FulfilmentRow>,
 ) -> Result<(RedemptionId, Redemption), Failure> {
     let bites = row.bite_lots.into_iter().zip(row.bite_points);
@@ -47,6 +49,7 @@ pub(super) fn redemption(
         bites: bites.map(bite).collect::<Result<_, Failure>>()?,
         grant: row.perk.zip(row.occasion).map(|(perk, occasion)| GrantKey { perk, occasion }),
         voucher,
+        tickets,
         fulfilment: goods.map(fulfilment).transpose()?,
     };
     Ok((RedemptionId::new(row.id), redemption))

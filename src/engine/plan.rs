@@ -339,11 +339,13 @@ fn wanted(
     let rewards = redeemed.iter().filter_map(|(code, times)| Some((programme.reward(code)?, *times)));
     let coded = rewards.clone().filter(|(reward, _)| reward.kind == RewardKind::PartnerVoucher);
     let vouchers = coded.map(|(reward, times)| (reward.code.clone(), times)).unzip();
+    let tickets = rewards.clone().filter(|(reward, _)| reward.kind == RewardKind::DrawTicket);
+    let tickets = tickets.map(|(reward, _)| reward.code.clone()).collect();
     let limits = rewards.filter_map(|(reward, _)| Some((reward, reward.per_member?)));
     // The earliest of their periods; one that counts for ever begins before all of them.
     let since = limits.clone().map(|(_, limit)| limit.counted_since(programme.time_zone, first)).min().flatten();
     let limits = limits.map(|(reward, _)| reward.code.clone());
-    reward::Wanted { limited: (limited.into_iter().collect(), limits.collect()), since, vouchers }
+    reward::Wanted { limited: (limited.into_iter().collect(), limits.collect()), since, vouchers, tickets }
 }
 
 /// The bounds of a window that does not depend on the member.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tessera_rules::id::{MemberId, PurchaseId, QuoteId};
 use tessera_rules::limit::PromotionUsage;
+use tessera_rules::ticket::Tickets;
 use tessera_rules::time::BirthDate;
 use tessera_rules::{MemberState, Programme, State};
 use uuid::Uuid;
@@ -69,13 +70,16 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     let given: HashMap<Uuid, String> = reward.given.into_iter().collect();
     let goods: HashMap<Uuid, FulfilmentRow> =
         reward.fulfilments.into_iter().map(|row| (row.redemption_id, row)).collect();
+    let tickets: HashMap<Uuid, Tickets> = reward.tickets.into_iter().collect();
+    state.shared.tickets_given.extend(reward.tickets_given);
     for (of, code) in reward.free {
         state.shared.vouchers.entry(of).or_default().push_back(code);
     }
     for row in loaded.redemptions.drain(..) {
         let of = row.member_id;
         let (voucher, fulfilment) = (given.get(&row.id).cloned(), goods.get(&row.id));
-        let (id, redemption) = documents::redemption(row, voucher, fulfilment)?;
+        let tickets = tickets.get(&row.id).copied();
+        let (id, redemption) = documents::redemption(row, voucher, tickets, fulfilment)?;
         member(&mut state, of)?.redemptions.insert(id, redemption);
     }
     for row in &loaded.sales {

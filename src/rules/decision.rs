@@ -21,6 +21,7 @@ use crate::re_rating::Rated;
 use crate::redemption::Redemption;
 use crate::returns::LineReturned;
 use crate::tag::TagChange;
+use crate::ticket::TicketChange;
 use crate::tier::{Placement, TierChange};
 use crate::time::{Day, Instant};
 use crate::wallet::purse::WalletStep;
@@ -110,6 +111,8 @@ pub enum Effect {
         /// The partner's code that is free again.
         voucher: Option<String>,
     },
+    /// Tickets for a draw are given, or void.
+    Tickets(TicketChange),
     /// Goods that were redeemed go a step on their way.
     Fulfil(FulfilmentStep),
     /// More or less of a limited promotion is used.

@@ -78,9 +78,9 @@ pub struct FulfilmentStep {
 }
 
 impl Redemption {
-    /// Whether it gives something to carry home: neither a partner's code nor a coupon.
+    /// Whether it gives something to carry home: neither a partner's code nor a coupon nor tickets.
     fn is_goods(&self) -> bool {
-        self.reward.is_some() && self.voucher.is_none()
+        self.reward.is_some() && self.voucher.is_none() && self.tickets.is_none()
     }
 
     /// Where its goods stand once it stands as it does, if that is something new.
@@ -131,11 +131,14 @@ impl Draft<'_> {
     }
 
     /// Who may take back what the member has already: of goods a manager, of a code that was shown, and may
-    /// be used by now, an admin.
+    /// be used by now, an admin; so too of tickets that may be drawn by now.
     pub(crate) fn check_take_back(&self, redemption: &Redemption) -> Result<(), Refusal> {
         let role = self.context.actor.role;
         if redemption.voucher.is_some() && role != Role::Admin {
             return Err(Refusal::VoucherShown);
+        }
+        if redemption.tickets.is_some() && self.is_draw_closed(redemption.reward.as_deref()) && role != Role::Admin {
+            return Err(Refusal::DrawClosed);
         }
         let has_them = redemption.fulfilment.is_some_and(|goods| goods.status == FulfilmentStatus::HandedOver);
         if has_them && !matches!(role, Role::Manager | Role::Admin) {

@@ -12,6 +12,7 @@ use crate::lot::{Bite, Lapse};
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::refusal::Refusal;
 use crate::settle::Due;
+use crate::ticket::TicketChange;
 use crate::time::{Instant, add_days};
 
 impl Draft<'_> {
@@ -80,11 +81,14 @@ impl Draft<'_> {
     }
 
     /// Puts a redemption on record as voided; a reward that was set aside for it is free again. A code that
-    /// was told is nobody else's ever.
+    /// was told is nobody else's ever, nor is the number of a ticket.
     fn voided(&mut self, id: RedemptionId, redemption: Redemption) -> Result<Outcome, Refusal> {
         if let Some(code) = &redemption.reward {
             let voucher = redemption.voucher.clone().filter(|_| redemption.status == RedemptionStatus::Held);
             self.record(Effect::PutBackReward { code: code.clone(), redemption: id, voucher })?;
+        }
+        if redemption.tickets.is_some() {
+            self.record(Effect::Tickets(TicketChange::Voided(id)))?;
         }
         let status = RedemptionStatus::Voided;
         let voucher = redemption.voucher.filter(|_| redemption.status == RedemptionStatus::Captured);

@@ -83,6 +83,7 @@ pub mod share;
 pub mod simulate;
 pub mod tag;
 pub mod text;
+pub mod ticket;
 pub mod tier;
 pub mod time;
 pub mod transfer;

@@ -17,6 +17,7 @@ use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
 use crate::returns::Sold;
 use crate::tag::Tags;
+use crate::ticket::TicketChange;
 use crate::tier::{Placement, TierChange};
 use crate::time::{BirthDate, Day, Instant};
 use crate::wallet::purse::Wallet;
@@ -45,6 +46,8 @@ pub struct Shared {
     /// Codes of partners that nobody has yet, by reward, in the order in which they go; loaded as many as
     /// a batch may need.
     pub vouchers: BTreeMap<String, VecDeque<String>>,
+    /// How many tickets each reward has given, void ones too; loaded for those that a batch redeems.
+    pub tickets_given: BTreeMap<String, i64>,
 }
 
 /// One member as loaded.
@@ -363,6 +366,7 @@ impl MemberState {
             | Effect::RevokeCoupons { .. }
             | Effect::Message(_)
             | Effect::PutBackReward { .. }
+            | Effect::Tickets(_)
             | Effect::UseCoupon(_)
             | Effect::GiveBackCoupon { .. }
             | Effect::UseQuote { .. }
@@ -466,6 +470,9 @@ impl Shared {
         match effect {
             Effect::UseReward { code, voucher, .. } => self.take(code, voucher.as_ref()),
             Effect::PutBackReward { code, voucher, .. } => self.put_back(code, voucher.as_ref()),
+            Effect::Tickets(TicketChange::Given { reward, tickets, .. }) => {
+                self.tickets_given.insert(reward.clone(), tickets.last());
+            }
             Effect::UsePromotion(used) => {
                 let usage = self.promotions_used.entry(used.code.clone()).or_default();
                 *usage = usage.plus(used.change);

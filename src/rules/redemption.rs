@@ -14,6 +14,7 @@ use crate::member::Shared;
 use crate::perk::GrantKey;
 use crate::programme::MoneyOff;
 use crate::refusal::Refusal;
+use crate::ticket::{TicketChange, Tickets};
 use crate::time::Instant;
 
 /// A redemption as it stands: one row, its bites as two arrays.
@@ -43,6 +44,8 @@ pub struct Redemption {
     pub grant: Option<GrantKey>,
     /// The partner's code that it gives, told once it is captured.
     pub voucher: Option<String>,
+    /// The tickets for a draw that it gives, told once it is captured; void when it is voided.
+    pub tickets: Option<Tickets>,
     /// How far its goods have come, from the capture on.
     pub fulfilment: Option<Fulfilment>,
 }
@@ -151,6 +154,8 @@ pub(crate) struct Price {
     pub(crate) grant: Option<GrantKey>,
     /// The partner's code that is given.
     pub(crate) voucher: Option<String>,
+    /// The tickets that are given.
+    pub(crate) tickets: Option<Tickets>,
 }
 
 /// The tender that points make of a purchase; a programme may exclude it from earning like any other.
@@ -182,6 +187,7 @@ impl Draft<'_> {
             bites: Vec::new(),
             grant: price.grant,
             voucher: price.voucher,
+            tickets: price.tickets,
             fulfilment: None,
         };
         self.spend(redeem.id, redemption, redeem.otp_step)
@@ -211,6 +217,7 @@ impl Draft<'_> {
             bites: Vec::new(),
             grant: None,
             voucher: None,
+            tickets: None,
             fulfilment: None,
         };
         self.spend(pay.id, redemption, pay.otp_step)?;
@@ -235,6 +242,10 @@ impl Draft<'_> {
         if let Some(code) = &redemption.reward {
             let voucher = redemption.voucher.clone();
             self.record(Effect::UseReward { code: code.clone(), redemption: id, voucher })?;
+            if let Some(tickets) = redemption.tickets {
+                let given = TicketChange::Given { reward: code.clone(), redemption: id, tickets };
+                self.record(Effect::Tickets(given))?;
+            }
         }
         if otp_step.is_some() {
             self.patch(StandingPatch { otp_step, ..StandingPatch::default() })?;
@@ -250,7 +261,7 @@ impl Draft<'_> {
         Ok(self.redemption_outcome(id, Redemption { fulfilment, ..redemption }))
     }
 
-    /// What is told of a redemption as it stands now. A code is told with the capture and not before.
+    /// What is told of a redemption as it stands now. What it gives is told with the capture and not before.
     pub(crate) fn redemption_outcome(&self, id: RedemptionId, redemption: Redemption) -> Outcome {
         let captured = redemption.status == RedemptionStatus::Captured;
         Outcome::Redemption(RedemptionOutcome {
@@ -261,6 +272,7 @@ impl Draft<'_> {
             reward: redemption.reward,
             perk: redemption.grant.map(|grant| grant.perk),
             voucher: redemption.voucher.filter(|_| captured),
+            tickets: redemption.tickets.filter(|_| captured),
             fulfilment: redemption.fulfilment.map(|fulfilment| fulfilment.status),
             worth: redemption.worth,
             currency: self.programme.currency,
@@ -284,6 +296,6 @@ impl Draft<'_> {
 
     fn money_off_price(&self, points: Points) -> Result<Price, Refusal> {
         let offer = self.programme.redemption.as_ref().ok_or(Refusal::MoneyOffNotOffered)?;
-        Ok(Price { points, worth: Some(offer.price(points)?), grant: None, voucher: None })
+        Ok(Price { points, worth: Some(offer.price(points)?), grant: None, voucher: None, tickets: None })
     }
 }

@@ -170,6 +170,9 @@ pub enum Refusal {
     /// The member has seen the code: an admin takes it back.
     #[error("the code was shown: an admin takes it back")]
     VoucherShown,
+    /// The last day for tickets is over: an admin takes one back.
+    #[error("the draw is closed: an admin takes tickets back")]
+    DrawClosed,
     /// Points that paid for a purchase come back by a return of its goods.
     #[error("the points paid for a purchase: return its goods instead")]
     PaidForPurchase(PurchaseId),

@@ -31,6 +31,9 @@ pub struct Reward {
     /// Code of the kind of coupon that is given: where a coupon is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupon: Option<String>,
+    /// How many tickets a redemption gives: where tickets are, 1 to 100; absent: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tickets: Option<u32>,
     /// More than the name, for members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
@@ -91,6 +94,8 @@ pub enum RewardKind {
     PartnerVoucher,
     /// A coupon of the member's own.
     Coupon,
+    /// Numbered tickets for a draw.
+    DrawTicket,
 }
 
 impl RewardKind {
@@ -167,6 +172,7 @@ impl Reward {
             name,
             kind: RewardKind::Goods,
             coupon: None,
+            tickets: None,
             description: None,
             pictures: Vec::new(),
             points,
@@ -248,6 +254,7 @@ impl Reward {
             }
             (None, false) => {}
         }
+        self.check_tickets(at, found);
         let mut priced = BTreeSet::new();
         for (i, price) in self.points_by_tier.iter().enumerate() {
             let at = |field: &str| format!("{at}/points_by_tier/{i}/{field}");
@@ -290,7 +297,7 @@ impl Draft<'_> {
             return Err(Refusal::OutOfStock);
         }
         let voucher = match reward.kind {
-            RewardKind::Goods => None,
+            RewardKind::Goods | RewardKind::DrawTicket => None,
             RewardKind::Coupon => {
                 let of =
                     reward.coupon.as_ref().and_then(|of| self.programme.coupon(of)).ok_or(Refusal::RewardNotOffered)?;
@@ -305,7 +312,7 @@ impl Draft<'_> {
             }
         };
         let points = if grant.is_some() { Points::ZERO } else { reward.points_at(self.programme, self.tier()) };
-        Ok(Price { points, worth: None, grant, voucher })
+        Ok(Price { points, worth: None, grant, voucher, tickets: reward.next_tickets(shared) })
     }
 
     /// Whether the reward is for this member today.

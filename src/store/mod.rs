@@ -34,6 +34,7 @@ pub mod simulate;
 pub mod staff;
 pub mod standing;
 pub mod tag;
+pub mod ticket;
 pub mod verify;
 pub mod wallet;
 mod wire;

@@ -1,5 +1,5 @@
 //! What belongs to rewards beside their counts: codes of partners, each given out once, and the way of goods
-//! to the member. Written with the batch that decides it; admins add codes, tills look at what waits.
+//! to the member; tickets for draws are in [`super::ticket`]. Written with the batch that decides it; admins add codes, tills look at what waits.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
@@ -9,6 +9,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as UuidType};
 use tessera_rules::fulfilment::FulfilmentStatus;
 use tessera_rules::id::{MemberId, RedemptionId, StaffId, StoreId};
+use tessera_rules::ticket::Tickets;
 use tessera_rules::time::Instant;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use super::batch::call;
 use super::db::{Connection, Error};
 use super::rows::{FulfilmentStepRow, FulfilmentStepType, RedemptionRow, RedemptionType};
 use super::schema::{coupon, coupon_issue, fulfilment, fulfilment_step, redemption, voucher_code, voucher_upload};
+use super::ticket;
 use super::wire::Rows;
 
 /// What a batch needs to know of rewards beside their counts.
@@ -27,6 +29,8 @@ pub struct Wanted {
     pub since: Option<DateTime<Utc>>,
     /// Rewards that give codes, and how many of each.
     pub vouchers: (Vec<String>, Vec<i64>),
+    /// Rewards that give tickets.
+    pub tickets: Vec<String>,
 }
 
 /// What was loaded of rewards.
@@ -38,6 +42,10 @@ pub struct Found {
     pub given: Vec<(Uuid, String)>,
     /// Codes that nobody has, in their order: reward, code.
     pub free: Vec<(String, String)>,
+    /// The tickets that loaded redemptions have.
+    pub tickets: Vec<(Uuid, Tickets)>,
+    /// How many tickets rewards have given.
+    pub tickets_given: Vec<(String, i64)>,
 }
 
 /// Where goods stand.
@@ -127,10 +135,12 @@ impl Wanted {
         if !ids.is_empty() {
             found.fulfilments = fulfilments(conn, &ids)?;
             found.given = given(conn, &ids)?;
+            found.tickets = ticket::of(conn, &ids)?;
         }
         if !self.vouchers.0.is_empty() {
             found.free = Free(self).load(conn)?;
         }
+        found.tickets_given = ticket::given(conn, &self.tickets)?;
         Ok(found)
     }
 }
@@ -144,23 +154,31 @@ pub struct Changes {
     pub given: (Vec<String>, Vec<String>, Vec<Uuid>),
     /// Steps of goods on their way, in their order.
     pub steps: Vec<FulfilmentStepRow>,
+    /// Tickets that are given and voided.
+    pub tickets: ticket::Changes,
 }
 
 impl Changes {
     /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
+        self.is_plain() && self.tickets.is_empty()
+    }
+
+    /// Whether no code and no goods are concerned.
+    fn is_plain(&self) -> bool {
         self.freed.is_empty() && self.given.0.is_empty() && self.steps.is_empty()
     }
 
     /// Stores them, in the transaction of their batch and after it.
     ///
     /// # Errors
-    /// As [`Error`]; [`Error::Serialization`] where a code was given out meanwhile.
-    pub fn run(self, conn: &mut PgConnection) -> Result<(), Error> {
-        if !self.is_empty() {
+    /// As [`Error`]; [`Error::Serialization`] where a code or tickets were given out meanwhile.
+    pub fn run(mut self, conn: &mut PgConnection) -> Result<(), Error> {
+        let tickets = std::mem::take(&mut self.tickets);
+        if !self.is_plain() {
             self.execute(conn)?;
         }
-        Ok(())
+        tickets.run(conn)
     }
 }
 
@@ -427,7 +445,7 @@ pub struct Astray {
     pub what: String,
 }
 
-/// The first redemption of a reward that has neither a code nor goods, or both, or goods that stand otherwise
+/// The first redemption of a reward that has neither a code, tickets nor goods, or both, or goods that stand otherwise
 /// than it or their steps do.
 ///
 /// # Errors
@@ -436,10 +454,10 @@ pub fn astray(conn: &mut Connection) -> Result<Option<Astray>, Error> {
     let query = "select * from (
         select ids.id, case
                 when r.id is null then 'a code or goods are of a redemption that does not exist'
-                when v.reward <> r.reward or r.reward is null then 'its code or goods are not of its reward'
-                when v.code is not null and f.redemption_id is not null then 'it has a code and goods'
+                when v.reward <> r.reward or r.reward is null then 'its code, tickets or goods are not of its reward'
+                when v.code is not null and f.redemption_id is not null then 'it has a code or tickets, and goods'
                 when r.status = 'captured' and v.code is null and f.redemption_id is null
-                    then 'it has neither a code nor goods'
+                    then 'it has neither a code nor goods nor tickets'
                 when r.status = 'held' and f.redemption_id is not null then 'its goods are under way before it is captured'
                 when (r.status = 'voided') <> (f.status = 'cancelled') or f.member_id <> r.member_id
                     then 'its goods do not stand as it does'
@@ -450,6 +468,8 @@ pub fn astray(conn: &mut Connection) -> Result<Option<Astray>, Error> {
         left join redemption r on r.id = ids.id
         left join (
             select redemption_id, reward, code from voucher_code
+            union all
+            select distinct redemption_id, reward, 'tickets' from draw_ticket
             union all
             select i.document_id, substr(i.given_by, length('reward:') + 1), c.code
             from coupon_issue i join coupon c on c.issue_id = i.id where i.given_by like 'reward:%'

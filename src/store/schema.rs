@@ -520,6 +520,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    draw_ticket (reward, number) {
+        reward -> Text,
+        number -> Int8,
+        redemption_id -> Uuid,
+        member_id -> Uuid,
+        given_at -> Timestamptz,
+        voided_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     fulfilment (redemption_id) {
         redemption_id -> Uuid,
         member_id -> Uuid,

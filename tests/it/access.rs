@@ -443,6 +443,7 @@ fn every_role_has_its_limit() {
         Action::PlaceTier,
         Action::ReadLedger,
         Action::ReadMembers,
+        Action::ReadTickets,
     ];
     for action in of_a_manager {
         assert_eq!(verdicts(action), [false, true, true], "{action:?}");

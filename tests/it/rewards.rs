@@ -1,8 +1,9 @@
 //! Rewards as an admin configures them and a shop hands them over: prices by tier, limits, codes of partners,
-//! goods on their way, and many who want the last of them.
+//! tickets for draws, goods on their way, and many who want the last of them.
 
 mod handing_over;
 mod racing;
+mod tickets;
 mod vouchers;
 
 use serde_json::{Value, json};

@@ -129,6 +129,8 @@ fn the_role_of_a_server_can_change_nothing_else_that_is_written_once() {
         "update coupon_issue set count = 1000",
         "update coupon_use set amount = 1",
         "delete from coupon_use",
+        "update draw_ticket set number = 1",
+        "delete from draw_ticket",
         "update wallet_entry set amount = 1",
         "delete from wallet_entry",
         "update wallet_lot set amount = 1",

@@ -28,6 +28,7 @@ mod segments;
 mod simulate;
 mod staff;
 mod stores;
+mod tickets;
 mod tiers;
 mod voucher_codes;
 
@@ -48,6 +49,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(segment_members::routes)
         .configure(rewards::routes)
         .configure(voucher_codes::routes)
+        .configure(tickets::routes)
         .configure(perks::routes)
         .configure(coupons::routes)
         .configure(issued_coupons::routes)

@@ -10,6 +10,7 @@ mod profile;
 mod redemptions;
 mod rewards;
 mod segments;
+mod tickets;
 mod transfers;
 mod wallet;
 
@@ -43,6 +44,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(rewards::list)
         .service(redemptions::list)
         .service(redemptions::create)
+        .service(tickets::list)
         .service(transfers::create)
         .service(transfers::list)
         .service(pool::get)

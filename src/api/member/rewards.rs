@@ -32,9 +32,13 @@ struct OwnReward {
     /// Its name.
     #[schema(value_type = Object, example = json!({"en": "Free coffee", "zh": "免费咖啡"}))]
     name: Text,
-    /// What is handed out: `goods`, or with a code that the redemption tells `partner_voucher` or `coupon`.
+    /// What is handed out: `goods`; with a code that the redemption tells `partner_voucher` or `coupon`; with the
+    /// numbers that it tells `draw_ticket`.
     #[schema(value_type = schemas::RewardKind)]
     kind: RewardKind,
+    /// How many tickets a redemption gives; absent: one, or none of any kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tickets: Option<u32>,
     /// More than the name; null for none.
     #[schema(value_type = Option<Object>)]
     description: Option<Text>,
@@ -80,6 +84,7 @@ impl OwnReward {
             id: reward.code.clone(),
             name: reward.name.clone(),
             kind: reward.kind,
+            tickets: reward.tickets,
             description: reward.description.clone(),
             pictures: reward.pictures.clone(),
             points,

@@ -177,7 +177,7 @@ struct VoidRequest {}
 /// were spent a new one opens with the programme's days of grace, and points that were only set aside
 /// lapse. Points that paid for a purchase come back by a return of its goods instead. Goods that wait are
 /// cancelled; those that were handed over a manager takes back, and a partner's code, once shown, an admin:
-/// nobody else is given it again.
+/// nobody else is given it again. Tickets for a draw become void; after the last day of their reward an admin does that.
 #[utoipa::path(
     operation_id = "void_redemption",
     params(IdempotencyKey),
@@ -205,6 +205,7 @@ const VOID_PROBLEMS: &[Code] = &[
     Code::VoidedBefore,
     Code::HandedOver,
     Code::VoucherShown,
+    Code::DrawClosed,
     Code::PaidForPurchase,
     Code::AmountOutOfRange,
     Code::NoProgramme,

@@ -16,7 +16,7 @@ use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
 use crate::store::verify::{self, Frame, History, Ledger, Range};
-use crate::store::{re_rating, reward, tag};
+use crate::store::{re_rating, reward, tag, ticket};
 
 /// Pages read ahead.
 const AHEAD: usize = 2;
@@ -184,6 +184,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     }
     if let Some(reward::Astray { id, what }) = reward::astray(conn)? {
         return Ok(Err(Bad::overall("redemption", Some(RedemptionId::new(id).to_string()), what)));
+    }
+    if let Some(ticket::Astray { reward, number, what }) = ticket::astray(conn)? {
+        return Ok(Err(Bad::overall("draw_ticket", Some(format!("{reward} {number}")), what)));
     }
     if let Some(tag::Astray { member_id, tag, what }) = tag::astray(conn)? {
         let number = format!("{} {tag}", MemberId::new(member_id));

@@ -16,6 +16,7 @@ use crate::member::Standing;
 use crate::notice::Notice;
 use crate::redemption::RedemptionStatus;
 use crate::tag::HeldTag;
+use crate::ticket::Tickets;
 use crate::tier::Progress;
 use crate::time::{Day, Instant};
 use crate::wallet::{WalletInPurchase, WalletInReturn, WalletOutcome};
@@ -157,6 +158,8 @@ pub struct RedemptionOutcome {
     pub perk: Option<String>,
     /// The partner's code that it gives, once it is captured.
     pub voucher: Option<String>,
+    /// The tickets that it gives, once it is captured.
+    pub tickets: Option<Tickets>,
     /// Where its goods stand.
     pub fulfilment: Option<FulfilmentStatus>,
     /// What they were worth as money off.

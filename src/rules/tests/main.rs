@@ -37,6 +37,7 @@ mod simulation;
 mod stories;
 mod support;
 mod tags;
+mod tickets;
 mod tiers;
 mod triggers;
 mod validity;

@@ -11,10 +11,10 @@ use crate::support::make::{self, earn};
 use crate::support::{App, Caller, Member, Reply};
 
 /// Tills that race.
-const RACERS: usize = 50;
+pub(super) const RACERS: usize = 50;
 
 /// Members with points, each signed in at one of two processes.
-fn crowd(app: &App, elsewhere: &App, size: usize) -> Vec<(Member, Caller)> {
+pub(super) fn crowd(app: &App, elsewhere: &App, size: usize) -> Vec<(Member, Caller)> {
     let till = app.cashier();
     let one = |i: usize| {
         let member = make::member(&till);

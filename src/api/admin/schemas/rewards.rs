@@ -18,6 +18,9 @@ pub(in crate::api::admin) struct Reward {
     kind: RewardKind,
     /// Code of the kind of coupon that is given; where `kind` is `coupon`, and only there.
     coupon: Option<String>,
+    /// How many tickets a redemption gives; where `kind` is `draw_ticket`, and only there; absent: one.
+    #[schema(minimum = 1, maximum = 100, example = 1)]
+    tickets: Option<u32>,
     /// More than the name, for members.
     description: Option<Text>,
     /// Addresses of pictures, best first: `https`, at most 8.
@@ -70,6 +73,8 @@ pub(in crate::api) enum RewardKind {
     PartnerVoucher,
     /// A coupon of the member's own.
     Coupon,
+    /// Numbered tickets for a draw.
+    DrawTicket,
 }
 
 /// What a reward costs a tier, and those above it that have no price of their own.
