@@ -152,6 +152,7 @@ fn full() -> Value {
             },
             { "code": "cinema", "name": "Cinema", "kind": "partner_voucher", "points": 900 },
             { "code": "ten-off", "name": "10 off", "kind": "coupon", "coupon": "percent", "points": 90 },
+            { "code": "draw", "name": "Draw", "kind": "draw_ticket", "tickets": 2, "points": 10 },
         ],
         "perks": [
             {
