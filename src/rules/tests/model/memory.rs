@@ -52,16 +52,22 @@ impl Memory {
             let member = state.members.get_mut(&root).expect("a member");
             let used = other.entitlement_uses.iter().cloned();
             member.entitlement_uses.extend(used.map(|used| EntitlementUse { number: 0, ..used }));
-            for (promotion, days) in &other.promotion_uses {
-                let own = member.promotion_uses.entry(promotion.clone()).or_default();
-                days.iter().for_each(|(day, uses)| *own.entry(*day).or_default() += uses);
-            }
             member.grants.extend(other.grants.iter().cloned().map(|mut grant| {
                 if matches!(grant.gift, PerkGift::Reward { .. }) {
                     grant.until = grant.from;
                 }
                 grant
             }));
+            // Uses count all the way up.
+            let mut above = other.standing.link;
+            while let Some(Link { root, kind: LinkKind::Merged }) = above {
+                let member = state.members.get_mut(&root).expect("a member");
+                for (promotion, days) in &other.promotion_uses {
+                    let own = member.promotion_uses.entry(promotion.clone()).or_default();
+                    days.iter().for_each(|(day, uses)| *own.entry(*day).or_default() += uses);
+                }
+                above = member.standing.link;
+            }
         }
         state
     }
