@@ -152,6 +152,16 @@ async fn re_rated_csv(
     Ok(HttpResponse::Ok().content_type("text/csv; charset=utf-8").body(text))
 }
 
+/// What a step may be refused for.
+const STEP_PROBLEMS: &[Code] = &[
+    Code::SecondPersonNeeded,
+    Code::StateConflict,
+    Code::ReRatingOutdated,
+    Code::NoProgramme,
+    Code::Busy,
+    Code::AmountOutOfRange,
+];
+
 /// How a step is meant.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -170,10 +180,7 @@ struct StepRequest {
 #[utoipa::path(
     params(IfMatch),
     responses((status = 200, description = "Applied.", body = ReRatingView)),
-    extensions(("x-problems" = json!(problems(&[
-        Code::SecondPersonNeeded, Code::StateConflict, Code::ReRatingOutdated, Code::NoProgramme, Code::Busy,
-        Code::AmountOutOfRange
-    ]))))
+    extensions(("x-problems" = json!(problems(STEP_PROBLEMS))))
 )]
 #[post("/re-ratings/{id}/apply")]
 async fn apply_re_rating(
@@ -193,10 +200,7 @@ async fn apply_re_rating(
 #[utoipa::path(
     params(IfMatch),
     responses((status = 200, description = "Undone.", body = ReRatingView)),
-    extensions(("x-problems" = json!(problems(&[
-        Code::SecondPersonNeeded, Code::StateConflict, Code::ReRatingOutdated, Code::NoProgramme, Code::Busy,
-        Code::AmountOutOfRange
-    ]))))
+    extensions(("x-problems" = json!(problems(STEP_PROBLEMS))))
 )]
 #[post("/re-ratings/{id}/undo")]
 async fn undo_re_rating(
