@@ -2,6 +2,8 @@
 //! rules (PROGRAMME.md §4). It depends on what was returned in all and not on the order of it, which
 //! is why any sequence of partial returns ends where one full return does.
 
+use std::collections::BTreeMap;
+
 use crate::amount::{Minor, Multiplier, OutOfRange, Points, Quantity};
 use crate::cashback::cashback_for;
 use crate::combine::{Combined, Offer, shares};
@@ -83,29 +85,43 @@ impl LineLeft<'_> {
 }
 
 impl Sold {
-    fn left<'a>(&'a self, line: &'a LineExplained) -> LineLeft<'a> {
-        let gone = || self.returned.iter().filter(|gone| gone.line == line.line);
-        let quantity = line.quantity.units() - gone().map(|gone| gone.quantity.units()).sum::<i64>();
-        let amount = line.amount().get() - gone().map(|gone| gone.amount.get()).sum::<i64>();
-        LineLeft { line, quantity, amount }
+    /// What is left of each line.
+    fn left(&self) -> Vec<LineLeft<'_>> {
+        let mut gone: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
+        for part in &self.returned {
+            let (quantity, amount) = gone.entry(part.line).or_default();
+            *quantity += part.quantity.units();
+            *amount += part.amount.get();
+        }
+        let left = |line: &LineExplained| {
+            let (quantity, amount) = gone.get(&line.line).copied().unwrap_or_default();
+            (line.quantity.units() - quantity, line.amount().get() - amount)
+        };
+        let lines = self.explanation.lines.iter().map(|line| (line, left(line)));
+        lines.map(|(line, (quantity, amount))| LineLeft { line, quantity, amount }).collect()
     }
 
     /// Notes goods as returned, line by line.
     pub(crate) fn send_back(&mut self, goods: &ReturnedGoods) -> Result<(), Refusal> {
-        let rest = |line: &LineExplained| ReturnLine { line: line.line, part: ReturnPart::Rest };
-        let open = self.explanation.lines.iter().filter(|line| !self.left(line).gone());
+        let mut left = self.left();
+        let rest = |left: &LineLeft<'_>| ReturnLine { line: left.line.line, part: ReturnPart::Rest };
         let lines = match goods {
-            ReturnedGoods::All => open.map(rest).collect(),
+            ReturnedGoods::All => left.iter().filter(|left| !left.gone()).map(rest).collect(),
             ReturnedGoods::Lines(lines) => lines.clone(),
         };
         if lines.is_empty() {
             return Err(Refusal::NothingToReturn);
         }
+        let mut parts = Vec::with_capacity(lines.len());
         for wanted in lines {
-            let line = self.explanation.lines.iter().find(|line| line.line == wanted.line);
-            let part = self.left(line.ok_or(Refusal::LineUnknown(wanted.line))?).take(wanted.part)?;
-            self.returned.push(part);
+            let line = left.iter_mut().find(|left| left.line.line == wanted.line);
+            let line = line.ok_or(Refusal::LineUnknown(wanted.line))?;
+            let part = line.take(wanted.part)?;
+            line.quantity -= part.quantity.units();
+            line.amount -= part.amount.get();
+            parts.push(part);
         }
+        self.returned.extend(parts);
         Ok(())
     }
 
@@ -120,7 +136,7 @@ impl Sold {
     /// A sum leaves its range.
     pub fn remainder(&self) -> Result<Remainder, OutOfRange> {
         let why = &self.explanation;
-        let lines: Vec<LineLeft<'_>> = why.lines.iter().map(|line| self.left(line)).collect();
+        let lines = self.left();
         // A free article that is kept is no reason to keep the points of what it came with.
         let priced = why.lines.iter().any(|line| line.amount().get() != 0);
         let empty = lines.iter().all(|left| if priced { left.amount == 0 } else { left.gone() });
@@ -149,7 +165,7 @@ impl Sold {
     /// The promotions that gave a coupon, and would not for what remains.
     pub(crate) fn forfeited(&self, left: &Remainder) -> Vec<&str> {
         let why = &self.explanation;
-        let lines: Vec<LineLeft<'_>> = why.lines.iter().map(|line| self.left(line)).collect();
+        let lines = self.left();
         let amounts: Vec<i64> = lines.iter().map(|left| left.amount).collect();
         let facts = why.facts.as_deref().map(|facts| remaining(facts, &lines));
         let gives = |told: &&PromotionExplained| matches!(told.effect, PromotionEffect::Coupon { .. });
@@ -169,7 +185,7 @@ impl Sold {
         if gave.peek().is_none() {
             return Ok(Vec::new());
         }
-        let lines: Vec<LineLeft<'_>> = why.lines.iter().map(|line| self.left(line)).collect();
+        let lines = self.left();
         let bases: Vec<i128> = lines.iter().map(LineLeft::basis).collect();
         let amounts: Vec<i64> = lines.iter().map(|left| left.amount).collect();
         let facts = why.facts.as_deref().map(|facts| remaining(facts, &lines));

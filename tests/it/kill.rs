@@ -10,7 +10,6 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tessera::access::{password, set_member_password};
@@ -22,7 +21,7 @@ use crate::support::app::PASSWORD;
 use crate::support::db::{Db, scratch};
 use crate::support::make::{self, Member, line, receipt};
 use crate::support::process::{Process, finish, tessera};
-use crate::support::{Caller, eventually};
+use crate::support::{Caller, as_soon_as, eventually};
 
 /// Threads that sell.
 const TILLS: usize = 8;
@@ -128,10 +127,7 @@ fn round(dir: &Path, token: &str, members: &[Member], sales: &Mutex<Vec<Sale>>) 
         for _ in 0..TILLS {
             scope.spawn(|| sell(&till, members, sales, &stop, &acknowledged));
         }
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while acknowledged.load(Ordering::Relaxed) < after && Instant::now() < deadline {
-            std::thread::yield_now();
-        }
+        as_soon_as(|| acknowledged.load(Ordering::Relaxed) >= after);
         process.signal(libc::SIGKILL);
         stop.store(true, Ordering::Relaxed);
     });

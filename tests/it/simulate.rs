@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::db::scratch;
 use crate::support::make::{self, key, line, line_of, receipt};
 use crate::support::process::{finish, tessera};
-use crate::support::{App, Caller, Member};
+use crate::support::{App, Caller, Member, as_soon_as};
 use crate::verify::eventful::eventful;
 
 const DOUBLE: &str = "/v1/admin/promotions/double/simulate";
@@ -191,9 +191,7 @@ fn a_second_simulation_waits_for_its_turn() {
         let first = std::thread::spawn(move || caller.post(DOUBLE, &sent));
         let waits = "select count(*) as value from pg_stat_activity \
              where wait_event_type = 'Lock' and datname = current_database()";
-        while app.db.number(waits) == 0 {
-            std::thread::yield_now();
-        }
+        as_soon_as(|| app.db.number(waits) > 0);
         let second = admin.post(DOUBLE, &body);
         second.problem(503, "busy");
         assert!(second.header("retry-after").is_some());

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tessera::clock::random_bytes;
@@ -14,7 +13,7 @@ use crate::support::app::PASSWORD;
 use crate::support::db::scratch;
 use crate::support::make::{self, Member, line, receipt};
 use crate::support::process::tessera;
-use crate::support::{Caller, eventually};
+use crate::support::{Caller, as_soon_as, eventually};
 
 const PIN: &str = "802915";
 const REDEMPTIONS: &str = "/v1/till/redemptions";
@@ -104,10 +103,7 @@ fn round(dir: &Path, token: &str, members: &[Member], acts: &Mutex<Vec<Act>>) {
             let till = Till { caller: &caller, acts, answered: &answered };
             scope.spawn(move || till.work(members, first));
         }
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while answered.load(Ordering::Relaxed) < after && Instant::now() < deadline {
-            std::thread::yield_now();
-        }
+        as_soon_as(|| answered.load(Ordering::Relaxed) >= after);
         process.signal(libc::SIGKILL);
     });
     assert!(answered.load(Ordering::Relaxed) >= after, "the server worked");

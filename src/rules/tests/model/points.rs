@@ -188,7 +188,11 @@ impl Member {
 
     /// The lives of the points that are free, and when they were earned.
     pub(crate) fn lives(&self) -> BTreeSet<(Life, Instant)> {
-        self.points.iter().filter(|point| point.free()).map(|point| (point.life, point.occurred)).collect()
+        let free = self.points.iter().filter(|point| point.free());
+        let mut lives: Vec<_> = free.map(|point| (point.life, point.occurred)).collect();
+        // The points of a lot lie together and are alike.
+        lives.dedup();
+        BTreeSet::from_iter(lives)
     }
 
     /// Expiry takes what is free of whatever is over by an instant.

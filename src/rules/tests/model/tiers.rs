@@ -83,8 +83,7 @@ impl Member {
             }
             return;
         };
-        let zone = self.book.zone;
-        let end_of_grace = midnight(zone, on(day_of(zone, until), self.book.ladder.grace_days));
+        let (zone, end_of_grace) = (self.book.zone, self.end_of_grace(until));
         // Past the end of grace only where another book has a shorter one.
         if at != until && at < end_of_grace {
             return;
@@ -99,6 +98,11 @@ impl Member {
             self.until = self.valid_until(at);
         }
         self.term();
+    }
+
+    pub(crate) fn end_of_grace(&self, until: Instant) -> Instant {
+        let zone = self.book.zone;
+        midnight(zone, on(day_of(zone, until), self.book.ladder.grace_days))
     }
 
     fn own_falls_to(&mut self, tier: usize, at: Instant) {

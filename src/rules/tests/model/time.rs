@@ -34,10 +34,20 @@ impl Member {
 
     /// The next instant at which the ladder is looked at: a midnight, or the end of a placement.
     fn next_look(&self) -> Option<Instant> {
-        let zone = self.book.zone;
         let falls = self.book.floor(self.own) < self.own;
-        let night = falls.then(|| midnight(zone, on(day_of(zone, self.now), 1)));
+        let night = falls.then(|| self.next_review());
         [night, self.placed.map(|(_, until)| until)].into_iter().flatten().min()
+    }
+
+    /// The next midnight at which a review may do something: where there is a term it does nothing before
+    /// the term ends, nor in the days of grace.
+    fn next_review(&self) -> Instant {
+        let tomorrow = midnight(self.book.zone, on(day_of(self.book.zone, self.now), 1));
+        match self.until {
+            Some(until) if until < tomorrow => tomorrow.max(self.end_of_grace(until)),
+            Some(until) => until,
+            None => tomorrow,
+        }
     }
 
     /// One instant: one thing after the other, until nothing is left to do.

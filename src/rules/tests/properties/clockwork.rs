@@ -175,7 +175,7 @@ fn events(desk: &Desk) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(150))]
 
     /// Settling day by day is settling once; and between due instants nothing happens.
     #[test]

@@ -183,7 +183,7 @@ fn keeps(desk: &mut Desk, receipt: &Purchase, wish: Option<PointsWish>, promise:
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(500))]
 
     /// A purchase made of what is promised is answered to the letter as it was promised.
     #[test]
