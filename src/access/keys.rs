@@ -16,11 +16,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
 use tessera_rules::time::Instant;
 
+use super::ed25519::{SEED, signing_key};
 use crate::clock;
 
-/// The PKCS#8 wrapping of an Ed25519 seed (RFC 8410 section 7).
-const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-const SEED: usize = 32;
 /// No key file is this long.
 const LONGEST: u64 = 4096;
 
@@ -78,7 +76,7 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 
 impl Key {
     fn from_seed(seed: &[u8; SEED], created_at: Instant) -> Result<Self, jsonwebtoken::errors::Error> {
-        let signing = EncodingKey::from_ed_der(&[PKCS8.as_slice(), seed.as_slice()].concat());
+        let signing = signing_key(seed);
         let jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
         let AlgorithmParameters::OctetKeyPair(pair) = &jwk.algorithm else {

@@ -10,6 +10,7 @@
 //! Nothing here knows points. Nothing that is secret has `Debug` or reaches a log. All times are wall
 //! time, also in sandbox mode.
 
+mod ed25519;
 pub mod invitation;
 pub mod keys;
 pub mod otp;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
+use tessera_rules::document::Document as _;
 use tessera_rules::programme::Problem;
 use tessera_rules::time::Instant;
 use tessera_rules::{Actor, Programme};
@@ -56,7 +57,7 @@ pub enum ApplyError {
 /// As [`Error`]; [`Error::Internal`] where the stored document is not a programme.
 pub fn current(conn: &mut Connection) -> Result<Option<(i64, Programme)>, Error> {
     let Some((version, document)) = versions::latest(conn)? else { return Ok(None) };
-    let programme = serde_json::from_value(document).map_err(|error| Error::Internal(error.to_string()))?;
+    let programme = Programme::read_from(document).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(Some((version, programme)))
 }
 

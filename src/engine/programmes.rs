@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tessera_rules::Programme;
+use tessera_rules::document::Document as _;
 
 use super::Failure;
 use crate::store::db::{Connection, Pool};
@@ -50,7 +51,7 @@ impl Programmes {
     /// Reads the latest programme from the database.
     pub(super) fn reload(&self, conn: &mut Connection) -> Result<Arc<Versioned>, Failure> {
         let (version, document) = programme::latest(conn)?.ok_or(Failure::NoProgramme)?;
-        let programme = serde_json::from_value(document).map_err(|error| Failure::Internal(error.to_string()))?;
+        let programme = Programme::read_from(document).map_err(|error| Failure::Internal(error.to_string()))?;
         let versioned = Arc::new(Versioned { version, programme });
         self.keep(versioned.clone());
         Ok(versioned)

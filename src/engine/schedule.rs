@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tessera_rules::Programme;
 use tessera_rules::command::{Actor, Role};
+use tessera_rules::document::Document as _;
 use tessera_rules::programme::Problem;
 use tessera_rules::time::{Day, Instant};
 
@@ -172,7 +173,7 @@ pub fn come_into_force(conn: &mut Connection, at: Instant) -> Result<Option<Came
 
 /// Applies a schedule's programme; the inner error says why it cannot be.
 fn apply(conn: &mut Connection, row: &ScheduledRow, at: Instant) -> Result<Result<i64, Value>, Error> {
-    let programme: Programme = match serde_json::from_value(row.document.clone()) {
+    let programme = match Programme::read_from(row.document.clone()) {
         Ok(programme) => programme,
         // A newer binary may know the document's form no longer.
         Err(error) => return Ok(Err(json!({ "code": "programme_unreadable", "detail": error.to_string() }))),

@@ -37,6 +37,7 @@ pub mod coupon;
 pub mod decide;
 pub mod decision;
 pub mod discount;
+pub mod document;
 mod draft;
 pub mod earning;
 pub mod entitlement;

@@ -38,6 +38,7 @@ const TWICE: &[&str] = &[
     "parking_lot_core",
     "rand",
     "rand_core",
+    "signature",
     "syn",
     "toml",
     "toml_datetime",

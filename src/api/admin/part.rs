@@ -11,6 +11,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use tessera_rules::document::Document;
 use tessera_rules::programme::Problem as Mistake;
 use tessera_rules::text::Text;
 use tessera_rules::{Actor, Programme};
@@ -272,6 +273,16 @@ impl IntoParams for Condition {
     }
 }
 
+/// A document as it is sent, whole.
+#[derive(Debug)]
+pub(super) struct Whole<P>(pub(super) P);
+
+impl<'de, P: Document> Deserialize<'de> for Whole<P> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        P::read_from(deserializer).map(Self)
+    }
+}
+
 /// What an answer adds to a part. It may come back with the part: who reads, changes a field and
 /// writes need not cut it out.
 const ADDED: [&str; 3] = ["id", "used", "left"];
@@ -280,7 +291,7 @@ const ADDED: [&str; 3] = ["id", "used", "left"];
 #[derive(Debug)]
 pub(super) struct Sent<P>(pub(super) P);
 
-impl<'de, P: Deserialize<'de>> Deserialize<'de> for Sent<P> {
+impl<'de, P: Document> Deserialize<'de> for Sent<P> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(SentVisitor(PhantomData)).map(Self)
     }
@@ -288,7 +299,7 @@ impl<'de, P: Deserialize<'de>> Deserialize<'de> for Sent<P> {
 
 struct SentVisitor<P>(PhantomData<P>);
 
-impl<'de, P: Deserialize<'de>> Visitor<'de> for SentVisitor<P> {
+impl<'de, P: Document> Visitor<'de> for SentVisitor<P> {
     type Value = P;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -296,7 +307,7 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for SentVisitor<P> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<P, A::Error> {
-        P::deserialize(MapAccessDeserializer::new(WithoutAdded(map)))
+        P::read_from(MapAccessDeserializer::new(WithoutAdded(map)))
     }
 }
 

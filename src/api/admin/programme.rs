@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get, put, web};
 use tessera_rules::Programme;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::part::{Condition, refused};
+use super::part::{Condition, Whole, refused};
 use super::schemas;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
@@ -61,10 +61,10 @@ async fn put_programme(
     services: web::Data<Services>,
     caller: Caller,
     condition: Condition,
-    body: Json<Programme>,
+    body: Json<Whole<Programme>>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::WriteProgramme, &Resource::Programme)?;
-    let (now, actor, programme) = (services.clock.now(), caller.actor(), body.0);
+    let (now, actor, programme) = (services.clock.now(), caller.actor(), body.0.0);
     let (expected, status) = match condition {
         Condition::Matches(version) => (version, StatusCode::OK),
         Condition::Absent => (0, StatusCode::CREATED),

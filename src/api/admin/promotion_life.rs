@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tessera_rules::Programme;
+use tessera_rules::document::Document as _;
 use tessera_rules::life::{PromotionState, Step};
 use tessera_rules::promotion::Promotion;
 use utoipa::{IntoParams, ToSchema};
@@ -348,7 +349,7 @@ async fn roll_back_promotion(
     permit(&caller, Action::WritePromotions, &Resource::Programme)?;
     let earlier = stood(&services, &id.0, body.0.version).await?.and_then(|row| row.promotion);
     let unknown = || invalid_field("/version", "The promotion was in no such version.", "该活动不存在于此版本。");
-    let earlier = serde_json::from_value::<Promotion>(earlier.ok_or_else(unknown)?);
+    let earlier = Promotion::read_from(earlier.ok_or_else(unknown)?);
     let earlier = earlier.map_err(|_| internal("a promotion on record cannot be read"))?;
     let change = Change::part::<Promotion>(&caller, Some(if_match.0), "rollback", &id.0);
     let edit = move |programme: &mut Programme| {

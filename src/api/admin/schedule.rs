@@ -10,7 +10,7 @@ use tessera_rules::text::Text;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::part::Condition;
+use super::part::{Condition, Whole};
 use super::schemas;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
@@ -40,7 +40,7 @@ struct ScheduleRequest {
     base: i64,
     /// The whole document.
     #[schema(value_type = schemas::Programme)]
-    programme: Programme,
+    programme: Whole<Programme>,
 }
 
 /// What becomes of a schedule.
@@ -177,7 +177,7 @@ async fn put_schedule(
     body: Json<ScheduleRequest>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::WriteProgramme, &Resource::Programme)?;
-    let ScheduleRequest { effective_on, base, programme } = body.0;
+    let ScheduleRequest { effective_on, base, programme: Whole(programme) } = body.0;
     let (now, actor) = (services.clock.now(), caller.actor());
     let (instead_of, status) = match condition {
         Condition::Matches(number) => (Some(number), StatusCode::OK),

@@ -16,6 +16,7 @@ use tessera_rules::tier::{LAST_DAY, Span};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::part::Whole;
 use super::schemas;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
@@ -44,7 +45,7 @@ struct PromotionSimulation {
     to: NaiveDate,
     /// What to try instead of the promotion on record; it need not be there yet.
     #[schema(value_type = Option<schemas::Promotion>)]
-    promotion: Option<Promotion>,
+    promotion: Option<Whole<Promotion>>,
     /// A budget instead of the promotion's own: told is the day on which it would have been used up.
     #[schema(value_type = Option<i64>, minimum = 1, example = 50_000)]
     budget_points: Option<Points>,
@@ -65,7 +66,7 @@ struct ProgrammeSimulation {
     to: NaiveDate,
     /// The whole document. Its drafts stay drafts.
     #[schema(value_type = schemas::Programme)]
-    programme: Programme,
+    programme: Whole<Programme>,
 }
 
 pub(super) fn days(from: NaiveDate, to: NaiveDate) -> Result<Span, Problem> {
@@ -158,6 +159,7 @@ async fn simulate_promotion(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::WritePromotions, &Resource::Programme)?;
     let PromotionSimulation { from, to, promotion, budget_points, budget_money } = body.0;
+    let promotion = promotion.map(|Whole(promotion)| promotion);
     if promotion.as_ref().is_some_and(|promotion| promotion.code != id.0) {
         let detail = both("Must be the code in the path.", "必须与路径中的编码一致。");
         return Err(Problem::field(Code::InvalidField, "/promotion/code", "code_mismatch", detail));
@@ -203,7 +205,7 @@ async fn simulate_programme(
     body: Json<ProgrammeSimulation>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::WriteProgramme, &Resource::Programme)?;
-    let ProgrammeSimulation { from, to, programme: tried } = body.0;
+    let ProgrammeSimulation { from, to, programme: Whole(tried) } = body.0;
     sound(tried.problems(), "", "/programme")?;
     let in_force = services.engine.programme().await?;
     if tried.currency != in_force.programme.currency {

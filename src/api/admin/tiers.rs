@@ -7,7 +7,7 @@ use tessera_rules::programme::Tiers;
 use tessera_rules::tier::TierLevel;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::part::{self, Change, Condition, Named, Part, Sent, put_answer};
+use super::part::{self, Change, Condition, Named, Part, Sent, Whole, put_answer};
 use super::schemas;
 use crate::access::{Action, Caller, Resource};
 use crate::api::Services;
@@ -79,16 +79,16 @@ async fn put_tiers(
     services: web::Data<Services>,
     caller: Caller,
     if_match: IfMatch,
-    body: Json<Tiers>,
+    body: Json<Whole<Tiers>>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::WriteTiers, &Resource::Programme)?;
-    let (tiers, what) = (body.0.clone(), Change::of(&caller, Some(if_match.0), "tiers.put", "tiers"));
+    let (tiers, what) = (body.0.0.clone(), Change::of(&caller, Some(if_match.0), "tiers.put", "tiers"));
     let edit = move |programme: &mut Programme| {
         programme.tiers.clone_from(&tiers);
         Ok((Some("/tiers".to_owned()), ()))
     };
     let (version, ()) = part::change(&services, what, edit).await?;
-    Ok(versioned(StatusCode::OK, version, &body.0))
+    Ok(versioned(StatusCode::OK, version, &body.0.0))
 }
 
 /// Add a tier

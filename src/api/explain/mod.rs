@@ -13,6 +13,7 @@ mod words;
 
 use tessera_rules::Programme;
 use tessera_rules::command::Role;
+use tessera_rules::document::Document as _;
 use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, ReRatingId, RedemptionId};
 use tessera_rules::ledger::EntryKind;
 use tessera_rules::text::Text;
@@ -129,7 +130,7 @@ fn bought(conn: &mut Connection, document: Uuid) -> Result<Matter, Error> {
     let bought = stored.and_then(|stored| serde_json::from_str::<Bought>(&stored.answer).ok());
     let Some(bought) = bought else { return Ok(Matter::Nothing) };
     let document = explain::programme(conn, bought.explanation.programme_version)?;
-    let programme = document.and_then(|document| serde_json::from_value(document).ok());
+    let programme = document.and_then(|document| Programme::read_from(document).ok());
     Ok(Matter::Purchase(Box::new((bought, programme))))
 }
 

@@ -22,6 +22,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
 use tessera_rules::Programme;
+use tessera_rules::document::Document as _;
 
 use super::desk::Desk;
 use super::output;
@@ -139,7 +140,7 @@ fn import(what: &What, pool: &Pool, engine: &Engine, clock: &Clock) -> anyhow::R
         Ok((|| {
             let (version, document) =
                 programme::latest(conn)?.context("no programme is in force yet: run `tessera programme apply FILE`")?;
-            let programme: Programme = serde_json::from_value(document).context("the programme in force")?;
+            let programme = Programme::read_from(document).context("the programme in force")?;
             let shops = Shops::new(options.create_stores, options.commit);
             let mut import = Import { conn, engine, clock, version, programme: &programme, options, shops, report };
             match what {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use serde_path_to_error::{Path as Place, Segment, Track};
 use tessera_rules::Programme;
+use tessera_rules::document::Document as _;
 use tessera_rules::programme::Problem;
 use toml::de::{DeTable, DeValue};
 
@@ -45,10 +47,27 @@ impl ProgrammeFile {
     }
 }
 
-/// Reads a programme; the error names line and column.
+/// Reads a programme; the error names the line, and the column or the field.
 pub(in crate::cli) fn parse(text: &str) -> anyhow::Result<Programme> {
     // The parser's words end in an empty line.
-    toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))
+    let document = toml::Deserializer::parse(text);
+    let document = document.map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
+    let mut track = Track::new();
+    Programme::read_from(serde_path_to_error::Deserializer::new(document, &mut track)).map_err(|error| {
+        let pointer = pointer_to(&track.path());
+        let line = line_of(text, &pointer);
+        anyhow::anyhow!("line {line}: {pointer}: {}", error.message().lines().next().unwrap_or_default())
+    })
+}
+
+/// Where a value stands, as a JSON pointer.
+fn pointer_to(path: &Place) -> String {
+    let part = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    };
+    path.iter().map(part).collect()
 }
 
 /// The line, from 1, on which a JSON pointer's value stands; of what the file does not say, that of what it

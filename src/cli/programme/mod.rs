@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use tessera_rules::document::Document as _;
 use tessera_rules::time::Day;
 
 pub(super) use self::file::{ProgrammeFile, parse};
@@ -88,7 +89,10 @@ fn show(json: bool) -> anyhow::Result<ExitCode> {
     if json {
         output::result(json!({ "version": version, "programme": programme }))?;
     } else {
-        output::result(format_args!("# version {version}\n{}", toml::to_string_pretty(&programme)?.trim_end()))?;
+        output::result(format_args!(
+            "# version {version}\n{}",
+            toml::to_string_pretty(programme.to_write())?.trim_end()
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use tessera_rules::Programme;
+use tessera_rules::document::Document as _;
 use tessera_rules::time::{Day, Instant};
 
 use super::ProgrammeFile;
@@ -77,8 +78,11 @@ pub(super) fn show(json: bool) -> anyhow::Result<ExitCode> {
         None if current != Some(base) => format!("overtaken by version {}: it will be refused", current.unwrap_or(0)),
         None => format!("made on version {base}"),
     };
-    let programme: Programme = serde_json::from_value(row.document)?;
-    output::result(format_args!("# from {on} on, {state}\n{}", toml::to_string_pretty(&programme)?.trim_end()))?;
+    let programme = Programme::read_from(row.document)?;
+    output::result(format_args!(
+        "# from {on} on, {state}\n{}",
+        toml::to_string_pretty(programme.to_write())?.trim_end()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use tessera_rules::Programme;
+use tessera_rules::document::Document as _;
 use tessera_rules::id::MemberId;
 use tessera_rules::ledger::{Account, Entry, EntryKind};
 use tessera_rules::tier::TierCause;
@@ -155,7 +156,7 @@ impl Books {
     pub(super) fn new(frame: &mut Frame) -> Result<Self, Bad> {
         let mut programmes = BTreeMap::new();
         for (version, document) in frame.programmes.drain(..) {
-            let programme: Programme = serde_json::from_value(document).map_err(|error| {
+            let programme = Programme::read_from(document).map_err(|error| {
                 Bad::overall("programme_version", Some(format!("version {version}")), error.to_string())
             })?;
             programmes.insert(version, programme);

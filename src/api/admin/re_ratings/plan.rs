@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tessera_rules::Programme;
 use tessera_rules::amount::Points;
 use tessera_rules::command::Role;
+use tessera_rules::document::Document as _;
 use tessera_rules::id::MemberId;
 use tessera_rules::life::PromotionState;
 use tessera_rules::promotion::Promotion;
@@ -145,7 +146,7 @@ pub(super) async fn make(services: &Services, caller: &Caller, mut request: ReRa
     let versions = services.pool.run(move |conn| re_rating::versions(conn, bought.0, bought.1)).await?;
     let mut corrected = BTreeMap::new();
     for (version, document) in versions {
-        let was: Programme = serde_json::from_value(document).map_err(|error| internal(&error.to_string()))?;
+        let was = Programme::read_from(document).map_err(|error| internal(&error.to_string()))?;
         let right = request.corrected(&was);
         corrected.insert(version, (was, right));
     }
