@@ -4,6 +4,7 @@
 pub mod adjustment;
 pub mod audit;
 pub mod batch;
+pub mod contact_message;
 pub mod coupon;
 pub mod db;
 pub mod explain;
@@ -35,6 +36,7 @@ pub mod staff;
 pub mod standing;
 pub mod tag;
 pub mod ticket;
+pub mod verification;
 pub mod verify;
 pub mod wallet;
 mod wire;

@@ -71,6 +71,8 @@ const GRANTS: &[(&str, &str)] = &[
     ("staff", "insert, update"),
     ("session", "insert, update, delete"),
     ("refresh_token", "insert, update, delete"),
+    ("verification", "insert, update (attempts), delete"),
+    ("contact_message", "insert, delete"),
     ("pool_invitation", "insert, delete, update (taken_by, joined_at)"),
     ("sandbox_clock", "insert, update"),
     ("job_lease", "insert, update, delete"),

@@ -35,6 +35,37 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+        device -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    verification (id) {
+        id -> Uuid,
+        purpose -> Text,
+        phone -> Nullable<Text>,
+        email -> Nullable<Text>,
+        code_hash -> Bytea,
+        attempts -> Int4,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        member_id -> Nullable<Uuid>,
+        name -> Nullable<Text>,
+        birth_date -> Nullable<Text>,
+        locale -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    contact_message (id) {
+        id -> Uuid,
+        channel -> Text,
+        contact -> Text,
+        kind -> Text,
+        text -> Jsonb,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
     }
 }
 

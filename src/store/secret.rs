@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::link;
-use super::schema::{member, member_credential, staff};
+use super::rows::TiesRow;
+use super::schema::{member, member_credential, staff, standing};
 
 /// Staff or member: whom a sign-in is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,6 +113,34 @@ pub fn password_of(connection: &mut Connection, principal: Principal) -> Result<
             Ok(found.map(login))
         }
     }
+}
+
+/// Whose a phone number (E.164) or an e-mail address (lower case) is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Who.
+    pub member: MemberId,
+    /// Whether this member may sign in.
+    pub active: bool,
+}
+
+/// Finds whose a contact is, in one round trip whether or not there is anybody.
+///
+/// # Errors
+/// Of the database.
+pub fn owner_of(connection: &mut Connection, phone: Option<&str>, email: Option<&str>) -> Result<Option<Owner>, Error> {
+    let theirs = member::phone.eq(phone).or(member::email.eq(email));
+    let found = member::table
+        .left_join(standing::table.on(standing::member_id.eq(member::id)))
+        .filter(theirs)
+        .select((member::id, member::status, standing::ties.nullable()))
+        .first::<(Uuid, String, Option<TiesRow>)>(connection)
+        .optional()?;
+    let owner = |(id, status, ties): (Uuid, String, Option<TiesRow>)| Owner {
+        member: MemberId::new(id),
+        active: status == "active" && !ties.is_some_and(|ties| link::says_merged(&ties)),
+    };
+    Ok(found.map(owner))
 }
 
 fn member_login(connection: &mut Connection, id: MemberId) -> Result<Option<Login>, Error> {

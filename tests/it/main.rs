@@ -19,6 +19,7 @@ mod docs_commands;
 mod explanation;
 mod history;
 mod holds;
+mod identity;
 mod import;
 mod kill;
 mod ladder;
