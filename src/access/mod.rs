@@ -4,6 +4,7 @@
 //! - [`keys`], [`tokens`]: signing keys and the access tokens they sign.
 //! - [`session`]: login, refresh, logout; a bearer token becomes a [`Caller`] here. [`origin`]: where from.
 //! - [`verification`]: a contact is proved by a code, to register or to choose a new password.
+//! - [`api_key`]: how a till or an integration asks, without anybody signing in.
 //! - [`otp`], [`pin`]: how a member at a till agrees to spend points. [`invitation`]: how one is asked
 //!   into a household.
 //! - [`policy`]: `may(caller, action, resource)`, the only place that decides rights.
@@ -11,6 +12,7 @@
 //! Nothing here knows points. Nothing that is secret has `Debug` or reaches a log. All times are wall
 //! time, also in sandbox mode.
 
+pub mod api_key;
 mod common;
 pub mod invitation;
 pub mod keys;
@@ -33,6 +35,7 @@ pub use self::Error as AuthError;
 pub use self::origin::Origin;
 pub use self::pin::{Authorised, Proof};
 pub use self::policy::{Action, Caller, Kind, Resource, Verdict, may};
+pub use crate::store::api_key::{Scope, Scopes};
 pub use crate::store::secret::Principal;
 pub use crate::store::staff::StaffRole;
 

@@ -21,7 +21,7 @@ use super::origin::Origin;
 use super::password::{self, SHORTEST, SHORTEST_OF_STAFF};
 use super::policy::{Caller, Kind};
 use super::tokens::Verified;
-use super::{Access, Error, Principal, hex, unhex};
+use super::{Access, Error, Principal, api_key, hex, unhex};
 use crate::clock;
 use crate::store::db::{self, Connection};
 use crate::store::session::{self, Hash, NewSession, OpenSession, Standing};
@@ -94,7 +94,8 @@ fn caller_of(standing: Standing, session: SessionId) -> Result<Caller, Error> {
     let kind = match (standing.principal, standing.role) {
         (Principal::Member(id), _) => Kind::Member(id),
         (Principal::Staff(id), Some(role)) => Kind::Staff(id, role),
-        (Principal::Staff(_), None) => return Err(Error::SessionRevoked),
+        // Keys have no sign-in.
+        (Principal::Staff(_), None) | (Principal::Key(_), _) => return Err(Error::SessionRevoked),
     };
     Ok(Caller { kind, store: standing.store, session, name: standing.name.into() })
 }
@@ -122,6 +123,9 @@ impl Access {
         let now = inner.clock.wall_now();
         let key = sha256(&[bearer.as_bytes()]);
         let Some(entry) = inner.seen.entries.get(&key) else {
+            if api_key::is_key(bearer) {
+                return self.ask_key(key, now).await;
+            }
             let verified = inner.tokens.verify(bearer, now)?;
             return self.ask(key, verified, now).await;
         };
@@ -134,7 +138,10 @@ impl Access {
         if fresh || (age < HARD && entry.asking.swap(true, Ordering::AcqRel)) {
             return Ok(entry.caller.clone());
         }
-        let answer = self.ask(key, entry.verified, now).await;
+        let answer = match entry.verified.principal {
+            Principal::Key(_) => self.ask_key(key, now).await,
+            Principal::Staff(_) | Principal::Member(_) => self.ask(key, entry.verified, now).await,
+        };
         entry.asking.store(false, Ordering::Release);
         answer
     }
@@ -157,6 +164,21 @@ impl Access {
                 Err(error)
             }
         }
+    }
+
+    /// As [`Access::ask`], for an API key, of which `key` is the hash it is stored under.
+    async fn ask_key(&self, key: Hash, now: Instant) -> Result<Caller, Error> {
+        let seen = &self.inner.seen;
+        let epoch = seen.epoch.load(Ordering::Acquire);
+        let found = self.inner.pool.run(move |connection| api_key::look_up(connection, &key, now)).await?;
+        let Some((caller, expires)) = found else {
+            seen.entries.remove(&key);
+            return Err(Error::TokenInvalid);
+        };
+        let verified = Verified { principal: caller.principal(), session: caller.session, expires };
+        let entry = Entry { caller: caller.clone(), verified, checked: now, asking: AtomicBool::new(false) };
+        seen.remember(key, entry, epoch);
+        Ok(caller)
     }
 
     /// Forgets the tokens of a sign-in, so that this process asks again at once.

@@ -91,6 +91,7 @@ fn subject(principal: Principal) -> String {
     match principal {
         Principal::Staff(id) => id.to_string(),
         Principal::Member(id) => id.to_string(),
+        Principal::Key(id) => id.to_string(),
     }
 }
 

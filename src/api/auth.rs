@@ -187,6 +187,7 @@ pub(super) fn tokens(signed_in: SignedIn) -> HttpResponse {
     let id = match caller.principal() {
         Principal::Staff(id) => id.to_string(),
         Principal::Member(id) => id.to_string(),
+        Principal::Key(id) => id.to_string(),
     };
     let principal = PrincipalResponse {
         kind: caller.principal().kind(),

@@ -2,6 +2,7 @@
 //! said in the rulebook, and what may be changed by whom in the migrations.
 
 pub mod adjustment;
+pub mod api_key;
 pub mod audit;
 pub mod batch;
 pub mod contact_message;

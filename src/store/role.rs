@@ -71,6 +71,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("staff", "insert, update"),
     ("session", "insert, update, delete"),
     ("refresh_token", "insert, update, delete"),
+    ("api_key", "insert, update (last_used_at, revoked_at)"),
     ("verification", "insert, update (attempts), delete"),
     ("contact_message", "insert, delete"),
     ("pool_invitation", "insert, delete, update (taken_by, joined_at)"),

@@ -40,6 +40,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_key (id) {
+        id -> Uuid,
+        name -> Text,
+        prefix -> Text,
+        hash -> Bytea,
+        store_id -> Uuid,
+        scopes -> Array<Text>,
+        created_by -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     verification (id) {
         id -> Uuid,
         purpose -> Text,

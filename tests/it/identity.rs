@@ -32,6 +32,11 @@ fn verification(reply: &Reply) -> String {
     answer["verification_id"].as_str().unwrap().to_owned()
 }
 
+/// A code that is not the right one.
+fn wrong_for(right: &str) -> &'static str {
+    if right == "123456" { "654321" } else { "123456" }
+}
+
 fn strip(mut problem: Value) -> Value {
     problem["request_id"].take();
     problem
@@ -67,7 +72,7 @@ fn whoever_joins_proves_the_contact_and_learns_nothing_of_others() {
     assert_eq!(told(&app, "min@example.com").0, "account_exists");
     let free = verification(&register(lin.clone()));
     let right = code(&app, "lin@example.com");
-    let wrong = if right == "123456" { "654321" } else { "123456" };
+    let wrong = wrong_for(&right);
     let refused = strip(verify(&free, wrong).problem(422, "verification_invalid"));
     for (id, tried) in [(&taken, wrong), (&free, "12345"), (&free, ""), (&free, "１２３４５６"), (&free, "12345a")]
     {
@@ -81,8 +86,17 @@ fn whoever_joins_proves_the_contact_and_learns_nothing_of_others() {
     app.db.execute("update verification set created_at = created_at - interval '1 day', expires_at = now()");
     verify(&late, &code(&app, "lin@example.com")).problem(422, "verification_invalid");
 
+    // However many come at once, a code makes one member; and each wrong one is counted.
     let good = verification(&register(lin.clone()));
-    let joined = verify(&good, &code(&app, "lin@example.com")).expect(201);
+    let right = code(&app, "lin@example.com");
+    verify(&good, wrong_for(&right)).problem(422, "verification_invalid");
+    let mut answers: Vec<Reply> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..6).map(|_| scope.spawn(|| verify(&good, &right))).collect();
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    answers.sort_by_key(|reply| reply.status);
+    assert!(answers[1..].iter().all(|reply| reply.status == 422), "{answers:?}");
+    let joined = answers[0].expect(201);
     assert_eq!(joined["principal"]["role"], "member");
     let caller = anon.with_token(joined["access_token"].as_str().unwrap());
     let profile = caller.get("/v1/member/profile").expect(200);
@@ -162,7 +176,8 @@ fn a_forgotten_password_is_replaced_by_whoever_has_the_contact() {
     // Who was frozen meanwhile gets no code, and one sent before opens nothing.
     let id = forgot("+8613800138000");
     let code = self::code(&app, "+8613800138000");
-    app.db.execute("update member set status = 'frozen'");
+    let freeze = format!("/v1/admin/members/{}/freeze", member.id);
+    app.manager().post(&freeze, &json!({"reason": "lost"})).expect(200);
     reset(&id, &code, "golden kettle").problem(422, "verification_invalid");
     forgot("+8613800138000");
     assert_eq!(told(&app, "+8613800138000").0, "account_missing");

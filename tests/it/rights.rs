@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use tessera::api::openapi;
 use tessera::clock::new_uuid;
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, ReRatingId, RedemptionId, SessionId, StaffId, StoreId};
+use tessera_rules::id::{
+    AdjustmentId, ApiKeyId, MemberId, PurchaseId, ReRatingId, RedemptionId, SessionId, StaffId, StoreId,
+};
 
 use crate::support::make::{self, earn, line, receipt};
 use crate::support::{App, Caller};
@@ -42,6 +44,7 @@ fn id_for(template: &str) -> String {
         Some("purchases") => PurchaseId::new(uuid).to_string(),
         Some("re-ratings") => ReRatingId::new(uuid).to_string(),
         Some("redemptions") => RedemptionId::new(uuid).to_string(),
+        Some("api-keys") => ApiKeyId::new(uuid).to_string(),
         Some("sessions") => SessionId::new(uuid).to_string(),
         Some("staff") => StaffId::new(uuid).to_string(),
         Some("stores") => StoreId::new(uuid).to_string(),
