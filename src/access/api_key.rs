@@ -7,7 +7,7 @@ use tessera_rules::id::{ApiKeyId, SessionId, StaffId, StoreId};
 use tessera_rules::time::Instant;
 
 use super::policy::{Caller, Kind};
-use super::{Access, Error, Principal, session};
+use super::{Access, session};
 use crate::clock;
 use crate::store::api_key::{self, ApiKeyRow, Scopes};
 use crate::store::db::{Connection, Error as StoreError};
@@ -63,6 +63,11 @@ pub fn make(new: NewApiKey, now: Instant) -> (String, ApiKeyRow) {
     (secret, row)
 }
 
+/// What stands for the sign-in that a key does not need.
+fn session_of(id: ApiKeyId) -> SessionId {
+    SessionId::new(id.uuid())
+}
+
 /// Whether a bearer token can be a key.
 pub(super) fn is_key(bearer: &str) -> bool {
     bearer.len() == LENGTH && bearer.starts_with(MARK)
@@ -79,7 +84,7 @@ pub(super) fn look_up(conn: &mut Connection, hash: &Hash, now: Instant) -> Resul
     let caller = Caller {
         kind: Kind::Key(row.key(), row.scopes()),
         store: Some(StoreId::new(row.store_id)),
-        session: SessionId::new(row.id),
+        session: session_of(row.key()),
         name: row.name.into(),
     };
     Ok(Some((caller, row.expires_at.timestamp())))
@@ -87,10 +92,7 @@ pub(super) fn look_up(conn: &mut Connection, hash: &Hash, now: Instant) -> Resul
 
 impl Access {
     /// Forgets a key that was revoked, so that this process asks again at once.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn forget_key(&self, id: ApiKeyId) -> Result<(), Error> {
-        self.end_sessions(Principal::Key(id)).await
+    pub fn forget_key(&self, id: ApiKeyId) {
+        self.forget_session(session_of(id));
     }
 }

@@ -20,7 +20,7 @@ const AROUND: usize = 8;
 /// The longest piece that is nothing by being repeated.
 const PIECE: usize = 4;
 
-/// Keys as they lie on most keyboards, and the upper row of the keypad's neighbours in `KEYPAD`.
+/// Keys as they lie on most keyboards, and on a keypad.
 const KEYS: [&str; 4] = ["1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./"];
 const KEYPAD: [&str; 4] = ["789", "456", "123", "0"];
 

@@ -1,8 +1,9 @@
 //! The one policy function: may this caller do this to that?
 //!
 //! Pure, and complete by construction: the match over [`Action`] has no `_`, so that a new action does
-//! not compile before somebody says who may do it, and every rule ends in a refusal. What is refused
-//! because it belongs to somebody else is [`Verdict::NotFound`]: whether it exists is not told either.
+//! not compile before somebody says who may do it, and every rule ends in a refusal. (A key may what
+//! `scope_of` lists: there a new action is refused until somebody lists it.) What is refused because it
+//! belongs to somebody else is [`Verdict::NotFound`]: whether it exists is not told either.
 
 use std::sync::Arc;
 

@@ -197,6 +197,6 @@ async fn revoke_api_key(
         Ok::<_, Failed>(())
     })
     .await?;
-    services.access.forget_key(id).await?;
+    services.access.forget_key(id);
     Ok(HttpResponse::NoContent().finish())
 }
