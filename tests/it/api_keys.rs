@@ -78,8 +78,8 @@ fn a_key_does_what_it_is_for_at_its_store_until_it_ends() {
     });
     assert!(start.elapsed().as_millis() < 5_900, "{:?}", start.elapsed());
     app.db.execute("update api_key set created_at = created_at - interval '3 years', expires_at = now()");
-    let again = App::beside(&app).anon().with_token(reader.token().unwrap());
-    again.get("/v1/till/members?external_id=x").problem(401, "token_invalid");
+    let there = other.anon().with_token(reader.token().unwrap());
+    there.get("/v1/till/members?external_id=x").problem(401, "token_invalid");
 }
 
 #[test]
