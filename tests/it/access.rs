@@ -10,10 +10,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use tessera::access::policy::{Action, Caller, Kind, Resource, Verdict, may};
 use tessera::access::tokens::Tokens;
-use tessera::access::{Error, Principal, StaffRole, keys, otp};
+use tessera::access::{Error, Principal, Scope, Scopes, StaffRole, keys, otp};
 use tessera::clock::{Clock, new_uuid};
 use tessera::config::Settings;
-use tessera_rules::id::{MemberId, SessionId, StaffId, StoreId};
+use tessera_rules::id::{ApiKeyId, MemberId, SessionId, StaffId, StoreId};
 use tessera_rules::time::Instant;
 
 /// A directory that goes when the test ends.
@@ -385,6 +385,49 @@ fn a_cashier_sees_only_the_purchases_of_the_store() {
     assert_eq!(may(&cashier, Action::EnrolMember, &Resource::Programme), Verdict::Allow);
     assert_eq!(may(&cashier, Action::RecordPurchase, &Resource::Store(there)), Verdict::NotFound);
     assert_eq!(may(&staff(StaffRole::Cashier, None), Action::ReadPurchase, &document(None)), Verdict::NotFound);
+}
+
+#[test]
+fn a_key_does_what_its_scopes_say_where_a_cashier_of_its_store_may() {
+    let (here, there) = (StoreId::new(new_uuid()), StoreId::new(new_uuid()));
+    let member = MemberId::new(new_uuid());
+    let key = |scopes: &[Scope]| {
+        caller(Kind::Key(ApiKeyId::new(new_uuid()), scopes.iter().copied().collect::<Scopes>()), Some(here))
+    };
+    let at = |store| Resource::Document { member, store: Some(store) };
+    for (scope, action) in [
+        (Scope::MembersRead, Action::LookUpMember),
+        (Scope::MembersRead, Action::ReadMemberBalance),
+        (Scope::MembersWrite, Action::EnrolMember),
+        (Scope::PurchasesRead, Action::ReadPurchase),
+        (Scope::PurchasesWrite, Action::RecordPurchase),
+        (Scope::PurchasesWrite, Action::ReturnPurchase),
+        (Scope::RedemptionsWrite, Action::RedeemForMember),
+        (Scope::RedemptionsWrite, Action::SettleRedemption),
+        (Scope::EventsWrite, Action::RecordEvent),
+    ] {
+        let others: Vec<Scope> = Scope::ALL.into_iter().filter(|other| *other != scope).collect();
+        assert_eq!(may(&key(&[scope]), action, &at(here)), Verdict::Allow, "{action:?}");
+        assert_eq!(may(&key(&others), action, &at(here)), Verdict::Forbidden, "{action:?}");
+    }
+    let every = key(&Scope::ALL);
+    for action in [Action::ReadPurchase, Action::ReadRedemption, Action::SettleRedemption, Action::FulfilRedemption] {
+        assert_eq!(may(&every, action, &at(there)), Verdict::NotFound, "{action:?}");
+    }
+    for action in [
+        Action::ManageOwnSession,
+        Action::ReadOwnBalance,
+        Action::AdjustPoints,
+        Action::TopUpWallet,
+        Action::RefundWallet,
+        Action::TransferForMember,
+        Action::MovePurchase,
+        Action::ReadMembers,
+        Action::ManageIntegrations,
+        Action::WriteProgramme,
+    ] {
+        assert_eq!(may(&every, action, &at(here)), Verdict::Forbidden, "{action:?} is for people");
+    }
 }
 
 #[test]
