@@ -8,8 +8,6 @@ use super::anchor::Mark;
 use super::books::{Bad, Books, Member, Sums};
 use crate::store::ledger::EntryView;
 
-/// Every role.
-
 /// Checks the entries of a member, against an earlier head where there is one; returns them with their
 /// balances.
 pub(super) fn check(member: &Member<'_>, books: &Books, mark: Option<&Mark>) -> Result<(Vec<Entry>, Sums), Bad> {
