@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
@@ -70,6 +70,45 @@ pub struct HttpSettings {
     pub body_limit_bytes: usize,
     /// How long requests in flight may take to finish on the way down, in seconds.
     pub drain_seconds: u64,
+    /// Who may say for whom a request is.
+    pub trusted_proxies: Networks,
+}
+
+/// Addresses and networks (`10.0.0.0/8`, `::1`), between commas or blanks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Networks(Vec<(IpAddr, u8)>);
+
+impl TryFrom<String> for Networks {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let network = |text: &str| {
+            let (address, length) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+            let address: IpAddr = address.parse().ok()?;
+            let longest = if address.is_ipv4() { 32 } else { 128 };
+            let length = length.map_or(Some(longest), |bits| bits.parse().ok())?;
+            (length <= longest).then_some((address, length))
+        };
+        let texts = text.split([',', ' ']).filter(|text| !text.is_empty());
+        let networks = texts.map(|text| network(text).ok_or_else(|| format!("{text} is no address and no network")));
+        networks.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Networks {
+    /// Whether an address lies in one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        let address = address.to_canonical();
+        self.0.iter().any(|&(network, length)| {
+            let same = network.is_ipv4() == address.is_ipv4();
+            same && (bits(network) ^ bits(address)).checked_shr(128 - u32::from(length)).unwrap_or(0) == 0
+        })
+    }
 }
 
 /// The database. The addresses hold passwords, so that `Debug` keeps them back.
@@ -110,6 +149,8 @@ pub struct AuthSettings {
     pub keys_dir: PathBuf,
     /// Passwords hashed at the same time.
     pub hash_slots: u32,
+    /// Wrong passwords and codes from one address without consequence.
+    pub source_attempts: u32,
 }
 
 /// The write path.
@@ -193,6 +234,7 @@ impl Settings {
             ("auth.access_ttl_seconds", self.auth.access_ttl_seconds.into(), 1, 3600, "1 to 3600"),
             ("auth.refresh_ttl_days", self.auth.refresh_ttl_days.into(), 1, 365, "1 to 365"),
             ("auth.hash_slots", self.auth.hash_slots.into(), 1, 64, "1 to 64"),
+            ("auth.source_attempts", self.auth.source_attempts.into(), 1, 1_000_000, "1 to 1000000"),
             ("engine.batch_limit", size(self.engine.batch_limit), 1, 4096, "1 to 4096"),
             ("engine.queue_limit", size(self.engine.queue_limit), 1, 1_000_000, "1 to 1000000"),
         ];

@@ -1,9 +1,9 @@
 //! The keys that sign access tokens: files of mode 0600, made on first start.
 //!
 //! A key file is JSON: `{"algorithm":"Ed25519","kid":…,"created_at":…,"seed":…}`, the seed being the
-//! 32 bytes of RFC 8032 in hexadecimal and `kid` the RFC 7638 thumbprint of the public key. The
-//! newest key signs; all of them verify, so that a key is rotated by adding one and taking the old
-//! one away an hour later. A file that others can read, or that is not whole, stops the start: a key
+//! 32 bytes of RFC 8032 in hexadecimal and `kid` the RFC 7638 thumbprint of the public key. All of them
+//! verify, and the newest signs once every process has had the time to find it, so that a key is rotated
+//! by adding one, and taken away when no token of its lives any more: no request fails for it. A file that others can read, or that is not whole, stops the start: a key
 //! that somebody else may have is worse than none.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -11,6 +11,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use chrono::TimeDelta;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
@@ -110,7 +111,7 @@ pub(super) fn open(directory: &Path) -> Result<Vec<Key>, Error> {
     read_all(directory)
 }
 
-/// Makes a new key, which signs from now on, and returns its id.
+/// Makes a new key, which signs in a few seconds, and returns its id.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -132,17 +133,43 @@ pub fn add(directory: &Path, now: Instant) -> Result<String, Error> {
     Ok(key.kid)
 }
 
-/// The key files of a directory, the newest first.
+/// How long after its successor came a key may still be needed, in hours: tokens live for one at most.
+const NEEDED_HOURS: i64 = 2;
+
+/// Takes away the keys that have had a successor for so long that no token of theirs lives, and returns
+/// their ids.
+///
+/// # Errors
+/// As [`Error`].
+pub fn retire(directory: &Path, now: Instant) -> Result<Vec<String>, Error> {
+    let keys = read_with_paths(directory)?;
+    let mut retired = Vec::new();
+    for pair in keys.windows(2) {
+        let [(_, successor), (path, key)] = pair else { continue };
+        if now - successor.created_at > TimeDelta::hours(NEEDED_HOURS) {
+            fs::remove_file(path).map_err(io(path))?;
+            retired.push(key.kid.clone());
+        }
+    }
+    Ok(retired)
+}
+
+/// The keys of a directory, the newest first.
 pub(super) fn read_all(directory: &Path) -> Result<Vec<Key>, Error> {
+    Ok(read_with_paths(directory)?.into_iter().map(|(_, key)| key).collect())
+}
+
+fn read_with_paths(directory: &Path) -> Result<Vec<(PathBuf, Key)>, Error> {
     let owner = fs::metadata(directory).map_err(io(directory))?.uid();
     let mut keys = Vec::new();
     for entry in fs::read_dir(directory).map_err(io(directory))? {
         let path = entry.map_err(io(directory))?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            keys.push(read(&path, owner)?);
+            let key = read(&path, owner)?;
+            keys.push((path, key));
         }
     }
-    keys.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.kid.cmp(&a.kid)));
+    keys.sort_by(|(_, a), (_, b)| b.created_at.cmp(&a.created_at).then_with(|| b.kid.cmp(&a.kid)));
     Ok(keys)
 }
 

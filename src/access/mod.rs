@@ -2,7 +2,9 @@
 //!
 //! - [`password`]: argon2id, a few at a time. [`throttle`]: guessing gets slower and slower.
 //! - [`keys`], [`tokens`]: signing keys and the access tokens they sign.
-//! - [`session`]: login, refresh, logout; a bearer token becomes a [`Caller`] here.
+//! - [`session`]: login, refresh, logout; a bearer token becomes a [`Caller`] here. [`origin`]: where from.
+//! - [`verification`]: a contact is proved by a code, to register or to choose a new password.
+//! - [`api_key`]: how a till or an integration asks, without anybody signing in.
 //! - [`otp`], [`pin`]: how a member at a till agrees to spend points. [`invitation`]: how one is asked
 //!   into a household.
 //! - [`policy`]: `may(caller, action, resource)`, the only place that decides rights.
@@ -10,9 +12,12 @@
 //! Nothing here knows points. Nothing that is secret has `Debug` or reaches a log. All times are wall
 //! time, also in sandbox mode.
 
+pub mod api_key;
+mod common;
 mod ed25519;
 pub mod invitation;
 pub mod keys;
+pub mod origin;
 pub mod otp;
 pub mod password;
 pub mod pin;
@@ -20,6 +25,7 @@ pub mod policy;
 pub mod session;
 pub mod throttle;
 pub mod tokens;
+pub mod verification;
 
 use std::sync::Arc;
 
@@ -27,12 +33,14 @@ use tessera_rules::id::{MemberId, StaffId, StoreId};
 use tessera_rules::time::Instant;
 
 pub use self::Error as AuthError;
+pub use self::origin::Origin;
 pub use self::pin::{Authorised, Proof};
 pub use self::policy::{Action, Caller, Kind, Resource, Verdict, may};
+pub use crate::store::api_key::{Scope, Scopes};
 pub use crate::store::secret::Principal;
 pub use crate::store::staff::StaffRole;
 
-use self::password::Hasher;
+use self::password::{Hasher, Unfit};
 use self::session::Seen;
 use self::throttle::Throttle;
 use self::tokens::Tokens;
@@ -66,12 +74,9 @@ pub enum Error {
     /// No place at the password hasher came free in time.
     #[error("too many passwords are being checked")]
     Busy,
-    /// A new password below [`password::SHORTEST`] characters.
-    #[error("the password is too short")]
-    PasswordTooShort,
-    /// A new password above [`password::LONGEST`] characters.
-    #[error("the password is too long")]
-    PasswordTooLong,
+    /// A new password that is not acceptable.
+    #[error("the password is not acceptable: {0}")]
+    PasswordUnfit(Unfit),
     /// A new PIN that is not 6 to 12 digits.
     #[error("the PIN must be 6 to 12 digits")]
     PinUnfit,
@@ -108,6 +113,7 @@ struct Inner {
     tokens: Tokens,
     seen: Seen,
     throttle: Throttle,
+    sources: Throttle,
     refresh_ttl_days: i64,
 }
 
@@ -131,6 +137,7 @@ impl Access {
             tokens: Tokens::open(&settings.keys_dir, settings.access_ttl_seconds)?,
             seen: Seen::new(),
             throttle: Throttle::new(),
+            sources: Throttle::with_free(settings.source_attempts),
             refresh_ttl_days: settings.refresh_ttl_days.into(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -158,12 +165,14 @@ impl Access {
         self.inner.throttle.succeeded(&guesser(who));
     }
 
-    /// Hashes a new password.
+    /// Hashes a new password of at least `shortest` characters for somebody of whom the words
+    /// `about` are known (see [`password::check`]).
     ///
     /// # Errors
-    /// [`Error::PasswordTooShort`], [`Error::PasswordTooLong`], [`Error::Busy`].
-    pub async fn hash_password(&self, password: &str) -> Result<String, Error> {
-        self.inner.hasher.hash(password).await
+    /// [`Error::PasswordUnfit`], [`Error::Busy`].
+    pub async fn hash_password(&self, password: &str, shortest: usize, about: &[&str]) -> Result<String, Error> {
+        password::check(password, shortest, about)?;
+        self.inner.hasher.hash_checked(password).await
     }
 }
 

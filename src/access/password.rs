@@ -1,4 +1,6 @@
-//! Passwords and PINs as argon2id hashes (RFC 9106), with the parameters OWASP gives as its minimum.
+//! Passwords and PINs as argon2id hashes (RFC 9106), with the parameters OWASP gives as its minimum, and
+//! what is asked of a new password (NIST SP 800-63B): a length, and that neither `common` nor anybody who
+//! knows its owner's name would guess it. No digits, capitals or changes from time to time.
 //!
 //! One hash takes 19 MiB and a core for some 25 ms, so that a flood of logins could stop everything
 //! else: only a few run at once, the next ones wait for a moment and then are told to come back. The
@@ -11,12 +13,34 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Error;
+use super::{Error, common};
 
-/// The shortest password, in characters (NIST SP 800-63B).
+/// The shortest password of a member, in characters: at a till it opens nothing without a PIN or a code.
 pub const SHORTEST: usize = 8;
+/// The shortest password of staff, in characters: it is all they sign in with (NIST SP 800-63B-4).
+pub const SHORTEST_OF_STAFF: usize = 15;
 /// The longest password, in characters.
 pub const LONGEST: usize = 128;
+
+/// The shortest word about somebody that must not be most of his password, in characters.
+const WORD: usize = 3;
+
+/// Why a new password is not acceptable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Below so many characters.
+    #[error("it has less than {0} characters")]
+    TooShort(usize),
+    /// Above [`LONGEST`] characters.
+    #[error("it has more than 128 characters")]
+    TooLong,
+    /// One of those that are tried first.
+    #[error("it is one of the most common")]
+    Common,
+    /// Little more than the name, the contact or the identifier of its owner, or of the service.
+    #[error("it is made of the owner's name or contact")]
+    Personal,
+}
 
 /// KiB of memory.
 const MEMORY: u32 = 19_456;
@@ -48,12 +72,13 @@ fn argon2() -> Result<Argon2<'static>, Error> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// Hashes on the current thread, for tools that create staff and members: no places, no waiting.
+/// Hashes on the current thread, for tools that create staff and members: no places, no waiting. What a
+/// person has chosen they [`check`] before.
 ///
 /// # Errors
-/// [`Error::PasswordTooShort`], [`Error::PasswordTooLong`].
+/// [`Error::PasswordUnfit`] for the length only.
 pub fn hash_now(password: &str) -> Result<String, Error> {
-    check_length(password)?;
+    check_length(password, SHORTEST)?;
     hash_any(password)
 }
 
@@ -70,20 +95,49 @@ fn matches(secret: &str, hash: Option<&str>) -> Result<bool, Error> {
     Ok(equal && hash.is_some())
 }
 
-/// Whether a new password has an acceptable length; nothing else is asked of it.
+fn check_length(password: &str, shortest: usize) -> Result<(), Error> {
+    // Counting characters of an enormous text is work, too; a character has at most four bytes.
+    let characters = if password.len() > LONGEST * 4 { LONGEST + 1 } else { password.chars().count() };
+    if characters > LONGEST {
+        return Err(Error::PasswordUnfit(Unfit::TooLong));
+    }
+    if characters < shortest {
+        return Err(Error::PasswordUnfit(Unfit::TooShort(shortest)));
+    }
+    Ok(())
+}
+
+/// Whether a new password is acceptable: `shortest` to [`LONGEST`] characters, none of the common ones, and
+/// not made of what is known `about` its owner (name, contact, identifier).
 ///
 /// # Errors
-/// [`Error::PasswordTooShort`], [`Error::PasswordTooLong`].
-pub fn check_length(password: &str) -> Result<(), Error> {
-    // Counting characters of an enormous text is work, too; a character has at most four bytes.
-    if password.len() > LONGEST * 4 {
-        return Err(Error::PasswordTooLong);
+/// [`Error::PasswordUnfit`].
+pub fn check(password: &str, shortest: usize, about: &[&str]) -> Result<(), Error> {
+    check_length(password, shortest)?;
+    if common::is_common(password) {
+        return Err(Error::PasswordUnfit(Unfit::Common));
     }
-    match password.chars().count() {
-        0..SHORTEST => Err(Error::PasswordTooShort),
-        SHORTEST..=LONGEST => Ok(()),
-        _ => Err(Error::PasswordTooLong),
+    if is_personal(password, about) {
+        return Err(Error::PasswordUnfit(Unfit::Personal));
     }
+    Ok(())
+}
+
+/// Whether less than a password is left when the words known about its owner are taken out.
+fn is_personal(password: &str, about: &[&str]) -> bool {
+    let folded = password.to_lowercase();
+    let mut rest = folded.clone();
+    let known = about.iter().map(|text| text.to_lowercase());
+    for text in known.chain(["tessera".to_owned()]) {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        // A number is known without its country too.
+        let local = digits.get(digits.len().saturating_sub(8)..).unwrap_or_default();
+        let words = text.split(|c: char| !c.is_alphanumeric());
+        for word in words.chain([digits.as_str(), local]).filter(|word| word.chars().count() >= WORD) {
+            rest = rest.replace(word, "");
+        }
+    }
+    rest != folded && rest.chars().count() < SHORTEST
 }
 
 impl Hasher {
@@ -100,15 +154,6 @@ impl Hasher {
             Ok(Ok(permit)) => Ok(Slot(permit)),
             Ok(Err(_)) | Err(_) => Err(Error::Busy),
         }
-    }
-
-    /// Hashes a new password.
-    ///
-    /// # Errors
-    /// [`Error::PasswordTooShort`], [`Error::PasswordTooLong`], [`Error::Busy`].
-    pub async fn hash(&self, password: &str) -> Result<String, Error> {
-        check_length(password)?;
-        self.hash_checked(password).await
     }
 
     /// Hashes a secret whose shape was checked before.

@@ -1,36 +1,39 @@
 //! The one policy function: may this caller do this to that?
 //!
 //! Pure, and complete by construction: the match over [`Action`] has no `_`, so that a new action does
-//! not compile before somebody says who may do it, and every rule ends in a refusal. What is refused
-//! because it belongs to somebody else is [`Verdict::NotFound`]: whether it exists is not told either.
+//! not compile before somebody says who may do it, and every rule ends in a refusal. (A key may what
+//! `scope_of` lists: there a new action is refused until somebody lists it.) What is refused because it
+//! belongs to somebody else is [`Verdict::NotFound`]: whether it exists is not told either.
 
 use std::sync::Arc;
 
 use tessera_rules::command::{Actor, Role};
-use tessera_rules::id::{MemberId, SessionId, StaffId, StoreId};
+use tessera_rules::id::{ApiKeyId, MemberId, SessionId, StaffId, StoreId};
 
-use super::{Principal, StaffRole};
+use super::{Principal, Scope, Scopes, StaffRole};
 
 /// Whoever a bearer token belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Staff or member.
+    /// Staff, member or key.
     pub kind: Kind,
-    /// The store, for cashiers and managers.
+    /// The store, for cashiers, managers and keys.
     pub store: Option<StoreId>,
-    /// The sign-in.
+    /// The sign-in; a key needs none, and its own id stands here.
     pub session: SessionId,
     /// The person's name.
     pub name: Arc<str>,
 }
 
-/// Staff or member.
+/// Staff, member or key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A member of staff, with a role.
     Staff(StaffId, StaffRole),
     /// A member of the programme.
     Member(MemberId),
+    /// A till or an integration, and what its key is good for.
+    Key(ApiKeyId, Scopes),
 }
 
 impl Caller {
@@ -39,6 +42,7 @@ impl Caller {
         match self.kind {
             Kind::Staff(id, _) => Principal::Staff(id),
             Kind::Member(id) => Principal::Member(id),
+            Kind::Key(id, _) => Principal::Key(id),
         }
     }
 
@@ -49,6 +53,7 @@ impl Caller {
             Kind::Staff(_, StaffRole::Manager) => Role::Manager,
             Kind::Staff(_, StaffRole::Admin) => Role::Admin,
             Kind::Member(_) => Role::Member,
+            Kind::Key(..) => Role::Integration,
         }
     }
 
@@ -61,7 +66,7 @@ impl Caller {
     pub fn member(&self) -> Option<MemberId> {
         match self.kind {
             Kind::Member(id) => Some(id),
-            Kind::Staff(..) => None,
+            Kind::Staff(..) | Kind::Key(..) => None,
         }
     }
 
@@ -69,7 +74,7 @@ impl Caller {
     pub fn staff(&self) -> Option<StaffId> {
         match self.kind {
             Kind::Staff(id, _) => Some(id),
-            Kind::Member(_) => None,
+            Kind::Member(_) | Kind::Key(..) => None,
         }
     }
 }
@@ -271,6 +276,12 @@ pub enum Verdict {
 /// May `caller` do `action` to `resource`?
 pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
     use StaffRole::{Admin, Cashier, Manager};
+    // A key does what it was made for; within that it is to the rest what a cashier of its store is.
+    if let Kind::Key(_, scopes) = caller.kind
+        && !scope_of(action).is_some_and(|scope| scopes.contains(scope))
+    {
+        return Verdict::Forbidden;
+    }
     match action {
         Action::ManageOwnSession => Verdict::Allow,
 
@@ -359,6 +370,31 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
     }
 }
 
+/// What a key must be good for to do this; nothing where no key may.
+fn scope_of(action: Action) -> Option<Scope> {
+    match action {
+        Action::LookUpMember
+        | Action::ReadMemberBalance
+        | Action::ReadMemberTags
+        | Action::ReadMemberWallet
+        | Action::LookUpCoupon => Some(Scope::MembersRead),
+        Action::EnrolMember => Some(Scope::MembersWrite),
+        Action::ReadPurchase => Some(Scope::PurchasesRead),
+        Action::PreviewPurchase | Action::QuoteBasket | Action::RecordPurchase | Action::ReturnPurchase => {
+            Some(Scope::PurchasesWrite)
+        }
+        Action::RedeemForMember
+        | Action::ReadRedemption
+        | Action::SettleRedemption
+        | Action::FulfilRedemption
+        | Action::UseEntitlement => Some(Scope::RedemptionsWrite),
+        Action::RecordEvent => Some(Scope::EventsWrite),
+        // People and money by hand, the back office, and what is somebody's own: a new action is for people
+        // until somebody says otherwise.
+        _ => None,
+    }
+}
+
 /// A member, with what is his own or everybody's. Staff have no points of their own here.
 fn own(caller: &Caller, resource: &Resource) -> Verdict {
     let Kind::Member(me) = caller.kind else {
@@ -375,7 +411,8 @@ fn own(caller: &Caller, resource: &Resource) -> Verdict {
 fn staff(caller: &Caller, least: StaffRole) -> Verdict {
     match caller.kind {
         Kind::Staff(_, role) if role >= least => Verdict::Allow,
-        Kind::Staff(..) | Kind::Member(_) => Verdict::Forbidden,
+        Kind::Key(..) if least == StaffRole::Cashier => Verdict::Allow,
+        Kind::Staff(..) | Kind::Member(_) | Kind::Key(..) => Verdict::Forbidden,
     }
 }
 
@@ -393,8 +430,10 @@ fn at_store(caller: &Caller, least: StaffRole, resource: &Resource) -> Verdict {
     };
     match caller.kind {
         Kind::Staff(_, StaffRole::Manager | StaffRole::Admin) => Verdict::Allow,
-        Kind::Staff(_, StaffRole::Cashier) if theirs.is_some() && theirs == caller.store => Verdict::Allow,
-        Kind::Staff(_, StaffRole::Cashier) | Kind::Member(_) => Verdict::NotFound,
+        Kind::Staff(_, StaffRole::Cashier) | Kind::Key(..) if theirs.is_some() && theirs == caller.store => {
+            Verdict::Allow
+        }
+        Kind::Staff(_, StaffRole::Cashier) | Kind::Member(_) | Kind::Key(..) => Verdict::NotFound,
     }
 }
 
@@ -416,7 +455,7 @@ fn in_charge(caller: &Caller, resource: &Resource) -> Verdict {
     };
     match caller.kind {
         Kind::Staff(_, StaffRole::Manager) if theirs.is_none() || theirs != caller.store => Verdict::NotFound,
-        Kind::Staff(..) | Kind::Member(_) => allowed,
+        Kind::Staff(..) | Kind::Member(_) | Kind::Key(..) => allowed,
     }
 }
 
@@ -430,6 +469,6 @@ fn at_own_store(caller: &Caller, least: StaffRole, resource: &Resource) -> Verdi
     };
     match caller.kind {
         Kind::Staff(_, StaffRole::Manager) if theirs.is_some() && theirs != caller.store => Verdict::NotFound,
-        Kind::Staff(..) | Kind::Member(_) => at_store(caller, least, resource),
+        Kind::Staff(..) | Kind::Member(_) | Kind::Key(..) => at_store(caller, least, resource),
     }
 }

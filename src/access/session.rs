@@ -17,12 +17,14 @@ use sha2::{Digest, Sha256};
 use tessera_rules::id::SessionId;
 use tessera_rules::time::Instant;
 
+use super::origin::Origin;
+use super::password::{self, SHORTEST, SHORTEST_OF_STAFF};
 use super::policy::{Caller, Kind};
 use super::tokens::Verified;
-use super::{Access, Error, Principal, hex, unhex};
+use super::{Access, Error, Principal, api_key, hex, unhex};
 use crate::clock;
 use crate::store::db::{self, Connection};
-use crate::store::session::{self, Hash, NewSession, Standing};
+use crate::store::session::{self, Hash, NewSession, OpenSession, Standing};
 use crate::store::{secret, staff};
 
 /// For so long after its first use a refresh token still gives its successor.
@@ -92,7 +94,8 @@ fn caller_of(standing: Standing, session: SessionId) -> Result<Caller, Error> {
     let kind = match (standing.principal, standing.role) {
         (Principal::Member(id), _) => Kind::Member(id),
         (Principal::Staff(id), Some(role)) => Kind::Staff(id, role),
-        (Principal::Staff(_), None) => return Err(Error::SessionRevoked),
+        // Keys have no sign-in.
+        (Principal::Staff(_), None) | (Principal::Key(_), _) => return Err(Error::SessionRevoked),
     };
     Ok(Caller { kind, store: standing.store, session, name: standing.name.into() })
 }
@@ -120,6 +123,9 @@ impl Access {
         let now = inner.clock.wall_now();
         let key = sha256(&[bearer.as_bytes()]);
         let Some(entry) = inner.seen.entries.get(&key) else {
+            if api_key::is_key(bearer) {
+                return self.ask_key(key, now).await;
+            }
             let verified = inner.tokens.verify(bearer, now)?;
             return self.ask(key, verified, now).await;
         };
@@ -132,7 +138,10 @@ impl Access {
         if fresh || (age < HARD && entry.asking.swap(true, Ordering::AcqRel)) {
             return Ok(entry.caller.clone());
         }
-        let answer = self.ask(key, entry.verified, now).await;
+        let answer = match entry.verified.principal {
+            Principal::Key(_) => self.ask_key(key, now).await,
+            Principal::Staff(_) | Principal::Member(_) => self.ask(key, entry.verified, now).await,
+        };
         entry.asking.store(false, Ordering::Release);
         answer
     }
@@ -157,6 +166,21 @@ impl Access {
         }
     }
 
+    /// As [`Access::ask`], for an API key, of which `key` is the hash it is stored under.
+    async fn ask_key(&self, key: Hash, now: Instant) -> Result<Caller, Error> {
+        let seen = &self.inner.seen;
+        let epoch = seen.epoch.load(Ordering::Acquire);
+        let found = self.inner.pool.run(move |connection| api_key::look_up(connection, &key, now)).await?;
+        let Some((caller, expires)) = found else {
+            seen.entries.remove(&key);
+            return Err(Error::TokenInvalid);
+        };
+        let verified = Verified { principal: caller.principal(), session: caller.session, expires };
+        let entry = Entry { caller: caller.clone(), verified, checked: now, asking: AtomicBool::new(false) };
+        seen.remember(key, entry, epoch);
+        Ok(caller)
+    }
+
     /// Forgets the tokens of a sign-in, so that this process asks again at once.
     pub fn forget_session(&self, session: SessionId) {
         self.inner.seen.forget(|caller| caller.session == session);
@@ -174,15 +198,17 @@ impl Access {
     }
 
     /// Signs in with an identifier and a password. Takes the same time whether or not there is
-    /// somebody by that identifier.
+    /// somebody by that identifier. Wrong passwords count against the identifier and against where they
+    /// come from.
     ///
     /// # Errors
     /// [`Error::InvalidCredentials`], [`Error::Merged`], [`Error::Throttled`], [`Error::Busy`], [`Error::Store`].
-    pub async fn login(&self, identifier: &str, password: &str) -> Result<SignedIn, Error> {
+    pub async fn login(&self, identifier: &str, password: &str, origin: &Origin) -> Result<SignedIn, Error> {
         let inner = &self.inner;
         let whose = sha256(&[b"login", staff::normal_identifier(identifier).as_bytes()]);
         // The place comes before the throttle: guesses sent all at once wait for one another here.
         let slot = inner.hasher.slot().await?;
+        inner.sources.check(&origin.source, inner.clock.wall_now())?;
         inner.throttle.check(&whose, inner.clock.wall_now())?;
         // What cannot be anybody's identifier, or text in Postgres, is not asked for.
         let sound = identifier.len() <= LONGEST_IDENTIFIER && !identifier.contains('\0');
@@ -203,19 +229,24 @@ impl Access {
             Some(_) if merged => Err(Error::Merged),
             Some(principal) => {
                 inner.throttle.succeeded(&whose);
-                self.sign_in(principal, now).await
+                self.sign_in(principal, origin).await
             }
             None => {
+                inner.sources.failed(&origin.source, now);
                 inner.throttle.failed(&whose, now);
                 Err(Error::InvalidCredentials)
             }
         }
     }
 
-    async fn sign_in(&self, principal: Principal, now: Instant) -> Result<SignedIn, Error> {
-        let id = SessionId::new(clock::new_uuid());
+    /// Signs somebody in who has just proved who he is.
+    ///
+    /// # Errors
+    /// [`Error::SessionRevoked`] for somebody who may not sign in, [`Error::Store`].
+    pub async fn sign_in(&self, principal: Principal, origin: &Origin) -> Result<SignedIn, Error> {
+        let (id, now) = (SessionId::new(clock::new_uuid()), self.inner.clock.wall_now());
         let expires_at = now + TimeDelta::days(self.inner.refresh_ttl_days);
-        let new = NewSession { id, principal, created_at: now, expires_at };
+        let new = NewSession { id, principal, created_at: now, expires_at, device: origin.device.clone() };
         let token: Hash = clock::random_bytes();
         let salt = clock::random_bytes();
         let standing = self.inner.pool.run(move |connection| {
@@ -265,16 +296,49 @@ impl Access {
         Ok(())
     }
 
+    /// The caller's sign-ins that stand, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn sessions(&self, caller: &Caller) -> Result<Vec<OpenSession>, Error> {
+        let (principal, now) = (caller.principal(), self.inner.clock.wall_now());
+        Ok(self.inner.pool.run(move |connection| session::open_of(connection, principal, now)).await?)
+    }
+
+    /// Ends one sign-in of the caller; false if there is no such one of his.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<bool, Error> {
+        let (principal, now) = (caller.principal(), self.inner.clock.wall_now());
+        let ended = self.inner.pool.run(move |connection| session::revoke_own(connection, principal, id, now)).await?;
+        self.forget_session(id);
+        Ok(ended)
+    }
+
+    /// Ends the caller's sign-ins but the one he asks with.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn end_other_sessions(&self, caller: &Caller) -> Result<(), Error> {
+        let (principal, keep, now) = (caller.principal(), caller.session, self.inner.clock.wall_now());
+        let end = move |connection: &mut Connection| session::revoke_all(connection, principal, Some(keep), now);
+        self.inner.pool.run(end).await?;
+        self.inner.seen.forget(|caller| caller.principal() == principal && caller.session != keep);
+        Ok(())
+    }
+
     /// Changes the caller's password and ends all other sign-ins of the same person.
     ///
     /// # Errors
-    /// [`Error::PasswordTooShort`], [`Error::PasswordTooLong`], [`Error::InvalidCredentials`],
-    /// [`Error::Throttled`], [`Error::Busy`], [`Error::Store`].
+    /// [`Error::PasswordUnfit`], [`Error::InvalidCredentials`], [`Error::Throttled`], [`Error::Busy`],
+    /// [`Error::Store`].
     pub async fn change_password(&self, caller: &Caller, current: &str, new: &str) -> Result<(), Error> {
-        super::password::check_length(new)?;
         let (principal, keep) = (caller.principal(), caller.session);
+        let shortest = if caller.staff().is_some() { SHORTEST_OF_STAFF } else { SHORTEST };
+        password::check(new, shortest, &[&caller.name])?;
         self.check_password(principal, current).await?;
-        let hash = self.hash_password(new).await?;
+        let hash = self.inner.hasher.hash_checked(new).await?;
         let now = self.inner.clock.wall_now();
         let changed = self.inner.pool.run(move |connection| {
             db::transaction(connection, |connection| {

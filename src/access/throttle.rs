@@ -1,7 +1,8 @@
-//! Guessing passwords gets slower and slower.
+//! Guessing passwords and codes gets slower and slower.
 //!
-//! Five wrong ones for the same person are free; each further one doubles the time until the next is
-//! looked at, up to five minutes. Nobody is shut out for good: whoever could do that to himself could
+//! A few wrong ones are free, five for the same person and many more from the same address, behind
+//! which there may be a whole office; each further one doubles the time until the next is looked at,
+//! up to five minutes. Nobody is shut out for good: whoever could do that to himself could
 //! do it to others. Counted in memory, in each process for itself, and forgotten after a quarter of
 //! an hour without failures.
 
@@ -28,8 +29,8 @@ struct Failures {
 
 impl Failures {
     /// When the next attempt is looked at, in Unix seconds.
-    fn next(self) -> i64 {
-        let beyond = self.count.saturating_sub(FREE);
+    fn next(self, free: u32) -> i64 {
+        let beyond = self.count.saturating_sub(free);
         let wait = if beyond == 0 { 0 } else { 1_i64.checked_shl(beyond - 1).unwrap_or(LONGEST).clamp(1, LONGEST) };
         self.last + wait
     }
@@ -38,6 +39,7 @@ impl Failures {
 /// Failures of late, by the SHA-256 of whose they are.
 #[derive(Debug)]
 pub struct Throttle {
+    free: u32,
     failures: Cache<Hash, Failures>,
 }
 
@@ -48,9 +50,14 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Without failures.
+    /// For people: five wrong ones are free.
     pub fn new() -> Self {
-        Self { failures: Cache::new(CAPACITY) }
+        Self::with_free(FREE)
+    }
+
+    /// With another number of wrong ones without consequence.
+    pub fn with_free(free: u32) -> Self {
+        Self { free, failures: Cache::new(CAPACITY) }
     }
 
     /// Whether an attempt may be looked at now.
@@ -58,7 +65,7 @@ impl Throttle {
     /// # Errors
     /// [`Error::Throttled`].
     pub fn check(&self, whose: &Hash, now: Instant) -> Result<(), Error> {
-        let wait = self.failures.get(whose).map_or(0, |failures| failures.next() - now.timestamp());
+        let wait = self.failures.get(whose).map_or(0, |failures| failures.next(self.free) - now.timestamp());
         match u32::try_from(wait) {
             Ok(seconds @ 1..) => Err(Error::Throttled { seconds }),
             Ok(0) | Err(_) => Ok(()),
@@ -71,6 +78,13 @@ impl Throttle {
         let before = self.failures.get(whose).filter(|failures| now - failures.last < MEMORY);
         let count = before.map_or(0, |failures| failures.count).saturating_add(1);
         self.failures.insert(*whose, Failures { count, last: now });
+    }
+
+    /// Takes back the failure noted last, of an attempt that turned out right.
+    pub fn forgive(&self, whose: &Hash) {
+        if let Some(Failures { count, last }) = self.failures.get(whose) {
+            self.failures.insert(*whose, Failures { count: count.saturating_sub(1), last });
+        }
     }
 
     /// Notes a right password.

@@ -5,8 +5,7 @@
 //! [`super::session`], so that a token never outlives a dismissal by more than seconds.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -27,6 +26,9 @@ const LONGEST: usize = 2048;
 const LEEWAY: i64 = 5;
 /// Seconds between two looks at the key directory, which an unknown `kid` asks for.
 const RESCAN: i64 = 5;
+/// From this age on, in seconds, a key signs: by then no process goes by a look at the directory that was
+/// taken before the key was there, and whoever meets it finds it.
+const RIPE: i64 = 2 * RESCAN;
 
 /// Every claim, all of them required.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,7 +59,7 @@ pub struct Verified {
 pub struct Tokens {
     directory: PathBuf,
     keys: RwLock<Arc<Vec<Key>>>,
-    scanned: AtomicI64,
+    scanned: Mutex<i64>,
     ttl: i64,
     validation: Validation,
 }
@@ -75,6 +77,11 @@ fn header(kid: &str) -> Header {
     header
 }
 
+/// The key that signs: the newest that is ripe, or, where all are new, the first there was.
+fn signing(keys: &[Key], now: i64) -> Option<&Key> {
+    keys.iter().find(|key| key.created_at.timestamp() + RIPE <= now).or(keys.last())
+}
+
 fn principal(subject: &str) -> Option<Principal> {
     let staff = subject.parse::<StaffId>().map(Principal::Staff);
     staff.or_else(|_| subject.parse::<MemberId>().map(Principal::Member)).ok()
@@ -84,6 +91,7 @@ fn subject(principal: Principal) -> String {
     match principal {
         Principal::Staff(id) => id.to_string(),
         Principal::Member(id) => id.to_string(),
+        Principal::Key(id) => id.to_string(),
     }
 }
 
@@ -103,7 +111,7 @@ impl Tokens {
         Ok(Self {
             directory: directory.to_owned(),
             keys: RwLock::new(Arc::new(keys)),
-            scanned: AtomicI64::new(0),
+            scanned: Mutex::new(0),
             ttl: ttl_seconds.into(),
             validation,
         })
@@ -119,9 +127,11 @@ impl Tokens {
     /// # Errors
     /// [`Error::Internal`] if the library cannot sign.
     pub fn issue(&self, principal: Principal, session: SessionId, now: Instant) -> Result<String, Error> {
-        let keys = self.current();
-        let key = keys.first().ok_or_else(|| Error::Internal("no signing key".to_owned()))?;
         let at = now.timestamp();
+        // Another process may have retired the key that signed so far.
+        self.rescan(at);
+        let keys = self.current();
+        let key = signing(&keys, at).ok_or_else(|| Error::Internal("no signing key".to_owned()))?;
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -182,12 +192,13 @@ impl Tokens {
     }
 
     fn rescan(&self, now: i64) {
-        let last = self.scanned.load(Ordering::Relaxed);
-        let due = now.saturating_sub(last) >= RESCAN || now < last;
-        // Only one caller of many reads the directory.
-        if !due || self.scanned.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        // Whoever comes while another reads waits for what he finds: his token may be of the new key.
+        let mut last = self.scanned.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = now.saturating_sub(*last) >= RESCAN || now < *last;
+        if !due {
             return;
         }
+        *last = now;
         match keys::read_all(&self.directory) {
             Ok(found) if !found.is_empty() => {
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
@@ -199,7 +210,7 @@ impl Tokens {
         }
     }
 
-    /// The public keys as a JWK set (RFC 7517), the signing one first, at wall time `now`.
+    /// The public keys as a JWK set (RFC 7517), the newest first, at wall time `now`.
     pub fn jwks(&self, now: Instant) -> serde_json::Value {
         self.rescan(now.timestamp());
         let keys: Vec<_> = self.current().iter().map(|key| key.public.clone()).collect();

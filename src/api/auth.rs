@@ -15,13 +15,15 @@ use super::Services;
 use super::error::{Code, Problem, both};
 use super::extract::Json;
 use super::openapi::problems;
-use crate::access::password::{LONGEST, SHORTEST};
+use super::{registration, sessions};
+use crate::access::password::{LONGEST, Unfit};
 use crate::access::session::SignedIn;
-use crate::access::{self, Action, Caller, Principal, Resource, Verdict};
+use crate::access::{self, Action, Caller, Origin, Principal, Resource, Verdict};
 
 /// Routes under `/v1/auth`.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(login).service(refresh).service(logout).service(change_password);
+    config.configure(registration::routes).configure(sessions::routes);
 }
 
 /// The public keys, outside `/v1`.
@@ -51,10 +53,7 @@ impl From<access::Error> for Problem {
             Error::Merged => Code::AccountMerged.into(),
             Error::Throttled { seconds } => Self::new(Code::TooManyRequests).with_retry_after(seconds),
             Error::Busy => Code::TooManyRequests.into(),
-            Error::PasswordTooShort | Error::PasswordTooLong => Self::new(Code::PasswordUnfit).with_detail(both(
-                format!("A password has {SHORTEST} to {LONGEST} characters."),
-                format!("密码长度须为 {SHORTEST} 至 {LONGEST} 个字符。"),
-            )),
+            Error::PasswordUnfit(unfit) => unfit_password(unfit),
             Error::PinUnfit => {
                 Self::new(Code::PinUnfit).with_detail(both("A PIN has 6 to 12 digits.", "PIN 码须为 6 至 12 位数字。"))
             }
@@ -71,6 +70,37 @@ impl From<access::Error> for Problem {
             }
         }
     }
+}
+
+/// Why a password is not acceptable, in words and as `reason`.
+fn unfit_password(unfit: Unfit) -> Problem {
+    let (reason, detail) = match unfit {
+        Unfit::TooShort(least) => (
+            "too_short",
+            both(
+                format!("A password has {least} to {LONGEST} characters."),
+                format!("密码长度须为 {least} 至 {LONGEST} 个字符。"),
+            ),
+        ),
+        Unfit::TooLong => (
+            "too_long",
+            both(
+                format!("A password has at most {LONGEST} characters."),
+                format!("密码长度不得超过 {LONGEST} 个字符。"),
+            ),
+        ),
+        Unfit::Common => (
+            "common",
+            both(
+                "This password is one of those that are guessed first. Several words of your own are better.",
+                "该密码过于常见，容易被猜中。建议使用几个您自己想到的词语。",
+            ),
+        ),
+        Unfit::Personal => {
+            ("personal", both("A password is not made of your name or contact.", "密码不得由您的姓名或联系方式组成。"))
+        }
+    };
+    Problem::new(Code::PasswordUnfit).with_detail(detail).with_member("reason", reason)
 }
 
 /// Who signs in.
@@ -94,7 +124,7 @@ struct RefreshRequest {
     refresh_token: String,
 }
 
-/// A change of password.
+/// A change of password. Staff choose at least 15 characters, members 8.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
@@ -120,7 +150,7 @@ struct PinChange {
 
 /// The tokens of a sign-in.
 #[derive(Serialize, ToSchema)]
-struct TokensResponse {
+pub(super) struct TokensResponse {
     /// For `Authorization: Bearer …`.
     access_token: String,
     /// Always `Bearer`.
@@ -152,11 +182,12 @@ struct PrincipalResponse {
     store_id: Option<String>,
 }
 
-fn tokens(signed_in: SignedIn) -> HttpResponse {
+pub(super) fn tokens(signed_in: SignedIn) -> HttpResponse {
     let SignedIn { access_token, expires_in, refresh_token, caller } = signed_in;
     let id = match caller.principal() {
         Principal::Staff(id) => id.to_string(),
         Principal::Member(id) => id.to_string(),
+        Principal::Key(id) => id.to_string(),
     };
     let principal = PrincipalResponse {
         kind: caller.principal().kind(),
@@ -178,7 +209,7 @@ fn tokens(signed_in: SignedIn) -> HttpResponse {
 /// Sign in
 ///
 /// The same answer in the same time, whether the identifier or the password is wrong. After five
-/// failures for one identifier each further one makes the next wait longer.
+/// failures for one identifier, or many more from one address, each further one makes the next wait longer.
 #[utoipa::path(
     security(()),
     responses((status = 200, description = "Signed in.", body = TokensResponse)),
@@ -187,8 +218,12 @@ fn tokens(signed_in: SignedIn) -> HttpResponse {
     ]))))
 )]
 #[post("/login")]
-async fn login(services: web::Data<Services>, body: Json<LoginRequest>) -> Result<HttpResponse, Problem> {
-    Ok(tokens(services.access.login(&body.0.identifier, &body.0.password).await?))
+async fn login(
+    services: web::Data<Services>,
+    origin: Origin,
+    body: Json<LoginRequest>,
+) -> Result<HttpResponse, Problem> {
+    Ok(tokens(services.access.login(&body.0.identifier, &body.0.password, &origin).await?))
 }
 
 /// Renew the tokens

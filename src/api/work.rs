@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde::Serialize;
-use tessera_rules::id::{MemberId, StaffId};
+use tessera_rules::id::{ApiKeyId, MemberId, StaffId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -75,10 +75,10 @@ pub(super) fn gone(version: i64) -> HttpResponse {
 /// Who did something.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ActorView {
-    /// `member`, `cashier`, `manager`, `admin`, `import` or `system`.
+    /// `member`, `cashier`, `manager`, `admin`, `integration`, `import` or `system`.
     #[schema(example = "cashier")]
     role: String,
-    /// The member or the member of staff; null for imports and the system.
+    /// The member, the member of staff or the API key; null for imports and the system.
     #[schema(example = "usr_01kapm3v5ne8v9b3r6a2f7qk4d")]
     id: Option<String>,
 }
@@ -88,6 +88,7 @@ impl ActorView {
     pub(super) fn of(role: String, id: Option<Uuid>) -> Self {
         let show = |id: Uuid| match role.as_str() {
             "member" => MemberId::new(id).to_string(),
+            "integration" => ApiKeyId::new(id).to_string(),
             _ => StaffId::new(id).to_string(),
         };
         Self { id: id.map(show), role }

@@ -17,7 +17,7 @@ use crate::config::Settings;
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
-    /// One JSON line: {"kid","directory"}
+    /// One JSON line: {"kid","directory","retired":[kid]}
     #[arg(long, global = true)]
     json: bool,
 }
@@ -26,7 +26,7 @@ pub(super) struct Args {
 enum Command {
     /// Make the first key; fails where there is one
     Generate,
-    /// Add a key that signs from now on. The old ones still verify: remove their files an hour later
+    /// Add a key, which signs in ten seconds, and remove those that no living token needs
     Rotate,
 }
 
@@ -43,12 +43,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         (Command::Generate, false) | (Command::Rotate, true) => {}
     }
-    let kid = keys::add(directory, Clock::wall().wall_now())?;
+    let now = Clock::wall().wall_now();
+    let kid = keys::add(directory, now)?;
+    let retired = keys::retire(directory, now)?;
     if args.json {
-        output::result(json!({ "kid": kid, "directory": directory }))?;
+        output::result(json!({ "kid": kid, "directory": directory, "retired": retired }))?;
     } else {
         output::result(&kid)?;
         output::message(format_args!("the new key is in {}", directory.display()));
+        for kid in retired {
+            output::message(format_args!("{kid} is gone: no token of its lives any more"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

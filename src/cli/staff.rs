@@ -77,7 +77,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         output::message("error: an admin answers for the programme, not for a store: leave out --store");
         return Ok(ExitCode::from(2));
     }
-    let hash = password::hash_now(&secret::password()?)?;
+    let typed = secret::password()?;
+    password::check(&typed, password::SHORTEST_OF_STAFF, &[&create.identifier, &create.name])?;
+    let hash = password::hash_now(&typed)?;
     let desk = Desk::open()?;
     let store = match &create.store {
         Some(code) => Some(store_by_code(&desk, code)?),

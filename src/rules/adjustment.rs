@@ -69,7 +69,7 @@ impl Adjustments {
         match role {
             Role::Manager => self.manager,
             Role::Admin => self.admin,
-            Role::Member | Role::Cashier | Role::Import | Role::System => AdjustmentLimits::NOTHING,
+            Role::Member | Role::Cashier | Role::Integration | Role::Import | Role::System => AdjustmentLimits::NOTHING,
         }
     }
 

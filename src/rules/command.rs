@@ -25,6 +25,8 @@ pub enum Role {
     Manager,
     /// Configures the programme.
     Admin,
+    /// A till or another system, with a key of its own.
+    Integration,
     /// An import of history.
     Import,
     /// The clock: a job, or what fell due before a command.
@@ -36,7 +38,7 @@ pub enum Role {
 pub struct Actor {
     /// In which role.
     pub role: Role,
-    /// The staff or member id; absent for imports and the system.
+    /// The id of the staff, the member or the key; absent for imports and the system.
     pub id: Option<Uuid>,
 }
 

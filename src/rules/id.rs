@@ -126,6 +126,10 @@ ids! {
     ReRatingId = "rer";
     /// A sign-in: the family of refresh tokens that came from one login.
     SessionId = "ses";
+    /// A key of a till or an integration.
+    ApiKeyId = "key";
+    /// A contact about to be proved by a code.
+    VerificationId = "ver";
     /// A change in the audit log.
     AuditId = "aud";
     /// An issue of coupons.

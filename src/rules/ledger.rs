@@ -217,6 +217,7 @@ impl Role {
             Self::Cashier => "cashier",
             Self::Manager => "manager",
             Self::Admin => "admin",
+            Self::Integration => "integration",
             Self::Import => "import",
             Self::System => "system",
         }
@@ -224,7 +225,7 @@ impl Role {
 
     /// The role of a word.
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Member, Self::Cashier, Self::Manager, Self::Admin, Self::Import, Self::System];
-        all.into_iter().find(|role| role.as_str() == word)
+        let human = [Self::Member, Self::Cashier, Self::Manager, Self::Admin];
+        human.into_iter().chain([Self::Integration, Self::Import, Self::System]).find(|role| role.as_str() == word)
     }
 }

@@ -2,8 +2,10 @@
 //! said in the rulebook, and what may be changed by whom in the migrations.
 
 pub mod adjustment;
+pub mod api_key;
 pub mod audit;
 pub mod batch;
+pub mod contact_message;
 pub mod coupon;
 pub mod db;
 pub mod explain;
@@ -35,6 +37,7 @@ pub mod staff;
 pub mod standing;
 pub mod tag;
 pub mod ticket;
+pub mod verification;
 pub mod verify;
 pub mod wallet;
 mod wire;

@@ -35,6 +35,53 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+        device -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    api_key (id) {
+        id -> Uuid,
+        name -> Text,
+        prefix -> Text,
+        hash -> Bytea,
+        store_id -> Uuid,
+        scopes -> Array<Text>,
+        created_by -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    verification (id) {
+        id -> Uuid,
+        purpose -> Text,
+        phone -> Nullable<Text>,
+        email -> Nullable<Text>,
+        code_hash -> Bytea,
+        attempts -> Int4,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        member_id -> Nullable<Uuid>,
+        name -> Nullable<Text>,
+        birth_date -> Nullable<Text>,
+        locale -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    contact_message (id) {
+        id -> Uuid,
+        channel -> Text,
+        contact -> Text,
+        kind -> Text,
+        text -> Jsonb,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
     }
 }
 

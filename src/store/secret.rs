@@ -4,20 +4,23 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use tessera_rules::id::{MemberId, StaffId};
+use tessera_rules::id::{ApiKeyId, MemberId, StaffId};
 use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::link;
-use super::schema::{member, member_credential, staff};
+use super::rows::TiesRow;
+use super::schema::{member, member_credential, staff, standing};
 
-/// Staff or member: whom a sign-in is for.
+/// Staff or member, whom a sign-in is for; or an API key, which needs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// A member of staff.
     Staff(StaffId),
     /// A member of the programme.
     Member(MemberId),
+    /// A till or an integration.
+    Key(ApiKeyId),
 }
 
 impl Principal {
@@ -26,14 +29,16 @@ impl Principal {
         match self {
             Self::Staff(id) => id.uuid(),
             Self::Member(id) => id.uuid(),
+            Self::Key(id) => id.uuid(),
         }
     }
 
-    /// `staff` or `member`, as SQL and JSON write it.
+    /// `staff`, `member` or `api_key`, as SQL and JSON write it.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Staff(_) => "staff",
             Self::Member(_) => "member",
+            Self::Key(_) => "api_key",
         }
     }
 }
@@ -96,6 +101,7 @@ pub fn login(connection: &mut Connection, identifier: &str) -> Result<Option<Log
 /// Of the database.
 pub fn password_of(connection: &mut Connection, principal: Principal) -> Result<Option<Login>, Error> {
     match principal {
+        Principal::Key(_) => Ok(None),
         Principal::Member(id) => member_login(connection, id),
         Principal::Staff(id) => {
             let found = staff::table
@@ -112,6 +118,34 @@ pub fn password_of(connection: &mut Connection, principal: Principal) -> Result<
             Ok(found.map(login))
         }
     }
+}
+
+/// Whose a phone number (E.164) or an e-mail address (lower case) is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Who.
+    pub member: MemberId,
+    /// Whether this member may sign in.
+    pub active: bool,
+}
+
+/// Finds whose a contact is, in one round trip whether or not there is anybody.
+///
+/// # Errors
+/// Of the database.
+pub fn owner_of(connection: &mut Connection, phone: Option<&str>, email: Option<&str>) -> Result<Option<Owner>, Error> {
+    let theirs = member::phone.eq(phone).or(member::email.eq(email));
+    let found = member::table
+        .left_join(standing::table.on(standing::member_id.eq(member::id)))
+        .filter(theirs)
+        .select((member::id, member::status, standing::ties.nullable()))
+        .first::<(Uuid, String, Option<TiesRow>)>(connection)
+        .optional()?;
+    let owner = |(id, status, ties): (Uuid, String, Option<TiesRow>)| Owner {
+        member: MemberId::new(id),
+        active: status == "active" && !ties.is_some_and(|ties| link::says_merged(&ties)),
+    };
+    Ok(found.map(owner))
 }
 
 fn member_login(connection: &mut Connection, id: MemberId) -> Result<Option<Login>, Error> {
@@ -135,6 +169,7 @@ fn member_login(connection: &mut Connection, id: MemberId) -> Result<Option<Logi
 /// Of the database.
 pub fn set_password_hash(connection: &mut Connection, principal: Principal, hash: &str) -> Result<bool, Error> {
     let changed = match principal {
+        Principal::Key(_) => 0,
         Principal::Staff(id) => {
             diesel::update(staff::table.find(id.uuid())).set(staff::password_hash.eq(hash)).execute(connection)?
         }

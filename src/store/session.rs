@@ -16,7 +16,7 @@ use super::staff::StaffRole;
 pub type Hash = [u8; 32];
 
 /// A new sign-in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct NewSession {
     /// A fresh id.
     pub id: SessionId,
@@ -26,6 +26,8 @@ pub struct NewSession {
     pub created_at: DateTime<Utc>,
     /// When it ends, however often it is refreshed.
     pub expires_at: DateTime<Utc>,
+    /// What the caller said it is: 1 to 200 characters.
+    pub device: Option<String>,
 }
 
 /// A sign-in together with what its principal is right now.
@@ -59,6 +61,7 @@ pub fn insert(connection: &mut Connection, new: &NewSession) -> Result<(), Error
             session::principal_id.eq(new.principal.uuid()),
             session::created_at.eq(new.created_at),
             session::expires_at.eq(new.expires_at),
+            session::device.eq(&new.device),
         ))
         .execute(connection)?;
     Ok(())
@@ -105,6 +108,71 @@ pub fn standing(connection: &mut Connection, id: SessionId) -> Result<Option<Sta
         revoked: revoked_at.is_some(),
         expires_at,
     }))
+}
+
+/// A sign-in as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its id.
+    pub id: SessionId,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// When its tokens were last renewed.
+    pub refreshed_at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub expires_at: DateTime<Utc>,
+    /// What the caller said it is.
+    pub device: Option<String>,
+}
+
+/// The latest hundred sign-ins of a person that stand at `now`, newest first.
+///
+/// # Errors
+/// Of the database.
+pub fn open_of(
+    connection: &mut Connection,
+    principal: Principal,
+    now: DateTime<Utc>,
+) -> Result<Vec<OpenSession>, Error> {
+    type Row = (Uuid, DateTime<Utc>, DateTime<Utc>, Option<String>, Option<DateTime<Utc>>);
+    let theirs = session::principal_id.eq(principal.uuid()).and(session::principal_kind.eq(principal.kind()));
+    let rows: Vec<Row> = session::table
+        .inner_join(refresh_token::table)
+        .filter(theirs.and(session::revoked_at.is_null()).and(session::expires_at.gt(now)))
+        .group_by(session::id)
+        .order(session::id.desc())
+        .limit(100)
+        .select((
+            session::id,
+            session::created_at,
+            session::expires_at,
+            session::device,
+            diesel::dsl::max(refresh_token::issued_at),
+        ))
+        .load(connection)?;
+    let view = |(id, created_at, expires_at, device, refreshed): Row| OpenSession {
+        id: SessionId::new(id),
+        created_at,
+        refreshed_at: refreshed.unwrap_or(created_at),
+        expires_at,
+        device,
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// Ends one sign-in of a person; false if it is not his, or has ended before.
+///
+/// # Errors
+/// Of the database.
+pub fn revoke_own(
+    connection: &mut Connection,
+    principal: Principal,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let theirs = session::principal_id.eq(principal.uuid()).and(session::principal_kind.eq(principal.kind()));
+    let open = session::table.filter(session::id.eq(id.uuid()).and(theirs).and(session::revoked_at.is_null()));
+    Ok(diesel::update(open).set(session::revoked_at.eq(now)).execute(connection)? == 1)
 }
 
 /// Ends a sign-in; ending it again changes nothing.

@@ -1,5 +1,4 @@
-//! Who is let in: tokens, key files, codes, passwords, throttling, rights and settings, without a
-//! database.
+//! Who is let in: tokens, key files, codes, rights and settings, without a database.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,10 +14,10 @@ use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
 use tessera::access::policy::{Action, Caller, Kind, Resource, Verdict, may};
 use tessera::access::tokens::Tokens;
-use tessera::access::{Error, Principal, StaffRole, keys, otp, password, pin, throttle::Throttle};
-use tessera::clock::{Clock, new_uuid, random_bytes};
+use tessera::access::{Error, Principal, Scope, Scopes, StaffRole, keys, otp};
+use tessera::clock::{Clock, new_uuid};
 use tessera::config::Settings;
-use tessera_rules::id::{MemberId, SessionId, StaffId, StoreId};
+use tessera_rules::id::{ApiKeyId, MemberId, SessionId, StaffId, StoreId};
 use tessera_rules::time::Instant;
 
 /// A directory that goes when the test ends.
@@ -228,19 +227,46 @@ fn headers_and_keys_that_are_not_ours_are_refused() {
 #[test]
 fn a_rotated_key_signs_and_the_old_one_still_verifies() {
     let scratch = Scratch::new();
-    let running = Tokens::open(&scratch.keys(), 600).unwrap();
-    let now = now();
-    let old = running.issue(member(), session(), now).unwrap();
-    let kid = keys::add(&scratch.keys(), now + TimeDelta::seconds(1)).unwrap();
-    let restarted = Tokens::open(&scratch.keys(), 600).unwrap();
-    let new = restarted.issue(member(), session(), now).unwrap();
-    assert_eq!(jsonwebtoken::decode_header(&new).unwrap().kid, Some(kid.clone()));
-    assert!(restarted.verify(&old, now).is_ok());
-    assert!(running.verify(&new, now).is_ok(), "a running process finds the key it does not know");
-    let set = running.jwks(now);
-    assert_eq!(set["keys"].as_array().unwrap().len(), 2);
-    assert_eq!(set["keys"][0]["kid"], json!(kid), "the signing key comes first");
+    let now = now() - TimeDelta::minutes(5);
+    keys::add(&scratch.keys(), now - TimeDelta::minutes(1)).unwrap();
+    let [one, other] = [(); 2].map(|()| Tokens::open(&scratch.keys(), 600).unwrap());
+    let at = |seconds| now + TimeDelta::seconds(seconds);
+    let signs = |tokens: &Tokens, seconds| {
+        let token = tokens.issue(member(), session(), at(seconds)).unwrap();
+        let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+        (token, kid)
+    };
+    let (old, first) = signs(&one, 0);
+    // The worst there can be: the other process has looked at the directory just before.
+    other.jwks(at(0));
+    let kid = keys::add(&scratch.keys(), at(1)).unwrap();
+    for seconds in 1..30 {
+        let (token, signing) = signs(&one, seconds);
+        assert_eq!(signing == kid, seconds >= 11, "after {seconds} s");
+        assert!(other.verify(&token, at(seconds)).is_ok(), "after {seconds} s");
+        assert!(other.verify(&old, at(seconds)).is_ok(), "what was signed before stands");
+    }
+    // Who comes to a rotated directory first, and many at once, all find the key.
+    let (token, _) = signs(&one, 30);
+    let late = Tokens::open(&scratch.keys(), 600).unwrap();
+    keys::add(&scratch.keys(), at(20)).unwrap();
+    let (newest, _) = signs(&one, 40);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert!(late.verify(&newest, at(40)).is_ok() && late.verify(&token, at(40)).is_ok()));
+        }
+    });
+    let set = one.jwks(at(40));
+    assert_eq!(set["keys"].as_array().unwrap().len(), 3);
     assert!(set.to_string().find("seed").is_none() && set["keys"][0].get("d").is_none(), "public parts only");
+
+    // A key is taken away once no token of its can live.
+    assert_eq!(keys::retire(&scratch.keys(), at(7200)).unwrap(), [""; 0]);
+    let gone = keys::retire(&scratch.keys(), at(7202)).unwrap();
+    assert_eq!(gone, [first]);
+    assert_eq!(other.jwks(at(7202))["keys"].as_array().unwrap().len(), 2);
+    assert!(other.verify(&old, at(50)).is_err());
+    assert_eq!(keys::retire(&scratch.keys(), at(90_000)).unwrap(), [kid], "never the newest");
 }
 
 #[test]
@@ -308,61 +334,6 @@ fn codes_are_those_of_rfc_6238() {
         assert_eq!(otp::step_of(secret, digits, at(59)).unwrap(), None, "{digits}");
     }
     assert!(otp::code_at(b"short", at(59)).is_err());
-}
-
-#[test]
-fn passwords_are_argon2id_with_the_owasp_parameters() {
-    let hash = password::hash_now("correct horse battery").unwrap();
-    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-    assert_ne!(hash, password::hash_now("correct horse battery").unwrap(), "salted");
-    assert_eq!(password::hash_now("seven77"), Err(Error::PasswordTooShort));
-    assert_eq!(password::hash_now(&"x".repeat(129)), Err(Error::PasswordTooLong));
-    assert!(password::check_length(&"🦀".repeat(128)).is_ok(), "characters, not bytes");
-    assert_eq!(password::check_length(&"🦀".repeat(7)), Err(Error::PasswordTooShort));
-    assert_eq!(password::check_length(&"x".repeat(1 << 20)), Err(Error::PasswordTooLong));
-
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async {
-        let hasher = password::Hasher::new(1);
-        assert!(hasher.verify("correct horse battery", Some(hash.clone())).await.unwrap());
-        assert!(!hasher.verify("correct horse batterx", Some(hash)).await.unwrap());
-        assert!(!hasher.verify("correct horse battery", None).await.unwrap(), "nobody has no password");
-        assert!(!hasher.verify("", None).await.unwrap());
-    });
-}
-
-#[test]
-fn pins_are_six_to_twelve_digits() {
-    for pin in ["123456", "000000", "123456789012"] {
-        assert!(pin::check_shape(pin).is_ok(), "{pin}");
-    }
-    for pin in ["", "12345", "1234567890123", "12345a", "１２３４５６", "12 456", "-12345"] {
-        assert_eq!(pin::check_shape(pin), Err(Error::PinUnfit), "{pin}");
-    }
-}
-
-#[test]
-fn guessing_gets_slower_and_is_forgiven() {
-    let throttle = Throttle::new();
-    let (whose, start) = (random_bytes(), now());
-    let at = |seconds| start + TimeDelta::seconds(seconds);
-    for _ in 0..5 {
-        assert!(throttle.check(&whose, at(0)).is_ok());
-        throttle.failed(&whose, at(0));
-    }
-    assert!(throttle.check(&whose, at(0)).is_ok(), "five are free");
-    throttle.failed(&whose, at(0));
-    assert_eq!(throttle.check(&whose, at(0)), Err(Error::Throttled { seconds: 1 }));
-    assert!(throttle.check(&whose, at(1)).is_ok());
-    for _ in 0..20 {
-        throttle.failed(&whose, at(1));
-    }
-    assert_eq!(throttle.check(&whose, at(1)), Err(Error::Throttled { seconds: 300 }), "never longer");
-    assert!(throttle.check(&random_bytes(), at(1)).is_ok(), "others are not held up");
-    throttle.failed(&whose, at(1000));
-    assert!(throttle.check(&whose, at(1000)).is_ok(), "a quarter of an hour without failures is enough");
-    throttle.succeeded(&whose);
-    assert!(throttle.check(&whose, at(1000)).is_ok());
 }
 
 fn caller(kind: Kind, store: Option<StoreId>) -> Caller {
@@ -436,6 +407,49 @@ fn a_cashier_sees_only_the_purchases_of_the_store() {
     assert_eq!(may(&cashier, Action::EnrolMember, &Resource::Programme), Verdict::Allow);
     assert_eq!(may(&cashier, Action::RecordPurchase, &Resource::Store(there)), Verdict::NotFound);
     assert_eq!(may(&staff(StaffRole::Cashier, None), Action::ReadPurchase, &document(None)), Verdict::NotFound);
+}
+
+#[test]
+fn a_key_does_what_its_scopes_say_where_a_cashier_of_its_store_may() {
+    let (here, there) = (StoreId::new(new_uuid()), StoreId::new(new_uuid()));
+    let member = MemberId::new(new_uuid());
+    let key = |scopes: &[Scope]| {
+        caller(Kind::Key(ApiKeyId::new(new_uuid()), scopes.iter().copied().collect::<Scopes>()), Some(here))
+    };
+    let at = |store| Resource::Document { member, store: Some(store) };
+    for (scope, action) in [
+        (Scope::MembersRead, Action::LookUpMember),
+        (Scope::MembersRead, Action::ReadMemberBalance),
+        (Scope::MembersWrite, Action::EnrolMember),
+        (Scope::PurchasesRead, Action::ReadPurchase),
+        (Scope::PurchasesWrite, Action::RecordPurchase),
+        (Scope::PurchasesWrite, Action::ReturnPurchase),
+        (Scope::RedemptionsWrite, Action::RedeemForMember),
+        (Scope::RedemptionsWrite, Action::SettleRedemption),
+        (Scope::EventsWrite, Action::RecordEvent),
+    ] {
+        let others: Vec<Scope> = Scope::ALL.into_iter().filter(|other| *other != scope).collect();
+        assert_eq!(may(&key(&[scope]), action, &at(here)), Verdict::Allow, "{action:?}");
+        assert_eq!(may(&key(&others), action, &at(here)), Verdict::Forbidden, "{action:?}");
+    }
+    let every = key(&Scope::ALL);
+    for action in [Action::ReadPurchase, Action::ReadRedemption, Action::SettleRedemption, Action::FulfilRedemption] {
+        assert_eq!(may(&every, action, &at(there)), Verdict::NotFound, "{action:?}");
+    }
+    for action in [
+        Action::ManageOwnSession,
+        Action::ReadOwnBalance,
+        Action::AdjustPoints,
+        Action::TopUpWallet,
+        Action::RefundWallet,
+        Action::TransferForMember,
+        Action::MovePurchase,
+        Action::ReadMembers,
+        Action::ManageIntegrations,
+        Action::WriteProgramme,
+    ] {
+        assert_eq!(may(&every, action, &at(here)), Verdict::Forbidden, "{action:?} is for people");
+    }
 }
 
 #[test]
@@ -522,6 +536,7 @@ fn settings_come_from_the_default_the_file_and_the_environment() {
         ("TESSERA__HTTTP__BIND", "x", "htttp"),
         ("TESSERA__HTTP__WORKERS", "many", "http.workers"),
         ("TESSERA__HTTP__BIND", "localhost", "http.bind"),
+        ("TESSERA__HTTP__TRUSTED_PROXIES", "localhost", "http.trusted_proxies"),
         ("TESSERA__LOG__FORMAT", "xml", "log.format"),
         ("TESSERA__AUTH__ACCESS_TTL_SECONDS", "3601", "auth.access_ttl_seconds"),
         ("TESSERA__AUTH__ACCESS_TTL_SECONDS", "0", "auth.access_ttl_seconds"),

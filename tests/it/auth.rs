@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::app::PASSWORD;
-use crate::support::{App, make};
+use crate::support::{App, eventually, make};
 
 fn text<'v>(value: &'v serde_json::Value, field: &str) -> &'v str {
     value[field].as_str().unwrap_or_else(|| panic!("{field} in {value}"))
@@ -177,9 +177,20 @@ fn a_token_must_be_there_and_be_one() {
 fn whoever_is_dismissed_is_out() {
     let app = App::start();
     let signed_in = app.login("cashier-west", PASSWORD).expect(200);
-    app.db.execute("update staff set status = 'disabled' where identifier = 'cashier-west'");
     let elsewhere = App::beside(&app);
-    let caller = elsewhere.anon().with_token(text(&signed_in, "access_token"));
-    caller.get("/v1/till/members?external_id=x").problem(401, "session_revoked");
+    let [here, there] = [&app, &elsewhere].map(|app| app.anon().with_token(text(&signed_in, "access_token")));
+    for caller in [&here, &there] {
+        caller.get("/v1/till/members?external_id=x").expect(200);
+    }
+    app.db.execute("update staff set status = 'disabled' where identifier = 'cashier-west'");
+    // Both processes have seen the token, and go by that for no longer than five seconds.
+    let start = std::time::Instant::now();
+    for caller in [&here, &there] {
+        eventually("the dismissed is out", || {
+            let reply = caller.get("/v1/till/members?external_id=x");
+            (reply.status != 200).then(|| reply.problem(401, "session_revoked"))
+        });
+    }
+    assert!(start.elapsed().as_millis() < 5_900, "{:?}", start.elapsed());
     app.login("cashier-west", PASSWORD).problem(401, "invalid_credentials");
 }

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use tessera::api::openapi;
 use tessera::clock::new_uuid;
-use tessera_rules::id::{AdjustmentId, MemberId, PurchaseId, ReRatingId, RedemptionId, StaffId, StoreId};
+use tessera_rules::id::{
+    AdjustmentId, ApiKeyId, MemberId, PurchaseId, ReRatingId, RedemptionId, SessionId, StaffId, StoreId,
+};
 
 use crate::support::make::{self, earn, line, receipt};
 use crate::support::{App, Caller};
@@ -42,6 +44,8 @@ fn id_for(template: &str) -> String {
         Some("purchases") => PurchaseId::new(uuid).to_string(),
         Some("re-ratings") => ReRatingId::new(uuid).to_string(),
         Some("redemptions") => RedemptionId::new(uuid).to_string(),
+        Some("api-keys") => ApiKeyId::new(uuid).to_string(),
+        Some("sessions") => SessionId::new(uuid).to_string(),
         Some("staff") => StaffId::new(uuid).to_string(),
         Some("stores") => StoreId::new(uuid).to_string(),
         _ => "nothing-of-the-kind".to_owned(),
@@ -64,10 +68,10 @@ fn every_face_is_for_its_own_people() {
     let app = App::start();
     let member = make::member(&app.cashier());
     let callers: [(&str, Caller, &[&str]); 4] = [
-        ("member", app.member(&member), &["/v1/member/"]),
-        ("cashier", app.cashier(), &["/v1/till/"]),
-        ("manager", app.manager(), &["/v1/till/", "/v1/admin/"]),
-        ("admin", app.admin(), &["/v1/till/", "/v1/admin/", "/v1/sandbox/"]),
+        ("member", app.member(&member), &["/v1/auth/", "/v1/member/"]),
+        ("cashier", app.cashier(), &["/v1/auth/", "/v1/till/"]),
+        ("manager", app.manager(), &["/v1/auth/", "/v1/till/", "/v1/admin/"]),
+        ("admin", app.admin(), &["/v1/auth/", "/v1/till/", "/v1/admin/", "/v1/sandbox/"]),
     ];
     let reads: Vec<Operation> = operations().into_iter().filter(|operation| operation.method == "GET").collect();
     for (role, caller, faces) in &callers {

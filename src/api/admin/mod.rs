@@ -1,10 +1,11 @@
-//! Routes under `/v1/admin`: what runs the programme, its shops, its staff and its members.
+//! Routes under `/v1/admin`: what runs the programme, its shops, its staff, its keys and its members.
 //!
 //! Every change leaves a line in the audit log, in the transaction of the change, without secrets
 //! and without personal data. The parts of the programme (tiers, earning rules, promotions, rewards,
 //! perks, coupons, prices, segments) are one versioned document: they share its version as their entity tag.
 
 mod adjustments;
+mod api_keys;
 mod audit;
 mod coupons;
 mod early_access;
@@ -57,6 +58,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(early_access::routes)
         .configure(stores::routes)
         .configure(staff::routes)
+        .configure(api_keys::routes)
         .configure(members::routes)
         .configure(adjustments::routes)
         .configure(re_ratings::routes)

@@ -11,6 +11,7 @@ use tessera_rules::time::Instant;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::access::password::SHORTEST_OF_STAFF;
 use crate::access::{self, Action, Caller, NewStaff, Principal, Resource, StaffRole};
 use crate::api::Services;
 use crate::api::contact;
@@ -97,8 +98,8 @@ struct NewStaffRequest {
     /// Where; required for cashiers and managers, absent for admins.
     #[schema(value_type = Option<String>, example = "sto_01kapm3v5ne8v9b3r6a2f7qk4d")]
     store_id: Option<StoreId>,
-    /// The first password.
-    #[schema(format = Password, min_length = 8, max_length = 128)]
+    /// The first password: it is all that staff sign in with, hence its length.
+    #[schema(format = Password, min_length = 15, max_length = 128)]
     password: String,
 }
 
@@ -204,7 +205,8 @@ async fn create_staff(
         role: role.into(),
         store: store_id,
     };
-    let hash = services.access.hash_password(&password).await?;
+    let about = [new.identifier.as_str(), new.name.as_str()];
+    let hash = services.access.hash_password(&password, SHORTEST_OF_STAFF, &about).await?;
     let row = run_whole(&services, move |conn| {
         check_post(conn, new.role, new.store)?;
         let id = access::create_staff(conn, &new, hash, wall_now)?;

@@ -180,7 +180,7 @@ pub(super) async fn enrol(
 
 /// Grants what is due at once. The enrolment stands whatever comes of it: the next midnight's job
 /// would find the same.
-async fn grant_perks(services: &Services, member: MemberId, born: bool) -> Vec<String> {
+pub(crate) async fn grant_perks(services: &Services, member: MemberId, born: bool) -> Vec<String> {
     if services.engine.programme().await.is_ok_and(|found| !found.programme.greets(born)) {
         return Vec::new();
     }

@@ -8,9 +8,6 @@ use super::anchor::Mark;
 use super::books::{Bad, Books, Member, Sums};
 use crate::store::ledger::EntryView;
 
-/// Every role.
-const ROLES: [Role; 6] = [Role::Member, Role::Cashier, Role::Manager, Role::Admin, Role::Import, Role::System];
-
 /// Checks the entries of a member, against an earlier head where there is one; returns them with their
 /// balances.
 pub(super) fn check(member: &Member<'_>, books: &Books, mark: Option<&Mark>) -> Result<(Vec<Entry>, Sums), Bad> {
@@ -82,7 +79,7 @@ fn balances(member: &Member<'_>, entries: &[Entry], sums: &Sums, elsewhere: i128
 }
 
 fn entry_of(member: &Member<'_>, row: &EntryView) -> Result<Entry, &'static str> {
-    let role = ROLES.into_iter().find(|role| role.as_str() == row.actor_role);
+    let role = Role::parse(&row.actor_role);
     Ok(Entry {
         member: member.id,
         number: row.number,
@@ -107,7 +104,7 @@ fn actor(member: &Member<'_>, entry: &Entry) -> Result<(), &'static str> {
         (Role::Member, Some(id)) if id == member.id.uuid() => Ok(()),
         // Another member of the household, or who gave the points; debt is paid out of what came.
         (Role::Member, Some(_)) if matches!(entry.kind, EntryKind::Transfer | EntryKind::DebtPayment) => Ok(()),
-        (Role::Cashier | Role::Manager | Role::Admin, Some(id)) if id != member.id.uuid() => Ok(()),
+        (Role::Cashier | Role::Manager | Role::Admin | Role::Integration, Some(id)) if id != member.id.uuid() => Ok(()),
         _ => Err("it does not say who acted"),
     }
 }

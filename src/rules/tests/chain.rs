@@ -114,6 +114,7 @@ fn the_words_are_fixed_and_read_back() {
     assert!(Account::ALL.into_iter().all(|account| Account::parse(account.as_str()) == Some(account)));
     assert!(EntryKind::ALL.into_iter().all(|kind| EntryKind::parse(kind.as_str()) == Some(kind)));
     assert_eq!((Account::parse("cash"), EntryKind::parse("gift")), (None, None));
-    let roles = [Role::Member, Role::Cashier, Role::Manager, Role::Admin, Role::Import, Role::System];
-    assert_eq!(roles.map(Role::as_str).join(" "), "member cashier manager admin import system");
+    let roles =
+        [Role::Member, Role::Cashier, Role::Manager, Role::Admin, Role::Integration, Role::Import, Role::System];
+    assert_eq!(roles.map(Role::as_str).join(" "), "member cashier manager admin integration import system");
 }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::known;
 use super::profile::MemberView;
+use crate::access::password::SHORTEST;
 use crate::access::{self, Action, Caller, Principal, Resource};
 use crate::api::Services;
 use crate::api::admin::staff::given;
@@ -197,7 +198,11 @@ pub(super) async fn set_member_password(
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::ChangeMember, &Resource::Member(id.0))?;
     let (id, by) = (id.0, By { actor: caller.actor(), at: services.clock.now() });
-    let hash = services.access.hash_password(&body.0.password).await?;
+    let found =
+        services.pool.run(move |conn| member::find(conn, id)).await?.ok_or(Problem::new(Code::MemberUnknown))?;
+    let about = [Some(found.name), found.phone, found.email].map(Option::unwrap_or_default);
+    let about = about.each_ref().map(String::as_str);
+    let hash = services.access.hash_password(&body.0.password, SHORTEST, &about).await?;
     run_whole(&services, move |conn| {
         known(conn, id)?;
         access::ensure_member(conn, id)?;

@@ -1,0 +1,3 @@
+alter table session drop column device;
+drop table contact_message;
+drop table verification;
