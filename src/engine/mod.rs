@@ -22,6 +22,7 @@
 
 pub mod configure;
 mod convert;
+mod alone;
 mod counting;
 mod deciding;
 pub mod diff;
@@ -65,6 +66,7 @@ use crate::{config, store};
 use storer::Storer;
 use writer::Writer;
 
+pub use alone::Alone;
 pub use enrol::{NewMember, enrol};
 pub use foresee::Outlook;
 pub use programmes::{Programmes, Versioned};

@@ -4,6 +4,7 @@
 pub mod adjustment;
 pub mod audit;
 pub mod batch;
+pub mod bench;
 pub mod coupon;
 pub mod db;
 pub mod explain;
