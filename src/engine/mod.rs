@@ -20,9 +20,9 @@
 //!
 //! This room never decides a rule, never speaks HTTP and never forwards a database's words.
 
+mod alone;
 pub mod configure;
 mod convert;
-mod alone;
 mod counting;
 mod deciding;
 pub mod diff;

@@ -10,6 +10,7 @@ mod adjustments;
 mod admin;
 mod admin_schemas;
 mod auth;
+mod bench;
 mod cdnow;
 mod conditions;
 mod configure;

@@ -46,7 +46,7 @@ fn measured(stage: &mut Stage) -> anyhow::Result<Accruals> {
     let house = stage.plain()?;
     let pgbench = Pgbench::accruals(stage)?;
     stage.checkpoint()?;
-    // 256 connections are asked right after 64, in either order of the round.
+    // 256 connections are asked just before 64, in either order of the round.
     let mut at_256 = Vec::new();
     let turns = Turns::take(
         stage.plan,
@@ -56,7 +56,7 @@ fn measured(stage: &mut Stage) -> anyhow::Result<Accruals> {
         },
         &mut || pgbench.run(stage),
     )?;
-    // The first was not measured on the other sides.
+    // The first ones may have been for warming up.
     let at_256 = at_256.split_off(at_256.len() - turns.ours.len());
     let accruals = Accruals { p: turns.theirs, at_64: turns.ours, at_256 };
     stage.accruals = Some(accruals.clone());

@@ -20,11 +20,9 @@ pub(super) fn measure(stage: &mut Stage) -> anyhow::Result<Sample> {
     busy["promotions"] = promotions();
     let bare = House::open(stage, "bare", &bare, &[])?;
     let busy = House::open(stage, "busy", &busy, &[])?;
-    let turns = Turns::take(
-        stage.plan,
-        &mut || lines(stage, &busy, CONNECTIONS, 9),
-        &mut || lines(stage, &bare, CONNECTIONS, 1),
-    )?;
+    let turns = Turns::take(stage.plan, &mut || lines(stage, &busy, CONNECTIONS, 9), &mut || {
+        lines(stage, &bare, CONNECTIONS, 1)
+    })?;
     Ok(turns.sample(Cell::rate, "/s", ""))
 }
 
@@ -32,7 +30,8 @@ pub(super) fn measure(stage: &mut Stage) -> anyhow::Result<Sample> {
 /// and conditions in CEL. Some apply to nearly every receipt, some to few.
 fn promotions() -> Value {
     let one = |i: i32| {
-        let mut promotion = json!({ "code": format!("promotion-{i}"), "name": format!("Promotion {i}"), "priority": i });
+        let mut promotion =
+            json!({ "code": format!("promotion-{i}"), "name": format!("Promotion {i}"), "priority": i });
         let category = ["tea", "fresh", "coffee", "books"][usize::try_from(i).unwrap_or(0) % 4];
         let (field, value) = match i % 5 {
             0 => ("categories", json!([category])),

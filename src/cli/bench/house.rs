@@ -60,12 +60,7 @@ impl House {
     }
 
     /// Starts a server on a database that is there.
-    pub(super) fn serve(
-        stage: &Stage,
-        name: &str,
-        database: &str,
-        settings: &[(&str, &str)],
-    ) -> anyhow::Result<Self> {
+    pub(super) fn serve(stage: &Stage, name: &str, database: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let url = stage.app_url(database);
         // Free a moment ago.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -134,7 +129,8 @@ fn fill(url: &str, count: u32) -> anyhow::Result<()> {
     let pool = Pool::connect_patient(url, 1)?;
     let now = Clock::wall().now();
     let enrolled_at = now - chrono::TimeDelta::days(730);
-    let store = ShopRow { id: new_uuid(), code: STORE.to_owned(), name: "Main".to_owned(), version: 1, created_at: now };
+    let store =
+        ShopRow { id: new_uuid(), code: STORE.to_owned(), name: "Main".to_owned(), version: 1, created_at: now };
     let cashier = NewStaff {
         identifier: CASHIER.to_owned(),
         name: "Cashier".to_owned(),

@@ -37,7 +37,8 @@ pub(super) fn ask(
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
-    let status = head.split_whitespace().nth(1).and_then(|word| word.parse().ok()).context("an answer without a status")?;
+    let status =
+        head.split_whitespace().nth(1).and_then(|word| word.parse().ok()).context("an answer without a status")?;
     Ok((status, body.to_owned()))
 }
 
@@ -56,13 +57,7 @@ pub(super) fn get(request: &mut Vec<u8>, path: &str, token: &str) -> anyhow::Res
 }
 
 /// Writes a POST under a key of its own.
-pub(super) fn post(
-    request: &mut Vec<u8>,
-    path: &str,
-    token: &str,
-    dice: &mut Dice,
-    body: &str,
-) -> anyhow::Result<()> {
+pub(super) fn post(request: &mut Vec<u8>, path: &str, token: &str, dice: &mut Dice, body: &str) -> anyhow::Result<()> {
     let (high, low) = (dice.next(), dice.next() >> 16);
     request.clear();
     Ok(write!(

@@ -17,6 +17,9 @@ use super::turns::Cell;
 /// How long the last answers may take.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// What was to be asked for seconds was asked too soon to be measured.
+const DRY: &str = "there was nothing left to ask: more --members, or fewer --seconds";
+
 /// Loads begun by this process: none throws the dice of another.
 static LOADS: AtomicU64 = AtomicU64::new(0);
 
@@ -27,6 +30,7 @@ pub(super) type Ask<'a> = &'a mut dyn FnMut(&mut Vec<u8>, &mut Dice) -> anyhow::
 pub(super) fn run(stage: &Stage, house: &House, connections: usize, ask: Ask<'_>) -> anyhow::Result<Cell> {
     let mut load = Load::connect(house.address, connections)?;
     load.until(Instant::now() + stage.plan.warm_up, ask)?;
+    anyhow::ensure!(!load.dry, "{DRY}");
     let wal = stage.wal()?;
     load.answered.clear();
     let before = stage.meter.read(Some(house.pid()))?;
@@ -37,6 +41,7 @@ pub(super) fn run(stage: &Stage, house: &House, connections: usize, ask: Ask<'_>
     load.drain()?;
     micros.sort_unstable();
     let mut cell = Cell::whole(micros.len() as f64, stage.meter.between(&before, &after));
+    anyhow::ensure!(cell.usage.elapsed * 2 > stage.plan.measured, "{DRY}");
     (cell.p50, cell.p99) = (percentile(&micros, 50), percentile(&micros, 99));
     (cell.wal_bytes, cell.wal_syncs) = ((now.bytes - wal.bytes) as f64, (now.syncs - wal.syncs) as f64);
     Ok(cell)

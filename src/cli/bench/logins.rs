@@ -31,11 +31,9 @@ pub(super) fn measure(stage: &mut Stage) -> anyhow::Result<Sample> {
     // So many that as many come back each second as TIMES the room.
     let connections = (room * TIMES * WAIT).ceil().clamp(16.0, 4_000.0) as usize;
     let arrived = AtomicU64::new(0);
-    let turns = Turns::take(
-        stage.plan,
-        &mut || flooded(stage, &house, connections, &arrived),
-        &mut || uniform(stage, &house, CONNECTIONS),
-    )?;
+    let turns = Turns::take(stage.plan, &mut || flooded(stage, &house, connections, &arrived), &mut || {
+        uniform(stage, &house, CONNECTIONS)
+    })?;
     let spent: f64 = turns.ours.iter().map(|cell| cell.usage.elapsed.as_secs_f64()).sum();
     let rounds = (turns.ours.len() + 1) as f64 / turns.ours.len() as f64;
     let arriving = arrived.load(Ordering::Relaxed) as f64 / (spent * rounds).max(1.0);

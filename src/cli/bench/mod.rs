@@ -73,8 +73,8 @@ pub struct Args {
     #[arg(long, value_parser = RangedU64ValueParser::<u32>::new().range(1..=100))]
     rounds: Option<u32>,
     /// Seconds of each measurement [default: 5, quick: 2]
-    #[arg(long, value_parser = RangedU64ValueParser::<u32>::new().range(1..=600))]
-    seconds: Option<u32>,
+    #[arg(long, value_parser = seconds)]
+    seconds: Option<Duration>,
     /// Members of each programme, and accounts of pgbench
     #[arg(long, default_value_t = 20_000, value_parser = RangedU64ValueParser::<u32>::new().range(10..=1_000_000))]
     members: u32,
@@ -96,10 +96,11 @@ pub(super) struct Plan {
 impl Args {
     fn plan(&self) -> Plan {
         let (rounds, seconds) = if self.quick { (3, 2) } else { (5, 5) };
+        let measured = self.seconds.unwrap_or(Duration::from_secs(seconds));
         Plan {
             rounds: self.rounds.unwrap_or(rounds),
-            measured: Duration::from_secs(self.seconds.unwrap_or(seconds).into()),
-            warm_up: Duration::from_millis(500),
+            measured,
+            warm_up: measured.min(Duration::from_millis(500)),
             members: self.members,
         }
     }
@@ -107,6 +108,12 @@ impl Args {
     fn leaves_out(&self, row: &Row) -> bool {
         self.quick && !row.quick
     }
+}
+
+/// A time to measure: less than a tenth of a second tells nothing.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
+    if (0.1..=600.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("0.1 to 600".to_owned()) }
 }
 
 /// Measures.

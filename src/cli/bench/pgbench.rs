@@ -133,7 +133,9 @@ impl Pgbench {
             &url,
             &format!("insert into l.account(id, kind) select i, (i > 1)::int from generate_series(1, {last}) i"),
         )?;
-        execute(&url, more)?;
+        if !more.is_empty() {
+            execute(&url, more)?;
+        }
         execute(&url, "vacuum analyze l.account, l.lot")?;
         let path = stage.home("pgbench")?.join(format!("{name}.sql"));
         std::fs::write(&path, script)?;
@@ -145,7 +147,7 @@ impl Pgbench {
         let output = Command::new(&self.program)
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
             .arg(format!("--client={CLIENTS}"))
-            .arg(format!("--time={}", stage.plan.measured.as_secs()))
+            .arg(format!("--time={}", stage.plan.measured.as_secs().max(1)))
             .arg(format!("--define=n={}", self.accounts))
             .arg(format!("--file={}", self.script.display()))
             .arg(&self.url)

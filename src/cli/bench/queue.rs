@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use tessera_rules::amount::{Currency, Minor, Quantity};
 use tessera_rules::command::{Line, Purchase};
 use tessera_rules::id::{MemberId, PurchaseId};
-use tessera_rules::amount::{Currency, Minor, Quantity};
 use tessera_rules::{Actor, Command};
 
 use super::accruals::uniform;
@@ -29,16 +29,10 @@ pub(super) fn p99(stage: &mut Stage) -> anyhow::Result<Sample> {
     let plain = stage.plain()?;
     let stage = &*stage;
     let one_by_one = House::open(stage, "one_by_one", &house::demo()?, &[("TESSERA__ENGINE__BATCH_LIMIT", "1")])?;
-    let turns = Turns::take(
-        stage.plan,
-        &mut || uniform(stage, &plain, CONNECTIONS),
-        &mut || uniform(stage, &one_by_one, CONNECTIONS),
-    )?;
-    let more = format!(
-        "; {:.0}/s against {:.0}/s",
-        median(&turns.ours, Cell::rate),
-        median(&turns.theirs, Cell::rate)
-    );
+    let turns = Turns::take(stage.plan, &mut || uniform(stage, &plain, CONNECTIONS), &mut || {
+        uniform(stage, &one_by_one, CONNECTIONS)
+    })?;
+    let more = format!("; {:.0}/s against {:.0}/s", median(&turns.ours, Cell::rate), median(&turns.theirs, Cell::rate));
     Ok(turns.sample(Cell::p99, "ms", &more))
 }
 

@@ -21,6 +21,8 @@ use crate::store::bench::execute;
 
 /// Keep-alive connections over HTTP.
 const CONNECTIONS: usize = 64;
+/// Seconds of asking that the points and codes of as many members as other rows have last for.
+const LASTING: f64 = 15.0;
 /// Lots of 100 points each member has to begin with.
 const LOTS: u32 = 8;
 /// Lots each account of pgbench has: it draws accounts at random, and must find points on all of them.
@@ -36,7 +38,10 @@ pub(super) fn measure(stage: &mut Stage) -> anyhow::Result<Sample> {
     programme["promotions"] = json!([]);
     programme["earning"]["rules"] = json!([]);
     let pgbench = Pgbench::redemptions(stage, THEIRS)?;
-    let house = House::open(stage, "spent", &programme, &[])?;
+    let asking = (stage.plan.warm_up + stage.plan.measured) * (stage.plan.rounds + 1);
+    let times = (asking.as_secs_f64() / LASTING).ceil().max(1.0) as u32;
+    house::furnish_for(stage, "spent", &programme, stage.plan.members * times.min(3))?;
+    let house = House::serve(stage, "spent", "spent", &[])?;
     let secret: String = SECRET.iter().map(|byte| format!("{byte:02x}")).collect();
     let one_secret = format!("update member_credential set otp_secret = '\\x{secret}'");
     execute(&stage.owner_url(&house.database), &one_secret)?;

@@ -46,13 +46,7 @@ impl Row {
     }
 }
 
-const fn row(
-    number: u8,
-    name: &'static str,
-    what: &'static str,
-    (must, aim): (f64, f64),
-    measure: Measure,
-) -> Row {
+const fn row(number: u8, name: &'static str, what: &'static str, (must, aim): (f64, f64), measure: Measure) -> Row {
     let sense = if aim < must { Sense::AtMost } else { Sense::AtLeast };
     let quick = matches!(number, 1..=5 | 8..=10 | 16);
     Row { number, name, what, must, aim, sense, quick, measure }
@@ -69,12 +63,24 @@ pub const ROWS: [Row; 16] = [
     row(7, "size", "accruals/s with five times the members and entries ÷ without", (0.85, 0.95), size::measure),
     row(8, "redemptions", "HTTP redemptions/s ÷ pgbench calling one stored function", (2.0, 4.0), redemptions::measure),
     row(9, "balance", "balance GET/s ÷ a fixed-JSON GET of the same server", (0.2, 0.45), reads::measure),
-    row(10, "baskets", "purchases of 9 lines with 20 live promotions ÷ 1 line with none", (0.35, 0.5), baskets::measure),
+    row(
+        10,
+        "baskets",
+        "purchases of 9 lines with 20 live promotions ÷ 1 line with none",
+        (0.35, 0.5),
+        baskets::measure,
+    ),
     row(11, "import", "import of purchases, rows/s ÷ COPY of the rows it writes", (0.2, 0.35), imports::measure),
     row(12, "verify", "verify, entries/s on one core", (100_000.0, 500_000.0), history::verify),
     row(13, "jobs", "lots expired and tiers reviewed ÷ the SQL that only updates the rows", (0.3, 0.5), jobs::measure),
     row(14, "simulate", "purchases/s through a draft programme", (100_000.0, 300_000.0), history::simulate),
-    row(15, "login-flood", "p99 of purchases under 10 times the logins there is room for ÷ without", (2.0, 1.3), logins::measure),
+    row(
+        15,
+        "login-flood",
+        "p99 of purchases under 10 times the logins there is room for ÷ without",
+        (2.0, 1.3),
+        logins::measure,
+    ),
     row(16, "wal", "bytes of WAL per accrual; and at most 0.05 fsyncs, aim 0.035", (1_800.0, 1_400.0), accruals::wal),
 ];
 

@@ -19,11 +19,9 @@ pub(super) fn measure(stage: &mut Stage) -> anyhow::Result<Sample> {
     let (few, many) = (stage.plan.members, stage.plan.members * TIMES);
     let small = open(stage, "small", few)?;
     let large = open(stage, "large", many)?;
-    let turns = Turns::take(
-        stage.plan,
-        &mut || uniform(stage, &large, CONNECTIONS),
-        &mut || uniform(stage, &small, CONNECTIONS),
-    )?;
+    let turns = Turns::take(stage.plan, &mut || uniform(stage, &large, CONNECTIONS), &mut || {
+        uniform(stage, &small, CONNECTIONS)
+    })?;
     let more = format!("; {many} members ÷ {few} members, {EACH} purchases each (--members 200000: 1 M ÷ 200 k)");
     Ok(turns.sample(Cell::rate, "/s", &more))
 }

@@ -8,13 +8,13 @@ use anyhow::Context as _;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
+use super::Plan;
 use super::accruals::Accruals;
 use super::cpu::Meter;
 use super::house::{self, House};
 use super::report::{Measured, line};
 use super::rows::Row;
 use super::turns::Cell;
-use super::Plan;
 use crate::cli::output;
 use crate::postgres::{Durability, OWNER, Options, Server};
 use crate::store::bench::{execute, number};
@@ -38,16 +38,17 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts PostgreSQL. A run that was cut short may have left a cluster, with its server even: it is
-    /// used again.
+    /// Starts PostgreSQL. A run that was cut short may have left a cluster, with its server even: both are
+    /// thrown away.
     pub(super) fn set(dir: &Path, plan: Plan, bar: ProgressBar) -> anyhow::Result<Self> {
         more_files();
-        fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-        let dir = dir.canonicalize()?;
-        let lock = File::create(dir.join("bench.lock"))?;
-        lock.try_lock().with_context(|| format!("another bench works in {}", dir.display()))?;
-        let options =
-            Options { dir: dir.join("postgres"), durability: Durability::Durable, extra_settings: Vec::new() };
+        let (dir, lock) = claim(dir)?;
+        let cluster = dir.join("postgres");
+        let options = Options { dir: cluster.clone(), durability: Durability::Durable, extra_settings: Vec::new() };
+        if cluster.exists() {
+            Server::start(options.clone())?.stop()?;
+            fs::remove_dir_all(cluster)?;
+        }
         let postgres = Server::start(options).context("the private PostgreSQL server")?;
         let meter = Meter::new(postgres.pid());
         Ok(Self { plan, meter, accruals: None, plain: None, postgres, dir, bar, _lock: lock })
@@ -166,6 +167,20 @@ impl Stage {
         postgres.stop()?;
         Ok(fs::remove_dir_all(dir)?)
     }
+}
+
+/// What marks a directory as ours, and is locked while we work there.
+const LOCK: &str = "bench.lock";
+
+/// A directory that nobody else has anything in: all of it is removed at the end.
+fn claim(dir: &Path) -> anyhow::Result<(PathBuf, File)> {
+    fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let dir = dir.canonicalize()?;
+    let ours = dir.join(LOCK).exists() || fs::read_dir(&dir)?.next().is_none();
+    anyhow::ensure!(ours, "{} is not empty: choose a directory that is", dir.display());
+    let lock = File::create(dir.join(LOCK))?;
+    lock.try_lock().with_context(|| format!("another bench works in {}", dir.display()))?;
+    Ok((dir, lock))
 }
 
 /// The role may not be there yet where no server has worked on the cluster.
