@@ -124,7 +124,7 @@ pub(super) fn wal(stage: &mut Stage) -> anyhow::Result<Sample> {
     let house = stage.plain()?;
     let answer = number(
         &stage.owner_url(&house.database),
-        "select coalesce(avg(pg_column_size(answer)), 0) from (select answer from purchase limit 10000) some",
+        "select coalesce(avg(pg_column_size(answer)), 0) from (select answer from purchase limit 10000) as sample",
     )?;
     let turns = Turns { ours: at_64, theirs: Vec::new() };
     Ok(Sample {

@@ -27,6 +27,8 @@ const LASTING: f64 = 15.0;
 const LOTS: u32 = 8;
 /// Lots each account of pgbench has: it draws accounts at random, and must find points on all of them.
 const THEIRS: u32 = 25;
+/// How long a redemption may be on its way, in seconds.
+const MARGIN: i64 = 4;
 /// What the members' cards show codes with.
 const SECRET: [u8; 20] = *b"a secret of benchers";
 
@@ -91,7 +93,7 @@ impl Wallets {
     /// Spends the points of 1 to 5 lots of the next member who has some and an unspent code; false when
     /// nobody has.
     fn spend(&mut self, request: &mut Vec<u8>, house: &House, dice: &mut Dice) -> anyhow::Result<bool> {
-        let step = self.look_at_clock()?;
+        let (oldest, step) = self.look_at_clock()?;
         for _ in 0..self.members.len() {
             let member = self.next;
             self.next = (member + 1) % self.members.len();
@@ -101,7 +103,7 @@ impl Wallets {
             }
             let taken = (1 + dice.below(5)).min(*lots);
             *lots -= taken;
-            *spent = (*spent + 1).max(step - 1);
+            *spent = (*spent + 1).max(oldest);
             let otp = &self.codes.1[usize::from(*spent < step)];
             let (id, points) = (&house.members[member], taken * 100);
             let body = format!(r#"{{"member_id":"{id}","points":{points},"authorisation":{{"otp":"{otp}"}}}}"#);
@@ -111,13 +113,15 @@ impl Wallets {
         Ok(false)
     }
 
-    fn look_at_clock(&mut self) -> anyhow::Result<i64> {
+    /// The steps whose codes are taken: while a step ends, its code alone, for the one before may come too late.
+    fn look_at_clock(&mut self) -> anyhow::Result<(i64, i64)> {
         let now = self.clock.wall_now();
         let step = step_at(now);
         if self.codes.0 != step {
             let before = now - chrono::TimeDelta::seconds(STEP_SECONDS);
             self.codes = (step, [code_at(&SECRET, now)?.digits, code_at(&SECRET, before)?.digits]);
         }
-        Ok(step)
+        let ends = step_at(now + chrono::TimeDelta::seconds(MARGIN)) > step;
+        Ok((if ends { step } else { step - 1 }, step))
     }
 }
