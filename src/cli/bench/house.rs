@@ -167,7 +167,8 @@ fn members(url: &str) -> anyhow::Result<Vec<String>> {
     Ok(ids.iter().map(ToString::to_string).collect())
 }
 
-fn sign_in(address: SocketAddr) -> anyhow::Result<String> {
+/// A token of the cashier.
+pub(super) fn sign_in(address: SocketAddr) -> anyhow::Result<String> {
     let login = json!({ "identifier": CASHIER, "password": PASSWORD }).to_string();
     let (status, answer) = http::ask(address, "POST", "/v1/auth/login", "", Some(&login))?;
     anyhow::ensure!(status == 200, "signing in: {answer}");

@@ -1,5 +1,7 @@
 //! Rows 4 and 5: what the queue gives a busy server, and what it costs a single client.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::time::Instant;
 
 use tessera_rules::amount::{Currency, Minor, Quantity};
@@ -47,7 +49,8 @@ pub(super) fn alone(stage: &mut Stage) -> anyhow::Result<Sample> {
     let members = pool.blocking(crate::store::bench::members)?;
     let shop = pool.blocking(|conn| shop::by_code(conn, STORE))?;
     let shop = shop.ok_or_else(|| anyhow::anyhow!("the store is missing"))?;
-    let settings = Settings::load_from(std::path::Path::new("/nonexistent"), std::collections::HashMap::new())?;
+    // As they are shipped.
+    let settings = Settings::load_from(Path::new("/nonexistent"), HashMap::new())?;
     let engine = Engine::start(&url, pool.clone(), Clock::wall(), &settings.engine)?;
     let currency = "CNY".parse()?;
     let mut direct = Alone::new(&url, Clock::wall());
