@@ -5,6 +5,7 @@
 //!
 //! Nothing here decides about points; what moves them goes through the engine like everything else.
 
+pub mod bench;
 pub mod demo;
 pub mod desk;
 pub mod import;
@@ -54,6 +55,8 @@ enum Command {
     Jobs(jobs::Args),
     /// Manage the keys that sign access tokens
     Keys(keys::Args),
+    /// Measure this machine: sixteen ratios, most against what PostgreSQL does without us
+    Bench(bench::Args),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -82,6 +85,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => verify::run(args),
         Command::Jobs(args) => jobs::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Openapi => openapi::run(),
     }
 }

@@ -20,6 +20,7 @@
 //!
 //! This room never decides a rule, never speaks HTTP and never forwards a database's words.
 
+mod alone;
 pub mod configure;
 mod convert;
 mod counting;
@@ -65,6 +66,7 @@ use crate::{config, store};
 use storer::Storer;
 use writer::Writer;
 
+pub use alone::Alone;
 pub use enrol::{NewMember, enrol};
 pub use foresee::Outlook;
 pub use programmes::{Programmes, Versioned};

@@ -73,20 +73,7 @@ impl Storer {
     /// Runs until the writer has ended.
     pub(super) fn run(mut self, queue: &Receiver<Handed>, landed: &Sender<Landed>) {
         while let Ok(Handed { batch, draft }) = queue.recv() {
-            let mut outcome = Landed { lane: self.lane, as_decided: false, taken: false };
-            let answers = match draft.map(|draft| (self.store(draft.writes), draft.answers)) {
-                Some((Ok(()), answers)) => {
-                    outcome.as_decided = true;
-                    answers
-                }
-                // Whether it was written is not known: the same key finds out.
-                Some((Err(Error::Unavailable(_)), _)) => batch.iter().map(|_| Err(Failure::Unavailable)).collect(),
-                Some((Err(error), _)) => {
-                    outcome.taken = is_taken(&error);
-                    self.decide(&batch)
-                }
-                None => self.decide(&batch),
-            };
+            let (outcome, answers) = self.take(&batch, draft);
             // The writer goes on at once; answering takes time.
             let heard = landed.send(outcome);
             self.answer(batch, answers);
@@ -94,6 +81,25 @@ impl Storer {
                 break;
             }
         }
+    }
+
+    /// Stores a batch as it was decided, or decides it under locks.
+    pub(super) fn take(&mut self, batch: &[Job], draft: Option<Draft>) -> (Landed, Vec<Answered>) {
+        let mut outcome = Landed { lane: self.lane, as_decided: false, taken: false };
+        let answers = match draft.map(|draft| (self.store(draft.writes), draft.answers)) {
+            Some((Ok(()), answers)) => {
+                outcome.as_decided = true;
+                answers
+            }
+            // Whether it was written is not known: the same key finds out.
+            Some((Err(Error::Unavailable(_)), _)) => batch.iter().map(|_| Err(Failure::Unavailable)).collect(),
+            Some((Err(error), _)) => {
+                outcome.taken = is_taken(&error);
+                self.decide(batch)
+            }
+            None => self.decide(batch),
+        };
+        (outcome, answers)
     }
 
     fn answer(&self, batch: Vec<Job>, answers: Vec<Answered>) {

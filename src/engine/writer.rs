@@ -143,7 +143,7 @@ impl Writer {
 
     /// Decides commands with the open batch, or with a new one where they need to see what that one changes
     /// stored.
-    fn add(&mut self, mut open: OpenBatch, jobs: Vec<Job>) -> OpenBatch {
+    pub(super) fn add(&mut self, mut open: OpenBatch, jobs: Vec<Job>) -> OpenBatch {
         // What goes wrong here goes wrong under locks too, and is answered there.
         let drafted = guarded("writer", || self.draft(&mut open, &jobs));
         match drafted {
@@ -165,7 +165,13 @@ impl Writer {
     }
 
     /// Hands the batch to a storer.
-    fn close(&mut self, mut open: OpenBatch) {
+    fn close(&mut self, open: OpenBatch) {
+        let (handed, members) = self.finish(open);
+        self.hand_over(handed, members);
+    }
+
+    /// What a storer is to be handed of a batch, and whom it concerns; from here on the batch counts as stored.
+    pub(super) fn finish(&mut self, mut open: OpenBatch) -> (Handed, Vec<MemberId>) {
         metrics::histogram!("tessera_batch_size").record(open.len() as f64);
         let named = |job: &Job| [Some(job.submission.member), job.submission.command.other()];
         let mut members = self.with_keepers(open.jobs.iter().flat_map(named).flatten().collect());
@@ -192,7 +198,7 @@ impl Writer {
             }
             Some(draft) => also(&mut members, draft.members()),
         }
-        self.hand_over(Handed { batch, draft }, members);
+        (Handed { batch, draft }, members)
     }
 
     /// Members and, as far as is remembered, who keeps their points; sorted.
@@ -404,8 +410,13 @@ impl Writer {
     /// Takes note of what became of a batch.
     fn land(&mut self, landed: Landed) {
         let members = self.lanes[landed.lane].flying.take().unwrap_or_default();
+        self.learn(landed, &members);
+    }
+
+    /// Forgets what turned out otherwise for these members.
+    pub(super) fn learn(&mut self, landed: Landed, members: &[MemberId]) {
         if !landed.as_decided {
-            self.memory.forget(&members);
+            self.memory.forget(members);
             self.promotions_used.clear();
         }
         if landed.taken {

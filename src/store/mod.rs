@@ -5,6 +5,7 @@ pub mod adjustment;
 pub mod api_key;
 pub mod audit;
 pub mod batch;
+pub mod bench;
 pub mod contact_message;
 pub mod coupon;
 pub mod db;

@@ -11,6 +11,7 @@ mod admin;
 mod admin_schemas;
 mod api_keys;
 mod auth;
+mod bench;
 mod cdnow;
 mod conditions;
 mod configure;

@@ -1,5 +1,6 @@
 //! CPU time, from `/proc` and `getrusage`: of PostgreSQL (the postmaster and its children, the dead
-//! ones included), of the server, of this process, of pgbench, and of the whole machine.
+//! ones included), of the server asked, of this process, of the commands it has run, and of the whole
+//! machine.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,15 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 /// Reads the CPU time of what takes part.
-pub(crate) struct Meter {
+pub(super) struct Meter {
     postmaster: u32,
-    server: u32,
     tick: u64,
     cores: u32,
 }
 
 /// CPU time so far.
-pub(crate) struct Reading {
+pub(super) struct Reading {
     at: Instant,
     postgres: Duration,
     server: Duration,
@@ -26,33 +26,37 @@ pub(crate) struct Reading {
 
 /// CPU time of an interval.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Usage {
-    pub(crate) elapsed: Duration,
+pub(super) struct Usage {
+    pub(super) elapsed: Duration,
     /// PostgreSQL.
-    pub(crate) postgres: Duration,
+    pub(super) postgres: Duration,
     /// The server.
-    pub(crate) server: Duration,
-    /// Who asks: this process, and pgbench once it has ended.
-    pub(crate) client: Duration,
+    pub(super) server: Duration,
+    /// Who asks: this process, and pgbench or another command once it has ended.
+    pub(super) client: Duration,
     /// The share of the machine that others took, in percent.
-    pub(crate) other: f64,
+    pub(super) other: f64,
 }
 
 impl Meter {
-    pub(crate) fn new(postmaster: u32, server: u32) -> Self {
+    pub(super) fn new(postmaster: u32) -> Self {
         // SAFETY: asks for two numbers.
         let (ticks, cores) = unsafe { (libc::sysconf(libc::_SC_CLK_TCK), libc::sysconf(libc::_SC_NPROCESSORS_ONLN)) };
         let tick = 1_000_000 / u64::try_from(ticks).unwrap_or(100).max(1);
-        Self { postmaster, server, tick, cores: u32::try_from(cores).unwrap_or(1).max(1) }
+        Self { postmaster, tick, cores: u32::try_from(cores).unwrap_or(1).max(1) }
     }
 
-    pub(crate) fn read(&self) -> anyhow::Result<Reading> {
-        let server = Stat::of(self.server).context("the server has gone")?;
+    /// CPU time so far; `server` is the process asked, if any.
+    pub(super) fn read(&self, server: Option<u32>) -> anyhow::Result<Reading> {
+        let server = match server {
+            Some(pid) => Stat::of(pid).context("the server has gone")?.own,
+            None => 0,
+        };
         let postgres = self.postgres()?;
         Ok(Reading {
             at: Instant::now(),
             postgres: self.duration(postgres),
-            server: self.duration(server.own),
+            server: self.duration(server),
             own: used(libc::RUSAGE_SELF),
             children: used(libc::RUSAGE_CHILDREN),
             machine: self.duration(busy()?),
@@ -82,7 +86,7 @@ impl Meter {
         Duration::from_micros(ticks * self.tick)
     }
 
-    pub(crate) fn between(&self, from: &Reading, to: &Reading) -> Usage {
+    pub(super) fn between(&self, from: &Reading, to: &Reading) -> Usage {
         let elapsed = to.at - from.at;
         let since = |part: fn(&Reading) -> Duration| part(to).saturating_sub(part(from));
         let (postgres, server) = (since(|reading| reading.postgres), since(|reading| reading.server));

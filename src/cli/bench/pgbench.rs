@@ -1,16 +1,18 @@
-//! P: pgbench, six prepared statements an accrual. The rows are those of a plain points ledger:
-//! account, purchase with its idempotency key, transaction, two postings, lot.
+//! pgbench: a plain points ledger by hand. The rows are account, purchase with its idempotency key,
+//! transaction, two postings, lot.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use tessera::postgres::find_binaries;
 
-use crate::cpu::Meter;
-use crate::report::Cell;
-use crate::stage::Stage;
+use super::stage::Stage;
+use super::turns::Cell;
+use crate::postgres::find_binaries;
+use crate::store::bench::execute;
+
+/// Clients.
+const CLIENTS: u32 = 8;
 
 /// Room on the page keeps the update of a balance heap-only.
 const SCHEMA: &str = "
@@ -41,7 +43,7 @@ create table l.lot(
 create index lot_open on l.lot(account_id, expires_at, id) where remaining > 0;
 ";
 
-const SCRIPT: &str = r"\set aid random(2, :n + 1)
+const ACCRUAL: &str = r"\set aid random(2, :n + 1)
 \set amt random(100, 20000)
 \set pts :amt / 100
 BEGIN;
@@ -54,8 +56,34 @@ UPDATE l.account SET balance=balance+:pts, lifetime=lifetime+:pts, tier_points=t
 COMMIT;
 ";
 
+/// One call a redemption.
+const REDEEM: &str = "
+create function l.redeem(p_member bigint, p_idem uuid, p_pts bigint) returns bigint language plpgsql as $$
+declare v_bal bigint; v_p bigint; v_t bigint; v_left bigint := p_pts; r record; v_take bigint;
+begin
+  select balance into v_bal from l.account where id = p_member for update;
+  if v_bal < p_pts then return -1; end if;
+  insert into l.purchase(idem, member_id, amount, points) values (p_idem, p_member, 0, -p_pts) on conflict (idem) do nothing returning id into v_p;
+  if not found then return v_bal; end if;
+  for r in select id, remaining from l.lot where account_id = p_member and remaining > 0 order by expires_at, id loop
+    v_take := least(r.remaining, v_left);
+    update l.lot set remaining = remaining - v_take where id = r.id;
+    v_left := v_left - v_take; exit when v_left = 0;
+  end loop;
+  insert into l.ledger_tx(purchase_id, kind) values (v_p, 2) returning id into v_t;
+  insert into l.posting(tx_id, account_id, amount) values (v_t, 1, p_pts), (v_t, p_member, -p_pts);
+  update l.account set balance = balance - p_pts, version = version + 1 where id = p_member returning balance into v_bal;
+  return v_bal;
+end $$;
+";
+
+const REDEMPTION: &str = r"\set aid random(2, :n + 1)
+\set pts random(1, 5) * 100
+SELECT l.redeem(:aid, gen_random_uuid(), :pts);
+";
+
 /// The program, where PostgreSQL's own are. Debian's wrapper on `PATH` is asked last.
-pub(crate) fn find() -> anyhow::Result<PathBuf> {
+pub(super) fn find() -> anyhow::Result<PathBuf> {
     let bin = find_binaries()?;
     // The directory may hold links to where they really are.
     let real = bin.join("postgres").canonicalize()?;
@@ -69,43 +97,63 @@ pub(crate) fn find() -> anyhow::Result<PathBuf> {
     })
 }
 
-/// pgbench, ready to run.
-pub(crate) struct Pgbench {
+/// A script with its tables, ready to run.
+pub(super) struct Pgbench {
     program: PathBuf,
     script: PathBuf,
     url: String,
-    clients: u32,
     accounts: u32,
 }
 
 impl Pgbench {
-    /// Makes its tables, with as many accounts as there are members.
-    pub(crate) fn prepare(program: PathBuf, stage: &Stage, clients: u32, accounts: u32) -> anyhow::Result<Self> {
-        let url = stage.pgbench_url();
-        stage.execute(&url, SCHEMA)?;
+    /// P: six prepared statements an accrual.
+    pub(super) fn accruals(stage: &Stage) -> anyhow::Result<Self> {
+        Self::prepare(stage, "accruals", ACCRUAL, "")
+    }
+
+    /// Redemptions of points from 1 to 5 lots, soonest-expiring first: one call of one stored function.
+    pub(super) fn redemptions(stage: &Stage, lots: u32) -> anyhow::Result<Self> {
+        let fund = format!(
+            "{REDEEM}
+             insert into l.lot(account_id, tx_id, earned, remaining, expires_at)
+             select a.id, 0, 100, 100, now() + i * interval '1 day' from l.account a, generate_series(1, {lots}) i where a.id > 1;
+             update l.account set balance = 100 * {lots} where id > 1"
+        );
+        Self::prepare(stage, "redemptions", REDEMPTION, &fund)
+    }
+
+    /// Makes the tables in a database of their own, with as many accounts as there are members.
+    fn prepare(stage: &Stage, name: &str, script: &str, more: &str) -> anyhow::Result<Self> {
+        let program = find()?;
+        let accounts = stage.plan.members;
+        let url = stage.create_for_pgbench(&format!("pgbench_{name}"))?;
+        execute(&url, SCHEMA)?;
         let last = accounts + 1;
-        stage.execute(
+        execute(
             &url,
             &format!("insert into l.account(id, kind) select i, (i > 1)::int from generate_series(1, {last}) i"),
         )?;
-        stage.execute(&url, "vacuum analyze")?;
-        let script = stage.file("accrual.sql");
-        std::fs::write(&script, SCRIPT)?;
-        Ok(Self { program, script, url, clients, accounts })
+        if !more.is_empty() {
+            execute(&url, more)?;
+        }
+        execute(&url, "vacuum analyze l.account, l.lot")?;
+        let path = stage.home("pgbench")?.join(format!("{name}.sql"));
+        std::fs::write(&path, script)?;
+        Ok(Self { program, script: path, url, accounts })
     }
 
-    pub(crate) fn run(&self, meter: &Meter, stage: &Stage, measured: Duration) -> anyhow::Result<Cell> {
-        let (wal, before) = (stage.wal()?, meter.read()?);
+    pub(super) fn run(&self, stage: &Stage) -> anyhow::Result<Cell> {
+        let before = stage.meter.read(None)?;
         let output = Command::new(&self.program)
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
-            .arg(format!("--client={}", self.clients))
-            .arg(format!("--time={}", measured.as_secs()))
+            .arg(format!("--client={CLIENTS}"))
+            .arg(format!("--time={}", stage.plan.measured.as_secs().max(1)))
             .arg(format!("--define=n={}", self.accounts))
             .arg(format!("--file={}", self.script.display()))
             .arg(&self.url)
             .output()
             .context("pgbench")?;
-        let (after, wal) = (meter.read()?, stage.wal()? - wal);
+        let after = stage.meter.read(None)?;
         let said = String::from_utf8_lossy(&output.stdout);
         anyhow::ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
         let number = |words: &str| {
@@ -113,15 +161,10 @@ impl Pgbench {
             rest.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
                 .with_context(|| format!("pgbench did not say its {words:?}: {said}"))
         };
-        let accruals = number("number of transactions actually processed: ")?;
-        Ok(Cell {
-            accruals,
-            per_second: number("tps = ")?,
-            p50: None,
-            p99: None,
-            batch: None,
-            wal,
-            usage: meter.between(&before, &after),
-        })
+        let mut cell =
+            Cell::whole(number("number of transactions actually processed: ")?, stage.meter.between(&before, &after));
+        // Without the time it takes to connect.
+        cell.per_second = number("tps = ")?;
+        Ok(cell)
     }
 }
