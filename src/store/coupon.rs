@@ -385,6 +385,20 @@ pub fn of_owner(conn: &mut Connection, member: MemberId, limit: i64) -> Result<V
     Ok(issued!().filter(his).order((coupon::issue_id.desc(), coupon::code)).limit(limit).load(conn)?)
 }
 
+/// The coupons of a member, whichever of his accounts they were issued to, that can be used from some time between two
+/// instants on.
+///
+/// # Errors
+/// As [`Error`].
+pub fn coming(conn: &mut Connection, member: MemberId, after: Instant, by: Instant) -> Result<Vec<Coupon>, Error> {
+    let his = diesel::dsl::sql::<Bool>("coupon.owner in (select who_were(array[")
+        .bind::<UuidType, _>(member.uuid())
+        .sql("]))");
+    let open = coupon::revoked_at.is_null().and(coupon::valid_from.gt(after)).and(coupon::valid_from.le(by));
+    let rows: Vec<IssuedRow> = issued!().filter(his).filter(open).order(coupon::valid_from).limit(50).load(conn)?;
+    Ok(rows.iter().map(IssuedRow::coupon).collect())
+}
+
 /// Takes a coupon back; says whether it was not yet.
 ///
 /// # Errors

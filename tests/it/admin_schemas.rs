@@ -98,7 +98,7 @@ fn full() -> Value {
             },
             {
                 "code": "plus", "name": "Plus", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 2,
-                "first_purchase": true,
+                "first_purchase": true, "unlisted": true,
                 "expiry": { "policy": "on_date", "dates": ["12-31"], "at_least_months": 1 },
             },
             {

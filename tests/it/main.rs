@@ -28,6 +28,7 @@ mod marketing_plan;
 mod members;
 mod model;
 mod notices;
+mod offers;
 mod offline;
 mod openapi;
 mod outage;
