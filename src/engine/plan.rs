@@ -317,6 +317,7 @@ impl<'p> Plan<'p> {
         load.uses_from = zone.day_of(load.since.min(at));
         load.reward = wanted(programme, &self.redeemed, self.counted, first);
         load.rewards = self.redeemed.into_keys().collect();
+        load.coupon_types = limited_coupons(programme);
         load
     }
 }
@@ -324,6 +325,11 @@ impl<'p> Plan<'p> {
 /// The promotions on record with limits and such a trigger.
 fn limited(programme: &Programme, asked: impl Fn(&Trigger) -> bool) -> Vec<&Promotion> {
     programme.promotions.iter().filter(|promotion| !promotion.limits.is_none() && asked(&promotion.trigger)).collect()
+}
+
+/// The types of coupons that have limits.
+fn limited_coupons(programme: &Programme) -> Vec<String> {
+    programme.coupons.iter().filter(|of| !of.limits.is_none()).map(|of| of.code.clone()).collect()
 }
 
 /// Asks what was used of a promotion, by a member from a day on.

@@ -313,14 +313,15 @@ impl<'a> Shop<'a> {
     /// The coupons that the member holds and could use now or soon.
     fn coupons(&self, shared: &Shared) -> Vec<Offer> {
         let own = shared.coupons.values().filter(|coupon| coupon.owner == Some(self.draft.member.standing.member));
-        own.filter_map(|coupon| self.coupon(self.programme().coupon(&coupon.of)?, coupon)).collect()
+        own.filter_map(|coupon| self.coupon(self.programme().coupon(&coupon.of)?, coupon, shared)).collect()
     }
 
-    fn coupon(&self, of: &CouponType, coupon: &Coupon) -> Option<Offer> {
+    fn coupon(&self, of: &CouponType, coupon: &Coupon, shared: &Shared) -> Option<Offer> {
         let (id, available) = (self.draft.member.standing.member, self.spendable);
         let buyer = Buyer { id, tier: self.tier, available, wallet: Minor::ZERO };
         let (programme, segments, at) = (self.programme(), self.segments(), self.draft.at);
-        let circumstances = Circumstances { programme, buyer: Some(&buyer), segments, at };
+        let used = &shared.coupons_used;
+        let circumstances = Circumstances { programme, buyer: Some(&buyer), segments, at, used };
         let bar = match barred(of, coupon, &circumstances) {
             None => None,
             Some(NotApplied::NotYet { from }) if programme.time_zone.day_of(from) <= self.soon => {
@@ -328,6 +329,8 @@ impl<'a> Shop<'a> {
             }
             Some(NotApplied::TierTooLow { tier }) => Some(Bar::TierTooLow { tier }),
             Some(NotApplied::NotInSegment) => Some(Bar::Missed(Miss::Segment)),
+            Some(NotApplied::TotalLimit) => Some(Bar::Missed(Miss::TotalLimit)),
+            Some(NotApplied::Budget) => Some(Bar::Missed(Miss::Budget)),
             // It is nothing that he could use.
             Some(_) => return None,
         };
@@ -336,11 +339,12 @@ impl<'a> Shop<'a> {
             (Need::Goods, !discount.goods.is_everything() || discount.least_units() > 1),
             (Need::MinimumSpend, discount.least_spend().is_positive()),
         ];
-        let uses = Progress::new(Counted::Uses, coupon.used.into(), coupon.uses.into());
+        let uses = (coupon.uses > 1).then(|| Progress::new(Counted::Uses, coupon.used.into(), coupon.uses.into()));
+        let in_all = |total: u32| Progress::new(Counted::UsesOfAll, circumstances.usage(of).uses, total.into());
         Some(Offer {
             until: coupon.until,
             of: Some(of.code.clone()),
-            progress: if coupon.uses > 1 { vec![uses] } else { Vec::new() },
+            progress: uses.into_iter().chain(of.limits.total.map(in_all)).collect(),
             ..Offer::new(OfferKind::Coupon, &coupon.code, Fit::of(bar, &needs))
         })
     }
