@@ -232,7 +232,7 @@ effect = { kind = "tag", tag = "seen" }
 fn desk() -> Desk {
     let mut desk = Desk::new(from_toml::<Programme>(CLUB));
     desk.now = at("2025-03-05T04:00:00Z");
-    desk.member().birth_date = Some("--03-09".parse().unwrap());
+    desk.member().birth_date = Some("--03-09".parse().expect("a birth date"));
     for (code, of, from) in [("A", "ten", "2025-03-01"), ("B", "top", "2025-03-01"), ("C", "ten", "2025-03-08")] {
         let coupon = Coupon {
             code: code.to_owned(),
