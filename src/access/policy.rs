@@ -101,6 +101,8 @@ pub enum Action {
     UseOwnEntitlement,
     /// Read one's own coupons.
     ReadOwnCoupons,
+    /// Read what one could use now or soon.
+    ReadOwnOffers,
     /// Read one's own wallet.
     ReadOwnWallet,
     /// Show the card with its code.
@@ -169,6 +171,8 @@ pub enum Action {
     LookUpCoupon,
     /// Read the tags a member has, and the segments he is in.
     ReadMemberTags,
+    /// Read what a member could use now or soon.
+    ReadMemberOffers,
     /// Give or take points by hand, or ask for it.
     AdjustPoints,
     // the back office
@@ -294,6 +298,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadOwnNotices
         | Action::UseOwnEntitlement
         | Action::ReadOwnCoupons
+        | Action::ReadOwnOffers
         | Action::ReadOwnWallet
         | Action::ShowOwnCard
         | Action::ReadCatalogue
@@ -315,6 +320,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::TopUpWallet
         | Action::LookUpCoupon
         | Action::ReadMemberTags
+        | Action::ReadMemberOffers
         | Action::PreviewPurchase
         | Action::QuoteBasket
         | Action::RecordPurchase

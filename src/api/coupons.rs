@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tessera_rules::Programme;
-use tessera_rules::coupon::NotApplied;
+use tessera_rules::coupon::{CouponsUsed, NotApplied};
 use tessera_rules::time::Instant;
 use utoipa::ToSchema;
 
@@ -36,7 +36,8 @@ pub(super) struct CouponView {
     uses: i32,
     /// In how many it may still be used.
     uses_left: i32,
-    /// `usable`, or why nobody can use it now: `withdrawn`, `revoked`, `used_up`, `not_yet` or `expired`.
+    /// `usable`, or why nobody can use it now: `withdrawn`, `revoked`, `used_up`, `not_yet`,
+    /// `expired`, or, as members and tills are told, `total_limit` or `budget`: its kind leaves no room for it.
     #[schema(example = "usable")]
     state: &'static str,
     /// The same in the reader's language; absent where it is usable.
@@ -62,6 +63,19 @@ impl CouponView {
             state: shut.as_ref().map_or("usable", coupon::word),
             reason: shut.map(|why| language.of(&coupon::not_applied(&why, Some(programme))).to_owned()),
         }
+    }
+
+    /// The same, where all coupons of the types have used so much: it may leave no room for this one.
+    pub(super) fn beside(mut self, used: &CouponsUsed, programme: &Programme, language: Language) -> Self {
+        let full = programme.coupon(&self.of).and_then(|of| {
+            let usage = used.get(&of.code).copied().unwrap_or_default();
+            of.limits.full(usage)
+        });
+        if let (true, Some(why)) = (self.is_usable(), full) {
+            self.state = coupon::word(&why);
+            self.reason = Some(language.of(&coupon::not_applied(&why, Some(programme))).to_owned());
+        }
+        self
     }
 
     /// Whether somebody can use it now.

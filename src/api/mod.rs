@@ -24,6 +24,7 @@ pub mod health;
 mod linked;
 pub mod member;
 mod middleware;
+mod offers;
 pub mod openapi;
 mod origin;
 pub mod page;

@@ -130,6 +130,7 @@ impl Deciding {
             }
         }
         self.state.shared.coupons.extend(shared.coupons);
+        self.state.shared.coupons_used.extend(shared.coupons_used);
         self.state.shared.quotes.extend(shared.quotes);
         self.state.shared.vouchers.extend(shared.vouchers);
         self.state.shared.tickets_given.extend(shared.tickets_given);
@@ -358,9 +359,7 @@ impl Deciding {
                 gifts::gather(&mut self.writes, effect, (member, at), submission.actor)?;
             }
             Effect::UseCoupon(used) => self.writes.coupons.used(used, self.recorded_at(member)),
-            Effect::GiveBackCoupon { code, purchase } => {
-                self.writes.coupons.given_back(code, purchase, self.recorded_at(member));
-            }
+            Effect::GiveBackCoupon(used) => self.writes.coupons.given_back(used, self.recorded_at(member)),
             Effect::UseQuote { quote, purchase } => self.writes.coupons.made_of(quote, purchase),
             Effect::Wallet(step) => self.wallets.step(*step),
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,

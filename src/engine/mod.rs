@@ -33,6 +33,7 @@ mod foresee;
 mod gifts;
 mod guard;
 mod memory;
+mod offer;
 mod open;
 mod plan;
 mod programmes;

@@ -26,6 +26,35 @@ pub(super) fn plan<'a>(programme: &Programme, now: Instant, batch: impl Iterator
     plan.finish()
 }
 
+/// What must be known of a member to tell what he could use: as for whatever he might do now.
+pub(super) fn plan_of_offers(programme: &Programme, now: Instant, member: MemberId) -> Load {
+    let mut plan = Plan::new(programme, now);
+    plan.times = Some((now, now));
+    let id = member.uuid();
+    let (load, day) = (&mut plan.load, programme.time_zone.day_of(now));
+    for list in [&mut load.members, &mut load.perks, &mut load.tags, &mut load.coupons_of, &mut load.wallets.members] {
+        list.push(id);
+    }
+    if programme.redates_lots() {
+        load.debit.push(id);
+    }
+    for promotion in plan.limited.iter().chain(&plan.triggered) {
+        used(load, promotion, id, day);
+    }
+    // How often an event was rewarded is told where that is not limited too.
+    let of_event = |promotion: &&Promotion| matches!(promotion.trigger, Trigger::Event { .. });
+    for promotion in programme.promotions.iter().filter(of_event) {
+        load.promotion_uses.0.push(id);
+        load.promotion_uses.1.push(promotion.code.clone());
+        load.promotion_uses.2.push(Day::default());
+    }
+    for reward in &programme.rewards {
+        plan.redeemed.insert(reward.code.clone(), 1);
+        plan.counted.insert(id);
+    }
+    plan.finish()
+}
+
 /// What the commands of a batch need, as they are looked at one by one.
 struct Plan<'p> {
     programme: &'p Programme,
@@ -288,6 +317,7 @@ impl<'p> Plan<'p> {
         load.uses_from = zone.day_of(load.since.min(at));
         load.reward = wanted(programme, &self.redeemed, self.counted, first);
         load.rewards = self.redeemed.into_keys().collect();
+        load.coupon_types = limited_coupons(programme);
         load
     }
 }
@@ -295,6 +325,11 @@ impl<'p> Plan<'p> {
 /// The promotions on record with limits and such a trigger.
 fn limited(programme: &Programme, asked: impl Fn(&Trigger) -> bool) -> Vec<&Promotion> {
     programme.promotions.iter().filter(|promotion| !promotion.limits.is_none() && asked(&promotion.trigger)).collect()
+}
+
+/// The types of coupons that have limits.
+fn limited_coupons(programme: &Programme) -> Vec<String> {
+    programme.coupons.iter().filter(|of| !of.limits.is_none()).map(|of| of.code.clone()).collect()
 }
 
 /// Asks what was used of a promotion, by a member from a day on.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tessera_rules::coupon::CouponUsage;
 use tessera_rules::id::{MemberId, PurchaseId, QuoteId};
 use tessera_rules::limit::PromotionUsage;
 use tessera_rules::ticket::Tickets;
@@ -99,6 +100,9 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
         member(&mut state, row.member_id)?.notices.push(documents::notice(row)?);
     }
     state.shared.coupons.extend(loaded.coupons.drain(..).map(|row| (row.code.clone(), row.into())));
+    for (of, uses, money) in loaded.coupons_used.drain(..) {
+        state.shared.coupons_used.insert(of, CouponUsage { uses, money });
+    }
     for (id, events) in loaded.events.drain(..) {
         member(&mut state, id)?.events = events;
     }

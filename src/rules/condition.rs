@@ -196,6 +196,12 @@ impl Condition {
         self.compiled.iter().map(|compiled| &compiled.named)
     }
 
+    /// Whether the member alone decides it, whatever is bought and when.
+    pub(crate) fn asks_member_alone(&self) -> bool {
+        let own = |name: &str| name.starts_with("member.");
+        self.compiled.as_ref().is_ok_and(|compiled| compiled.named.reads.iter().all(|(name, _)| own(name)))
+    }
+
     /// Whether it depends on the goods, and so has to be tested again when some come back.
     pub fn reads_goods(&self) -> bool {
         self.reads(|name| matches!(name, "lines" | "purchase.amount"))

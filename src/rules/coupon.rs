@@ -10,6 +10,8 @@
 //! 3. Application, in an order that no one chooses at the till: by the [`Stage`] of the discount, then by
 //!    priority, then by code. So the order in which coupons are shown never changes the price.
 
+mod limit;
+
 use std::cmp::Ordering;
 
 use chrono::Days;
@@ -23,6 +25,9 @@ use crate::programme::{Problems, Programme, is_code};
 use crate::segment::shares;
 use crate::text::Text;
 use crate::time::{Day, Instant, Zone, add_days};
+
+pub(crate) use limit::past_limits;
+pub use limit::{CouponLimits, CouponUsage, CouponsUsed};
 
 /// A kind of coupon, as an admin defines it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +70,9 @@ pub struct CouponType {
     /// Whether a use is given back when everything it was used for came back.
     #[serde(default, skip_serializing_if = "is_not")]
     pub give_back_on_return: bool,
+    /// How often all coupons of the type together may be used, and how much they may take off.
+    #[serde(default, skip_serializing_if = "CouponLimits::is_none")]
+    pub limits: CouponLimits,
 }
 
 /// Who may use a coupon.
@@ -173,6 +181,7 @@ impl CouponType {
             found.refuse(!known, &format!("{at}/minimum_tier"), "unknown_tier", "no tier has this code");
         }
         programme.check_segments(&self.segments, &format!("{at}/segments"), found);
+        self.limits.check(&format!("{at}/limits"), found);
         if let Stacking::Group(group) = &self.stacking {
             let detail = "1 to 64 of a-z, 0-9, '-' and '_'";
             found.refuse(!is_code(group), &format!("{at}/stacking/group"), "code_invalid", detail);
@@ -257,6 +266,8 @@ pub struct Circumstances<'a> {
     pub segments: &'a [String],
     /// When the purchase happens.
     pub at: Instant,
+    /// What was used of types of coupons with limits before it.
+    pub used: &'a CouponsUsed,
 }
 
 /// What a coupon takes off.
@@ -309,6 +320,10 @@ pub enum NotApplied {
     },
     /// It is for members in a segment, and the buyer is in none of them.
     NotInSegment,
+    /// Coupons of its type were used as often as they may be.
+    TotalLimit,
+    /// What they may take off does not leave room for this one.
+    Budget,
     /// Nothing in the basket is of its goods.
     NothingMatches,
     /// The matching lines cost too little.
@@ -352,7 +367,7 @@ pub fn judge(
 
 /// What bars a coupon whatever is in the basket: the first reason, if any. The type is the coupon's own.
 pub fn barred(of: &CouponType, coupon: &Coupon, circumstances: &Circumstances<'_>) -> Option<NotApplied> {
-    let Circumstances { programme, buyer, segments, at } = *circumstances;
+    let Circumstances { programme, buyer, segments, at, .. } = *circumstances;
     if of.holder == Holder::Owner && (coupon.owner.is_none() || buyer.map(|buyer| buyer.id) != coupon.owner) {
         return Some(NotApplied::OthersCoupon);
     }
@@ -365,7 +380,8 @@ pub fn barred(of: &CouponType, coupon: &Coupon, circumstances: &Circumstances<'_
         Some(_) => None,
     });
     let outside = !of.segments.is_empty() && !shares(&of.segments, segments);
-    tier.or_else(|| outside.then_some(NotApplied::NotInSegment))
+    let full = || of.limits.full(circumstances.usage(of));
+    tier.or_else(|| outside.then_some(NotApplied::NotInSegment)).or_else(full)
 }
 
 /// What a basket lacks for a discount.

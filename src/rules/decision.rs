@@ -120,12 +120,7 @@ pub enum Effect {
     /// A coupon is used in a purchase.
     UseCoupon(CouponUse),
     /// A use of a coupon is given back.
-    GiveBackCoupon {
-        /// The coupon's code.
-        code: String,
-        /// The purchase it was used in.
-        purchase: PurchaseId,
-    },
+    GiveBackCoupon(CouponUse),
     /// A coupon is issued.
     IssueCoupon(Issued),
     /// Coupons that were given with a purchase or a redemption are taken back, unless they were used.
@@ -183,6 +178,8 @@ pub struct ReRated {
 pub struct CouponUse {
     /// The coupon's code.
     pub code: String,
+    /// Code of its type.
+    pub of: String,
     /// The purchase.
     pub purchase: PurchaseId,
     /// What it took off, in minor units.

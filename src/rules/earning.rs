@@ -54,8 +54,8 @@ pub struct Sale<'a> {
 
 impl<'a> Sale<'a> {
     /// The member as conditions see him; nobody where the programme does not ask.
-    pub(crate) fn member(&self) -> impl Iterator<Item = &'a MemberFacts> {
-        self.facts.into_iter().map(|facts| &facts.member)
+    pub(crate) fn member(&self) -> Option<&'a MemberFacts> {
+        self.facts.map(|facts| &facts.member)
     }
 }
 

@@ -20,7 +20,7 @@
 //!    [`combination`] chooses among coupons, [`mod@quote`] tells the whole price, and [`mod@promise`] what the
 //!    purchase made of it earns; `pricing` makes the price of a purchase at list prices the same way.
 //! 7. [`explain`] – why a purchase earned what it earned; [`mod@forecast`] – what is going to happen;
-//!    [`history`] – what was shown at an instant of the past; [`simulate`] – what another programme would have given;
+//!    [`offer`] – what a member could use, and what is missing; [`history`] – what was shown at an instant of the past; [`simulate`] – what another programme would have given;
 //!    [`re_rating`] – how purchases come to stand as they should have been.
 
 pub mod adjustment;
@@ -62,6 +62,7 @@ mod merge;
 mod moving;
 pub mod notice;
 pub mod occasion;
+pub mod offer;
 mod pending;
 pub mod perk;
 pub mod pool;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::amount::{OutOfRange, Points};
-use crate::coupon::Coupon;
+use crate::coupon::{Coupon, CouponsUsed};
 use crate::decision::{CouponUse, Decision, Effect};
 use crate::entitlement::EntitlementUse;
 use crate::fulfilment::Fulfilment;
@@ -41,6 +41,8 @@ pub struct Shared {
     pub promotions_used: BTreeMap<String, PromotionUsage>,
     /// Issued coupons, by code: those that commands name, and for a quote those of the member.
     pub coupons: BTreeMap<String, Coupon>,
+    /// What was used of all coupons of a type, by its code: of those coupons' types that have limits.
+    pub coupons_used: CouponsUsed,
     /// Kept quotes that commands name, each with the purchase that was made of it.
     pub quotes: BTreeMap<QuoteId, Option<PurchaseId>>,
     /// Codes of partners that nobody has yet, by reward, in the order in which they go; loaded as many as
@@ -368,7 +370,7 @@ impl MemberState {
             | Effect::PutBackReward { .. }
             | Effect::Tickets(_)
             | Effect::UseCoupon(_)
-            | Effect::GiveBackCoupon { .. }
+            | Effect::GiveBackCoupon(_)
             | Effect::UseQuote { .. }
             | Effect::Purchase(_)
             | Effect::ReRated(_)
@@ -477,15 +479,19 @@ impl Shared {
                 let usage = self.promotions_used.entry(used.code.clone()).or_default();
                 *usage = usage.plus(used.change);
             }
-            Effect::UseCoupon(CouponUse { code, .. }) => {
+            Effect::UseCoupon(CouponUse { code, of, amount, .. }) => {
                 if let Some(coupon) = self.coupons.get_mut(code) {
                     coupon.used += 1;
                 }
+                let usage = self.coupons_used.entry(of.clone()).or_default();
+                *usage = usage.with(*amount);
             }
-            Effect::GiveBackCoupon { code, .. } => {
+            Effect::GiveBackCoupon(CouponUse { code, of, amount, .. }) => {
                 if let Some(coupon) = self.coupons.get_mut(code) {
                     coupon.used = coupon.used.saturating_sub(1);
                 }
+                let usage = self.coupons_used.entry(of.clone()).or_default();
+                *usage = usage.without(*amount);
             }
             Effect::UseQuote { quote, purchase } => drop(self.quotes.insert(*quote, Some(*purchase))),
             _ => {}

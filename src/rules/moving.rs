@@ -49,8 +49,8 @@ impl Draft<'_> {
         let mut outcome = self.buy(again)?;
         outcome.explanation.priced_as(&sold.explanation);
         for coupon in &sold.explanation.coupons {
-            let (code, amount) = (coupon.code.clone(), coupon.amount);
-            self.record(Effect::UseCoupon(CouponUse { code, purchase: again.id, amount }))?;
+            let (code, of, amount) = (coupon.code.clone(), coupon.of.clone(), coupon.amount);
+            self.record(Effect::UseCoupon(CouponUse { code, of, purchase: again.id, amount }))?;
         }
         Ok(outcome)
     }

@@ -38,7 +38,9 @@ impl Draft<'_> {
             wallet: Minor::ZERO,
         };
         let (programme, segments) = (self.programme, self.segments_at(occurred_at));
-        let circumstances = Circumstances { programme, buyer: Some(&buyer), segments: &segments, at: occurred_at };
+        let used = &shared.coupons_used;
+        let circumstances =
+            Circumstances { programme, buyer: Some(&buyer), segments: &segments, at: occurred_at, used };
         let coupons: Vec<Coupon> =
             pricing.coupons.iter().filter_map(|code| shared.coupons.get(code)).cloned().collect();
         let ask = Ask { lines: &purchase.lines, coupons: &coupons, optimise: false, points: None, wallet: None };
@@ -65,8 +67,8 @@ impl Draft<'_> {
     /// Notes the coupons of a price as used, and the quote the purchase is made of.
     pub(crate) fn use_up(&mut self, purchase: &Purchase, price: &Price) -> Result<(), Refusal> {
         for applied in &price.quote.coupons {
-            let (code, amount) = (applied.coupon.clone(), applied.amount);
-            self.record(Effect::UseCoupon(CouponUse { code, purchase: purchase.id, amount }))?;
+            let (code, of, amount) = (applied.coupon.clone(), applied.of.clone(), applied.amount);
+            self.record(Effect::UseCoupon(CouponUse { code, of, purchase: purchase.id, amount }))?;
         }
         match kept(purchase) {
             Some(kept) => self.record(Effect::UseQuote { quote: kept.id, purchase: purchase.id }),

@@ -103,7 +103,8 @@ pub fn promise(
     let money = draft.wallet_spendable()?;
     let buyer = Buyer { id: member, tier: draft.tier_at(at), available: draft.spendable()?, wallet: money };
     let segments = draft.segments_at(at);
-    let circumstances = Circumstances { programme, buyer: Some(&buyer), segments: &segments, at };
+    let used = &state.shared.coupons_used;
+    let circumstances = Circumstances { programme, buyer: Some(&buyer), segments: &segments, at, used };
     let shown = shown(state, enquiry, &circumstances);
     let lowest = optimise == Some(Optimise::Price);
     let wallet = wallet.map(WalletWish::amount);

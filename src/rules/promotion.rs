@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Minor, Multiplier, Points};
-use crate::condition::Condition;
+use crate::condition::{Condition, MemberFacts};
 use crate::earning::Sale;
 use crate::expiry::Expiry;
 use crate::gift::check_message;
@@ -13,7 +13,7 @@ use crate::programme::{Problems, Programme};
 use crate::segment::shares;
 use crate::tag::Tag;
 use crate::text::Text;
-use crate::time::{ClockTime, Day, LocalTime, Weekday};
+use crate::time::{ClockTime, Day, Instant, LocalTime, Weekday, Zone, add_days};
 use crate::trigger::Trigger;
 
 /// How several promotion multipliers combine.
@@ -95,6 +95,9 @@ pub struct Promotion {
     /// Only for some of a member's purchases, by number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth_purchase: Option<NthPurchase>,
+    /// Whether members are not told of it beforehand ([`crate::offer`]): a surprise.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unlisted: bool,
     /// What no other field can say.
     #[serde(default, rename = "when", skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
@@ -227,6 +230,18 @@ pub struct Hours {
     pub to: ClockTime,
 }
 
+/// How far ahead the end of days without a gap is looked for.
+const DAYS_LOOKED_AT: u32 = 366;
+
+/// A time in which a promotion runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Opening {
+    /// Its first instant, of the first day looked at where it began before.
+    pub(crate) from: Instant,
+    /// The first instant after it; absent: it has no end.
+    pub(crate) until: Option<Instant>,
+}
+
 impl Schedule {
     /// Whether the promotion runs on a local day.
     pub fn covers(&self, day: Day) -> bool {
@@ -240,6 +255,48 @@ impl Schedule {
     pub fn open_at(&self, at: LocalTime) -> bool {
         let time = ClockTime::of(at);
         self.hours.is_empty() || self.hours.iter().any(|hours| hours.from <= time && time < hours.to)
+    }
+
+    /// The time it runs in at an instant, or the next that begins on a local day up to `last`.
+    pub(crate) fn opening(&self, zone: Zone, at: Instant, last: Day) -> Option<Opening> {
+        let mut day = zone.day_of(at).max(self.from.unwrap_or(Day::MIN));
+        while day <= last {
+            if self.covers(day)
+                && let Some(opening) = self.opening_on(zone, at, day)
+            {
+                return Some(opening);
+            }
+            day = add_days(day, 1);
+        }
+        None
+    }
+
+    /// The same on a day that it covers.
+    fn opening_on(&self, zone: Zone, at: Instant, day: Day) -> Option<Opening> {
+        if self.hours.is_empty() {
+            let until = self.last_day(day).map(|last| zone.midnight(add_days(last, 1)));
+            return Some(Opening { from: zone.midnight(day), until });
+        }
+        let windows = self.hours.iter().map(|hours| (zone.clock(day, hours.from), zone.clock(day, hours.to)));
+        let (from, until) = windows.filter(|(_, until)| at < *until).min()?;
+        Some(Opening { from, until: Some(until) })
+    }
+
+    /// The last of the days from one on that it covers without a gap; absent: there is no end to them.
+    fn last_day(&self, day: Day) -> Option<Day> {
+        if self.weekdays.is_empty() && self.days.is_empty() {
+            return self.to;
+        }
+        let mut last = day;
+        // All seven weekdays are the same as none.
+        for _ in 0..DAYS_LOOKED_AT {
+            let next = add_days(last, 1);
+            if !self.covers(next) {
+                return Some(last);
+            }
+            last = next;
+        }
+        self.to
     }
 
     fn check(&self, at: &str, found: &mut Problems) {
@@ -261,18 +318,26 @@ impl Promotion {
     /// Why the promotion does not apply to a sale, or `None` when it does. What it asks of the goods is
     /// asked elsewhere ([`crate::goods`]).
     pub fn miss(&self, sale: &Sale<'_>) -> Option<Miss> {
-        let number = sale.purchases + 1;
         if let Some(miss) = self.miss_of_time(sale.at) {
             Some(miss)
         } else if !self.stores.is_empty() && !self.stores.iter().any(|own| own == sale.store) {
             Some(Miss::Store)
         } else if !self.channels.is_empty() && !self.channels.iter().any(|own| own == sale.channel) {
             Some(Miss::Channel)
-        } else if !self.tiers.is_empty() && !self.tiers.contains(&sale.tier.code) {
+        } else {
+            self.miss_of_member(&sale.tier.code, sale.member(), sale.purchases)
+        }
+    }
+
+    /// Why it is not for a member of a tier who has bought so often, or `None` when it is. Where promotions ask for
+    /// segments or tags, he is known.
+    pub(crate) fn miss_of_member(&self, tier: &str, member: Option<&MemberFacts>, purchases: i64) -> Option<Miss> {
+        let number = purchases + 1;
+        if !self.tiers.is_empty() && !self.tiers.iter().any(|own| own == tier) {
             Some(Miss::Tier)
-        } else if !self.segments.is_empty() && !sale.member().any(|member| shares(&self.segments, &member.segments)) {
+        } else if !self.segments.is_empty() && !member.is_some_and(|member| shares(&self.segments, &member.segments)) {
             Some(Miss::Segment)
-        } else if !self.tags.is_empty() && !sale.member().any(|member| shares(&self.tags, &member.tags)) {
+        } else if !self.tags.is_empty() && !member.is_some_and(|member| shares(&self.tags, &member.tags)) {
             Some(Miss::Tag)
         } else if self.first_purchase && number != 1 {
             Some(Miss::FirstPurchase)

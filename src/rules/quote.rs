@@ -11,7 +11,7 @@ use crate::amount::{Minor, OutOfRange, Points};
 use crate::basket::Basket;
 use crate::combination::{Candidate, best, by_priority};
 use crate::command::Line;
-use crate::coupon::{Applied, Circumstances, Coupon, NotApplied, Typed, judge};
+use crate::coupon::{Applied, Circumstances, Coupon, NotApplied, Typed, judge, past_limits};
 use crate::price::{Priced, Withheld};
 use crate::redemption::Worth;
 use crate::refusal::Refusal;
@@ -125,7 +125,7 @@ pub struct WalletQuote {
 /// # Errors
 /// The basket comes to more than 2^53 − 1 minor units, or holds a quantity beyond 2^53 − 1 thousandths.
 pub fn quote(circumstances: &Circumstances<'_>, ask: &Ask<'_>) -> Result<Quote, OutOfRange> {
-    let Circumstances { programme, buyer, segments, at } = *circumstances;
+    let Circumstances { programme, buyer, segments, at, .. } = *circumstances;
     let day = programme.time_zone.day_of(at);
     let priced = programme.prices.of(programme, buyer.map(|buyer| buyer.tier), segments, day, ask.lines)?;
     let shelf: Vec<Minor> =
@@ -175,7 +175,13 @@ fn choose(circumstances: &Circumstances<'_>, ask: &Ask<'_>, basket: &Basket<'_>)
         }
     }
     candidates.sort_by(|one, other| one.typed.order(&other.typed));
-    let coupons = if ask.optimise { best(basket, &candidates)? } else { by_priority(basket, &candidates)? };
+    // One that its type's limits leave no room for makes room for the others.
+    let coupons = loop {
+        let coupons = if ask.optimise { best(basket, &candidates)? } else { by_priority(basket, &candidates)? };
+        let Some((code, reason)) = past_limits(circumstances, &coupons) else { break coupons };
+        candidates.retain(|one| one.typed.coupon.code != code);
+        not_applied.insert(code, reason);
+    };
     let counts = |one: &&Candidate<'_>| coupons.iter().any(|applied| applied.coupon == one.typed.coupon.code);
     let (counted, others): (Vec<&Candidate<'_>>, Vec<_>) = candidates.iter().partition(counts);
     for other in others {

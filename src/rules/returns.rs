@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::{Minor, OutOfRange, Points, Quantity};
 use crate::command::{MOVED, Return};
-use crate::decision::{Balance, Effect, Outcome, PurchaseRecord, ReturnOutcome, ReturnRecord, StandingPatch};
+use crate::decision::{
+    Balance, CouponUse, Effect, Outcome, PurchaseRecord, ReturnOutcome, ReturnRecord, StandingPatch,
+};
 use crate::draft::{Draft, Note};
 use crate::earning::MICRO;
 use crate::explain::Explanation;
@@ -171,10 +173,9 @@ impl Draft<'_> {
     fn give_back_coupons(&mut self, goods: &Return, sold: &Sold) -> Result<(), Refusal> {
         let moved = goods.source == MOVED;
         let back = |of: &str| moved || self.programme.coupon(of).is_some_and(|of| of.give_back_on_return);
-        let codes: Vec<String> =
-            sold.explanation.coupons.iter().filter(|used| back(&used.of)).map(|used| used.code.clone()).collect();
-        for code in codes {
-            self.record(Effect::GiveBackCoupon { code, purchase: goods.purchase })?;
+        for used in sold.explanation.coupons.iter().filter(|used| back(&used.of)) {
+            let (code, of, amount) = (used.code.clone(), used.of.clone(), used.amount);
+            self.record(Effect::GiveBackCoupon(CouponUse { code, of, purchase: goods.purchase, amount }))?;
         }
         Ok(())
     }

@@ -200,11 +200,19 @@ impl Reward {
     /// Whether a member of the tier at a position and in segments may redeem it on a local day, as far as its
     /// days and segments go.
     pub fn offered_to(&self, programme: &Programme, tier: usize, segments: &[String], day: Day) -> bool {
-        let early = self.early_access.as_ref().is_some_and(|early| {
+        let from = self.first_day_for(programme, tier, segments);
+        from.is_none_or(|from| from <= day)
+            && self.to.is_none_or(|to| day <= to)
+            && (self.segments.is_empty() || shares(&self.segments, segments))
+    }
+
+    /// The first day on which a member of the tier at a position and in segments may redeem it; absent: there is none.
+    pub(crate) fn first_day_for(&self, programme: &Programme, tier: usize, segments: &[String]) -> Option<Day> {
+        let early = self.early_access.as_ref().filter(|early| {
             let high = early.minimum_tier.as_ref().is_some_and(|code| programme.tier_position(code) <= tier);
-            early.from <= day && self.to.is_none_or(|to| day <= to) && (high || shares(&early.segments, segments))
+            high || shares(&early.segments, segments)
         });
-        (self.offered_on(day) || early) && (self.segments.is_empty() || shares(&self.segments, segments))
+        early.map(|early| early.from).or(self.from)
     }
 
     /// What it costs the tier at a position.
@@ -326,16 +334,21 @@ impl Draft<'_> {
         {
             return Err(Refusal::TierTooLow(tier.clone()));
         }
+        match reward.per_member.zip(self.left_for_member(reward)) {
+            Some((limit, 0)) => Err(Refusal::MemberLimit(limit.most)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many more of a reward the member may have today; absent: as many as he likes.
+    pub(crate) fn left_for_member(&self, reward: &Reward) -> Option<u32> {
         let counts = |made: &&Redemption| {
             made.reward.as_ref() == Some(&reward.code)
                 && made.status != RedemptionStatus::Voided
                 && made.grant.is_none()
         };
         let taken = self.member.redemptions.values().filter(counts).map(|made| made.recorded_at);
-        match reward.per_member {
-            Some(limit) if limit.left(self.zone(), today, taken) == 0 => Err(Refusal::MemberLimit(limit.most)),
-            _ => Ok(()),
-        }
+        Some(reward.per_member?.left(self.zone(), self.today(), taken))
     }
 }
 

@@ -38,20 +38,28 @@ impl Zone {
 
     /// Midnight: the first instant of a local day, also where clocks skip or repeat 00:00.
     pub fn midnight(self, day: Day) -> Instant {
-        let local = day.and_time(NaiveTime::MIN);
+        self.first_instant(day.and_time(NaiveTime::MIN))
+    }
+
+    /// The first instant at which the clocks of a local day show a time or, where they skip it, a later one.
+    pub fn clock(self, day: Day, time: ClockTime) -> Instant {
+        self.first_instant(day.and_time(NaiveTime::MIN) + Duration::minutes(time.0.into()))
+    }
+
+    fn first_instant(self, local: LocalTime) -> Instant {
         match self.0.from_local_datetime(&local).earliest() {
             Some(at) => at.with_timezone(&Utc),
-            None => self.first_instant_by_search(day),
+            None => self.first_instant_by_search(local),
         }
     }
 
-    /// Bisects for the first second whose local date is `day`: transitions fall on whole seconds.
-    fn first_instant_by_search(self, day: Day) -> Instant {
-        let around = day.and_time(NaiveTime::MIN).and_utc();
+    /// Bisects for the first second past a time that clocks skip: transitions fall on whole seconds.
+    fn first_instant_by_search(self, local: LocalTime) -> Instant {
+        let around = local.and_utc();
         let (mut before, mut after) = (around - Duration::hours(36), around + Duration::hours(36));
         while (after - before).num_seconds() > 1 {
             let middle = before + Duration::seconds((after - before).num_seconds() / 2);
-            if self.day_of(middle) < day { before = middle } else { after = middle }
+            if self.local(middle) < local { before = middle } else { after = middle }
         }
         after
     }

@@ -319,7 +319,7 @@ impl Draft<'_> {
         kind.near(today, &self.facts(), window, leap)
     }
 
-    fn granted_before(&self, promotion: &Promotion, occasion: i32) -> bool {
+    pub(crate) fn granted_before(&self, promotion: &Promotion, occasion: i32) -> bool {
         let code = grant_code(&promotion.code);
         let birthday = matches!(promotion.trigger, Trigger::Birthday { .. });
         let rest = if birthday { BIRTHDAY_REST } else { Duration::zero() };

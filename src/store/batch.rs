@@ -74,6 +74,8 @@ pub struct Load {
     pub coupons: Vec<String>,
     /// Members whose own coupons are asked for, where they can be used.
     pub coupons_of: Vec<Uuid>,
+    /// Types of coupons that have limits, where coupons are asked for.
+    pub coupon_types: Vec<String>,
     /// Kept quotes.
     pub quotes: Vec<Uuid>,
     /// Those of whom it is asked how many events they have.
@@ -143,6 +145,8 @@ pub struct Loaded {
     pub notices: Vec<NoticeRow>,
     /// Issued coupons.
     pub coupons: Vec<CouponRow>,
+    /// What was used of their types, where that is limited.
+    pub coupons_used: Vec<coupon::Used>,
     /// Kept quotes, each with the purchase that was made of it.
     pub quotes: Vec<(Uuid, Option<Uuid>)>,
     /// How many events members have.
@@ -386,6 +390,9 @@ impl Load {
             let Self { coupons: codes, sales, quotes, .. } = &self;
             coupon::Lock { codes, sales, quotes }.execute(conn)?;
         }
+        if !(self.coupons.is_empty() || self.coupon_types.is_empty()) {
+            coupon::LockTypes { codes: &self.coupons, limited: &self.coupon_types }.execute(conn)?;
+        }
         self.run(conn)
     }
 
@@ -405,6 +412,7 @@ impl Load {
         if !(self.coupons.is_empty() && self.coupons_of.is_empty()) {
             coupons = coupon::find(conn, &self.coupons, &self.coupons_of, self.at)?;
         }
+        let coupons_used = coupon::used(conn, &coupons, &self.coupon_types)?;
         let quotes = quote::made(conn, &self.quotes)?;
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
         let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
@@ -457,6 +465,7 @@ impl Load {
             uses: row.uses.unwrap_or_default(),
             notices: row.notices.into_iter().flatten().chain(earlier).collect(),
             coupons,
+            coupons_used,
             quotes,
             events: gift::events(conn, &with_events)?,
             wallets,

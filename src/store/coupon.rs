@@ -1,5 +1,8 @@
 //! Issued coupons and what they were used in. The write path counts uses: it locks coupons after members and
-//! rewards, loads them beside the batch and stores its uses in the batch's transaction.
+//! rewards, and what was used of their types where that is limited, loads them beside the batch and stores its uses in
+//! the batch's transaction.
+
+use std::collections::BTreeSet;
 
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
@@ -7,7 +10,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as UuidType};
 use serde::Serialize;
 use tessera_rules::command::Actor;
-use tessera_rules::coupon::Coupon;
+use tessera_rules::coupon::{Coupon, CouponUsage, CouponsUsed};
 use tessera_rules::decision::CouponUse;
 use tessera_rules::id::{IssueId, MemberId, PurchaseId, QuoteId};
 use tessera_rules::time::Instant;
@@ -15,7 +18,7 @@ use uuid::Uuid;
 
 use super::batch::call;
 use super::db::{Connection, Error};
-use super::schema::{coupon, coupon_issue};
+use super::schema::{coupon, coupon_issue, coupon_type_usage};
 
 /// A coupon as the write path and the counters ask for it, with the member that its owner is now.
 #[derive(Debug, Clone, Queryable)]
@@ -77,6 +80,43 @@ impl QueryId for Lock<'_> {
 
 impl RunQueryDsl<PgConnection> for Lock<'_> {}
 
+/// Locks what was used of those types, which have limits, that coupons are of; in code order, after the coupons.
+pub(super) struct LockTypes<'l> {
+    pub(super) codes: &'l [String],
+    pub(super) limited: &'l [String],
+}
+
+impl QueryFragment<Pg> for LockTypes<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        call!(out, "select lock_coupon_types(", Array<Text> => self.codes, Array<Text> => self.limited)
+    }
+}
+
+impl QueryId for LockTypes<'_> {
+    type QueryId = LockTypes<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<PgConnection> for LockTypes<'_> {}
+
+/// What was used of all coupons of a type: its code, uses, and what they took off in minor units.
+pub type Used = (String, i64, i64);
+
+/// What was used of those types, which have limits, that coupons are of; asked only where there are some. What nobody
+/// has used is not there.
+///
+/// # Errors
+/// As [`Error`].
+pub(super) fn used(conn: &mut PgConnection, coupons: &[CouponRow], limited: &[String]) -> Result<Vec<Used>, Error> {
+    let types: BTreeSet<&String> = coupons.iter().map(|row| &row.of).filter(|of| limited.contains(of)).collect();
+    if types.is_empty() {
+        return Ok(Vec::new());
+    }
+    // An array as one argument: a cached statement, however many they are.
+    let types: Vec<&String> = types.into_iter().collect();
+    Ok(coupon_type_usage::table.filter(coupon_type_usage::type_.eq_any(types)).load(conn)?)
+}
+
 /// Coupons by code, and those of members that can be used at an instant.
 struct Find<'f> {
     codes: &'f [String],
@@ -111,6 +151,15 @@ impl RunQueryDsl<PgConnection> for Find<'_> {}
 /// As [`Error`].
 pub fn find(conn: &mut Connection, codes: &[String], members: &[Uuid], at: Instant) -> Result<Vec<CouponRow>, Error> {
     Ok(Find { codes, members, at }.load(conn)?)
+}
+
+/// What was used of all coupons of every type, by code; what nobody has used is not there.
+///
+/// # Errors
+/// As [`Error`].
+pub fn used_of_types(conn: &mut Connection) -> Result<CouponsUsed, Error> {
+    let rows: Vec<Used> = coupon_type_usage::table.load(conn)?;
+    Ok(rows.into_iter().map(|(of, uses, money)| (of, CouponUsage { uses, money })).collect())
 }
 
 /// What a batch does to coupons and quotes; each list is read beside those that follow it.
@@ -155,7 +204,7 @@ impl CouponWrites {
 
     /// A coupon is used.
     pub fn used(&mut self, used: CouponUse, at: Instant) {
-        let CouponUse { code, purchase, amount } = used;
+        let CouponUse { code, purchase, amount, .. } = used;
         self.codes.push(code);
         self.purchases.push(purchase.uuid());
         self.amounts.push(amount.get());
@@ -163,9 +212,9 @@ impl CouponWrites {
     }
 
     /// A use is given back.
-    pub fn given_back(&mut self, code: String, purchase: PurchaseId, at: Instant) {
-        self.back_codes.push(code);
-        self.back_purchases.push(purchase.uuid());
+    pub fn given_back(&mut self, used: CouponUse, at: Instant) {
+        self.back_codes.push(used.code);
+        self.back_purchases.push(used.purchase.uuid());
         self.back_ats.push(at);
     }
 
@@ -383,6 +432,20 @@ pub fn of_owner(conn: &mut Connection, member: MemberId, limit: i64) -> Result<V
         .bind::<UuidType, _>(member.uuid())
         .sql("]))");
     Ok(issued!().filter(his).order((coupon::issue_id.desc(), coupon::code)).limit(limit).load(conn)?)
+}
+
+/// The coupons of a member, whichever of his accounts they were issued to, that can be used from some time between two
+/// instants on.
+///
+/// # Errors
+/// As [`Error`].
+pub fn coming(conn: &mut Connection, member: MemberId, after: Instant, by: Instant) -> Result<Vec<Coupon>, Error> {
+    let his = diesel::dsl::sql::<Bool>("coupon.owner in (select who_were(array[")
+        .bind::<UuidType, _>(member.uuid())
+        .sql("]))");
+    let open = coupon::revoked_at.is_null().and(coupon::valid_from.gt(after)).and(coupon::valid_from.le(by));
+    let rows: Vec<IssuedRow> = issued!().filter(his).filter(open).order(coupon::valid_from).limit(50).load(conn)?;
+    Ok(rows.iter().map(IssuedRow::coupon).collect())
 }
 
 /// Takes a coupon back; says whether it was not yet.

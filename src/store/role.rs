@@ -43,6 +43,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("coupon_issue", "insert"),
     ("coupon", "insert, update (used, revoked_at)"),
     ("coupon_use", "insert, update (given_back_at)"),
+    ("coupon_type_usage", "insert, update (uses, money)"),
     ("quote", "insert, delete, update (purchase_id)"),
     ("member_event", "insert"),
     ("message", "insert"),

@@ -659,6 +659,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    coupon_type_usage (type_) {
+        #[sql_name = "type"]
+        type_ -> Text,
+        uses -> Int8,
+        money -> Int8,
+    }
+}
+
+diesel::table! {
     coupon_use (coupon, number) {
         coupon -> Text,
         number -> Int8,

@@ -13,14 +13,14 @@ use uuid::Uuid;
 
 use super::db::{Connection, Error};
 use super::ledger::{EntryView, PerkGrantView, TierChangeView};
-use super::promotion;
 use super::re_rating::InForce;
 use super::rows::{ClockRow, PlacementRow, TiesRow};
 use super::schema::{
-    coupon_use, entitlement_use, entry, lot, lot_movement, member, notice, perk_grant, programme_version,
-    promotion_member_usage, promotion_usage, purchase, purchase_return, qualifying_day, re_rating_purchase, redemption,
-    reward_usage, standing, store, tier_change,
+    coupon_type_usage, coupon_use, entitlement_use, entry, lot, lot_movement, member, notice, perk_grant,
+    programme_version, promotion_member_usage, promotion_usage, purchase, purchase_return, qualifying_day,
+    re_rating_purchase, redemption, reward_usage, standing, store, tier_change,
 };
+use super::{coupon, promotion};
 
 pub use coupons::coupons;
 pub use gifts::gifts;
@@ -258,6 +258,8 @@ pub struct Frame {
     pub stores: Vec<Uuid>,
     /// How many uses of coupons are on record, given back or not.
     pub coupon_uses: i64,
+    /// What is on record as used of each type of coupons.
+    pub coupons_used: Vec<coupon::Used>,
     /// How many of each counted reward are on record as handed out.
     pub rewards_used: Vec<(String, i64)>,
     /// What is on record as used of each limited promotion.
@@ -336,6 +338,7 @@ pub fn frame(conn: &mut Connection) -> Result<Frame, Error> {
             .load(conn)?,
         stores: store::table.select(store::id).load(conn)?,
         coupon_uses: coupon_use::table.count().get_result(conn)?,
+        coupons_used: coupon_type_usage::table.order(coupon_type_usage::type_).load(conn)?,
         rewards_used: reward_usage::table
             .order(reward_usage::reward)
             .select((reward_usage::reward, reward_usage::used))

@@ -500,6 +500,7 @@ fn every_role_has_its_limit() {
         assert_eq!(verdicts(action), [false, false, true], "{action:?}");
     }
     assert_eq!(verdicts(Action::ReadMemberTags), [true, true, true], "a till knows whom it serves");
+    assert_eq!(verdicts(Action::ReadMemberOffers), [true, true, true], "and tells him what he could use");
     for action in [Action::ReadOwnBalance, Action::RedeemOwn, Action::SetOwnPin, Action::ShowOwnCard] {
         assert_eq!(verdicts(action), [false, false, false], "{action:?}: staff have no points here");
     }

@@ -98,7 +98,7 @@ fn full() -> Value {
             },
             {
                 "code": "plus", "name": "Plus", "schedule": {}, "effect": { "kind": "add", "points": 5 }, "priority": 2,
-                "first_purchase": true,
+                "first_purchase": true, "unlisted": true,
                 "expiry": { "policy": "on_date", "dates": ["12-31"], "at_least_months": 1 },
             },
             {
@@ -229,6 +229,7 @@ fn coupons() -> Value {
             },
             "from": "2026-01-01", "to": "2026-12-31", "valid_days": 30, "uses": 3, "holder": "bearer",
             "minimum_tier": "gold", "segments": ["regulars"], "stacking": { "group": "tea" }, "priority": 1, "give_back_on_return": true,
+            "limits": { "total": 500, "budget_money": 1_000_000 },
         },
         plain("amount", json!({ "kind": "amount", "amount": 500 })),
         plain("steps", json!({ "kind": "steps", "steps": [{ "spend": 20000, "amount": 3000 }], "every": true })),

@@ -243,3 +243,49 @@ fn limits_are_checked_and_keep_their_place() {
     let saved = admin.post("/v1/admin/promotions", &right).expect(201);
     assert_eq!((&saved["limits"], &saved["exclusion_group"]), (&right["limits"], &right["exclusion_group"]));
 }
+
+/// Coupons of one kind: two processes, and more of them than their budget has room for.
+#[test]
+fn coupons_of_a_kind_take_off_no_more_than_their_budget() {
+    let app = App::with(|programme| {
+        programme["coupons"] = json!([
+            {"code": "flash", "name": {"en": "Flash", "zh": "秒杀"}, "holder": "bearer", "give_back_on_return": true,
+             "discount": {"off": {"kind": "amount", "amount": 700}}, "limits": {"total": 10, "budget_money": 6_500}},
+        ]);
+    });
+    let issued = app.admin().post("/v1/admin/coupons/flash/issue", &json!({"count": 32})).expect(201);
+    let codes: Vec<&str> =
+        issued["coupons"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    let elsewhere = App::beside(&app);
+    let callers = [app.cashier(), elsewhere.cashier()];
+    let members: Vec<Member> = (0..10).map(|_| make::member(&callers[0])).collect();
+    let sell = |till: &Caller, i: usize| {
+        let mut body = receipt(&members[i % 10], &[line(2_000)]);
+        body["coupons"] = json!([codes[i]]);
+        till.post(PURCHASES, &body)
+    };
+    let replies = all_at_once(30, &callers, sell);
+    let sold: Vec<Value> = replies.iter().filter(|reply| reply.status == 201).map(|reply| reply.expect(201)).collect();
+    assert_eq!(sold.len(), 9, "nine times 7.00 are 63.00, and 2.00 are no room for the tenth");
+    for refused in replies.iter().filter(|reply| reply.status != 201) {
+        assert_eq!(refused.problem(422, "coupon_not_applicable")["reason"], "budget");
+    }
+    let used = || app.db.texts("select uses || ' ' || money as value from coupon_type_usage");
+    assert_eq!(used(), ["9 6300"]);
+    let asked = json!({"member_id": members[0].id, "currency": "CNY", "lines": [line(2_000)], "coupons": [codes[30]]});
+    let why = callers[0].post("/v1/till/quote", &asked).expect(200)["not_applied"][0].take();
+    assert_eq!((&why["why"], &why["type"]), (&json!("budget"), &json!("flash")));
+    let state = || callers[0].get(&format!("/v1/till/coupons/{}", codes[30])).expect(200)["state"].take();
+    assert_eq!(state(), "usable", "there is room for something less");
+
+    // What comes back makes room, in either process; what was promised before the room was gone is refused.
+    bring_back(&callers[0], &sold[0], &json!({"all": true}));
+    assert_eq!(used(), ["8 5600"]);
+    let quote = callers[0].post("/v1/till/quote", &asked).expect(200);
+    assert_eq!(quote["total"], 1_300);
+    sell(&callers[1], 31).expect(201);
+    let bought = json!({"quote": quote["id"], "external_id": key()});
+    callers[0].post(PURCHASES, &bought).problem(409, "quote_changed");
+    assert_eq!(used(), ["9 6300"]);
+    verify::passes(&app);
+}

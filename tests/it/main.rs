@@ -31,6 +31,7 @@ mod marketing_plan;
 mod members;
 mod model;
 mod notices;
+mod offers;
 mod offline;
 mod openapi;
 mod outage;

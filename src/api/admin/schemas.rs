@@ -29,7 +29,8 @@ pub(super) use rewards::{Reward, RewardView};
 pub(super) use segments::{Segment, SegmentView};
 pub(super) use together::{Pools, Transfers};
 pub(in crate::api) use trigger::Gift;
-pub(super) use trigger::{EventType, EventTypeView, PromotionEffect, Trigger};
+pub(in crate::api) use trigger::PromotionEffect;
+pub(super) use trigger::{EventType, EventTypeView, Trigger};
 pub(super) use wallet::WalletTerms;
 
 /// Everything an admin configures, as one versioned document.
@@ -353,6 +354,9 @@ pub(super) struct Promotion {
     first_purchase: bool,
     /// Only for some of a member's purchases, by number.
     nth_purchase: Option<NthPurchase>,
+    /// Whether members are not told of it beforehand: a surprise. Tills see it among a member's offers all the same.
+    #[schema(required = false, default = false)]
+    unlisted: bool,
     /// A condition in CEL, for what no other field can say: see `docs/conditions.md`. It is checked when the
     /// promotion is saved.
     #[schema(max_length = 2000, example = "member.days_to_birthday <= 7")]

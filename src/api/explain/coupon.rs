@@ -23,6 +23,8 @@ pub(in crate::api) const fn word(reason: &NotApplied) -> &'static str {
         NotApplied::MembersOnly { .. } => "members_only",
         NotApplied::TierTooLow { .. } => "tier_too_low",
         NotApplied::NotInSegment => "not_in_segment",
+        NotApplied::TotalLimit => "total_limit",
+        NotApplied::Budget => "budget",
         NotApplied::NothingMatches => "nothing_matches",
         NotApplied::MinimumSpend { .. } => "minimum_spend",
         NotApplied::TooFewUnits { .. } => "too_few_units",
@@ -57,6 +59,12 @@ pub(in crate::api) fn not_applied(reason: &NotApplied, programme: Option<&Progra
             say!("It is for members of {tier} and above.", "该优惠券仅限“{tier}”及以上会员使用。", tier = tier)
         }
         NotApplied::NotInSegment => both("It is for certain members.", "该优惠券仅限部分会员使用。"),
+        NotApplied::TotalLimit => {
+            both("Coupons of this kind were used as often as they may be.", "该类优惠券的总使用次数已用完。")
+        }
+        NotApplied::Budget => {
+            both("Too little is left of what coupons of this kind may take off.", "该类优惠券的剩余优惠额度不足。")
+        }
         NotApplied::NothingMatches => both("Nothing is bought that it is for.", "未购买该优惠券适用的商品。"),
         NotApplied::MinimumSpend { missing } => {
             let missing = match programme {

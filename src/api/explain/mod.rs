@@ -6,6 +6,7 @@
 
 mod accrual;
 pub(super) mod coupon;
+pub(super) mod offer;
 mod other;
 pub(super) mod quoted;
 pub(super) mod wallet;

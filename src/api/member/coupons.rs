@@ -29,11 +29,12 @@ pub(super) async fn list(
     language: Language,
 ) -> Result<HttpResponse, Problem> {
     let member = myself(&caller, Action::ReadOwnCoupons)?;
-    let mut rows = services.pool.run(move |conn| coupon::of_owner(conn, member, SHOWN)).await?;
+    let read = move |conn: &mut _| Ok((coupon::of_owner(conn, member, SHOWN)?, coupon::used_of_types(conn)?));
+    let (mut rows, used) = services.pool.run(read).await?;
     // Those without an end come after those with one.
     rows.sort_by_key(|row| (row.valid_until.is_none(), row.valid_until));
     let (found, now) = (services.engine.programme().await?, services.clock.now());
-    let view = |row| CouponView::of(row, &found.programme, language, now);
+    let view = |row| CouponView::of(row, &found.programme, language, now).beside(&used, &found.programme, language);
     let (usable, mut rest): (Vec<_>, Vec<_>) =
         rows.iter().map(|row| (row.issued_at, view(row))).partition(|(_, coupon)| coupon.is_usable());
     rest.sort_by_key(|(issued_at, _)| std::cmp::Reverse(*issued_at));

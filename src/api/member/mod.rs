@@ -4,6 +4,7 @@
 mod coupons;
 mod entitlements;
 mod messages;
+mod offers;
 mod points;
 mod pool;
 mod profile;
@@ -36,6 +37,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::notices)
         .service(messages::list)
         .service(coupons::list)
+        .service(offers::list)
         .service(segments::list)
         .service(wallet::get)
         .service(wallet::entries)

@@ -50,14 +50,14 @@ pub(super) async fn look_up(
     let find = move |conn: &mut _| {
         let Some(row) = coupon::by_code(conn, &code)? else { return Ok(None) };
         let owner = row.owner.map(|owner| link::stays(conn, MemberId::new(owner))).transpose()?;
-        Ok(Some((row, owner)))
+        Ok(Some((row, owner, coupon::used_of_types(conn)?)))
     };
-    let (row, owner) = services.pool.run(find).await?.ok_or(Problem::new(Code::NotFound))?;
+    let (row, owner, used) = services.pool.run(find).await?.ok_or(Problem::new(Code::NotFound))?;
     services.access.guessed_right(caller.principal());
     let (found, now) = (services.engine.programme().await?, services.clock.now());
     let of = found.programme.coupon(&row.of);
     let view = TillCoupon {
-        coupon: CouponView::of(&row, &found.programme, language, now),
+        coupon: CouponView::of(&row, &found.programme, language, now).beside(&used, &found.programme, language),
         member_id: owner.filter(|_| of.is_none_or(|of| of.holder == Holder::Owner)),
         minimum_tier: of.and_then(|of| of.minimum_tier.clone()),
     };

@@ -11,6 +11,7 @@ mod fulfilment;
 mod kept;
 pub mod members;
 pub mod moving;
+mod offers;
 pub mod purchases;
 mod quote;
 mod receipt;
@@ -57,6 +58,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::open_perks)
         .service(tags::list)
         .service(tags::list_segments)
+        .service(offers::list)
         .service(wallet::get)
         .service(wallet::entries)
         .service(wallet::top_up)

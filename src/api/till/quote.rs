@@ -237,7 +237,7 @@ struct QuotedNotApplied<'a> {
     /// What it is called, in the reader's language; null where there is no such coupon.
     name: Option<String>,
     /// Why, in a stable word: `unknown`, `withdrawn`, `others_coupon`, `revoked`, `used_up`, `not_yet`, `expired`,
-    /// `members_only`, `tier_too_low`, `nothing_matches`, `minimum_spend`, `too_few_units`, `not_combinable`,
+    /// `members_only`, `tier_too_low`, `not_in_segment`, `total_limit`, `budget`, `nothing_matches`, `minimum_spend`, `too_few_units`, `not_combinable`,
     /// `adds_nothing` or `earns_less`.
     #[schema(example = "minimum_spend")]
     why: &'static str,

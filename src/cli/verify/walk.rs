@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sha2::{Digest, Sha256};
+use tessera_rules::Programme;
+use tessera_rules::coupon::CouponUsage;
 use tessera_rules::id::{AdjustmentId, MemberId, ReRatingId, RedemptionId};
 use tessera_rules::ledger::Account;
 use tessera_rules::redemption::RedemptionStatus;
@@ -219,6 +221,14 @@ fn check(mut totals: Totals, parts: &Receiver<Part>, histories: &Receiver<Histor
     rewards(&mut totals, &frame);
     for bad in std::mem::take(&mut totals.promotions).check(&frame, &books) {
         totals.note(Err(bad));
+    }
+    for (of, uses, money) in &frame.coupons_used {
+        let usage = CouponUsage { uses: *uses, money: *money };
+        let allows = |programme: &Programme| programme.coupon(of).is_some_and(|of| of.limits.allow(usage));
+        if !books.any(allows) {
+            let what = "more is used of it than any version of the programme allows";
+            totals.note(Err(Bad::overall("coupon_type_usage", Some(of.clone()), what)));
+        }
     }
     if totals.coupons != frame.coupon_uses {
         let what = format!("purchases name {} uses of coupons, {} are on record", totals.coupons, frame.coupon_uses);

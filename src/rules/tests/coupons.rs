@@ -1,16 +1,18 @@
 //! Whose a coupon is, when it counts, and how several get along.
 
-use tessera_rules::Programme;
-use tessera_rules::amount::{Minor, Points};
-use tessera_rules::command::Line;
-use tessera_rules::coupon::{Buyer, Circumstances, Coupon, CouponType, NotApplied};
+use proptest::prelude::*;
+use tessera_rules::amount::{Minor, Points, Quantity};
+use tessera_rules::command::{Line, Pricing, ReturnedGoods};
+use tessera_rules::coupon::{Buyer, Circumstances, Coupon, CouponLimits, CouponType, CouponUsage, NotApplied};
 use tessera_rules::id::MemberId;
 use tessera_rules::quote::Quote;
 use tessera_rules::time::Instant;
+use tessera_rules::{Programme, Refusal};
 use uuid::Uuid;
 
+use crate::cases::cases;
 use crate::shop::{basket, from_toml, minor, money, priced, rows, shown};
-use crate::support::{at, level, programme, zone};
+use crate::support::{Desk, at, level, programme, zone};
 
 /// What a shop has to offer, by code of the type.
 const TYPES: &str = r#"
@@ -135,7 +137,13 @@ fn coupon(of: &str, code: &str) -> Coupon {
 fn quoted(text: &str, coupons: &str, optimise: bool) -> Quote {
     let programme = shop();
     let buyer = buyer(OWNER, 0);
-    let circumstances = Circumstances { programme: &programme, buyer: Some(&buyer), segments: &[], at: at(NOW) };
+    let circumstances = Circumstances {
+        programme: &programme,
+        buyer: Some(&buyer),
+        segments: &[],
+        at: at(NOW),
+        used: &Default::default(),
+    };
     let coupons: Vec<Coupon> =
         coupons.split_whitespace().map(|code| coupon(code.split('#').next().expect("a type"), code)).collect();
     priced(&circumstances, &basket(text), &coupons, optimise)
@@ -242,7 +250,13 @@ fn one_that_the_others_leave_nothing_stands_in_nobodys_way() {
     programme.coupons.push(other);
     programme.coupons[0].discount.goods.categories = vec!["coffee".to_owned()];
     let buyer = buyer(OWNER, 0);
-    let circumstances = Circumstances { programme: &programme, buyer: Some(&buyer), segments: &[], at: at(NOW) };
+    let circumstances = Circumstances {
+        programme: &programme,
+        buyer: Some(&buyer),
+        segments: &[],
+        at: at(NOW),
+        used: &Default::default(),
+    };
     let shown = [coupon("ten", "ten"), coupon(free, free), coupon("other", "other")];
     let quote = priced(&circumstances, &basket("1 latte/coffee 30.00, 1 cake 20.00"), &shown, false);
     assert_eq!(counts(&quote), "free-cup 30.00, other 1.00");
@@ -253,7 +267,7 @@ fn judged(coupon: &Coupon, buyer: Option<&Buyer>, now: Instant) -> Result<String
     let programme = shop();
     let lines: Vec<Line> = basket("1 coat 100.00");
     let quote = priced(
-        &Circumstances { programme: &programme, buyer, segments: &[], at: now },
+        &Circumstances { programme: &programme, buyer, segments: &[], at: now, used: &Default::default() },
         &lines,
         std::slice::from_ref(coupon),
         false,
@@ -286,7 +300,8 @@ fn a_bearers_coupon_for_a_tier_needs_a_member() {
     let flyer = programme.coupons.iter_mut().find(|of| of.code == "flyer").expect("flyer");
     flyer.minimum_tier = Some("gold".to_owned());
     let lines = basket("1 coat 100.00");
-    let circumstances = Circumstances { programme: &programme, buyer: None, segments: &[], at: at(NOW) };
+    let circumstances =
+        Circumstances { programme: &programme, buyer: None, segments: &[], at: at(NOW), used: &Default::default() };
     let quote = priced(&circumstances, &lines, &[coupon("flyer", "F")], false);
     assert_eq!(why_not(&quote, "F"), NotApplied::MembersOnly { tier: "gold".to_owned() });
 }
@@ -354,4 +369,99 @@ fn a_code_is_read_as_it_is_typed() {
     for typed in [&code, "04hm-asw9-nf6y-y41j", " O4HM ASW9 NF6Y Y4IJ ", "o4hmasw9nf6yy4lj"] {
         assert_eq!(canonical(typed), code);
     }
+}
+
+/// Several coupons of "ten" for a coat, of which so much was used before.
+fn within(limits: CouponLimits, usage: CouponUsage, price: i64, count: usize, optimise: bool) -> Quote {
+    let mut programme = shop();
+    programme.coupons[0].limits = limits;
+    let buyer = buyer(OWNER, 0);
+    let used = [("ten".to_owned(), usage)].into();
+    let circumstances =
+        Circumstances { programme: &programme, buyer: Some(&buyer), segments: &[], at: at(NOW), used: &used };
+    let shown: Vec<Coupon> = ["a", "b", "c", "d"][..count].iter().map(|code| coupon("ten", code)).collect();
+    let lines = [Line { sku: None, categories: Vec::new(), quantity: Quantity::ONE, amount: minor(price) }];
+    priced(&circumstances, &lines, &shown, optimise)
+}
+
+#[test]
+fn a_coupon_takes_off_all_it_says_or_nothing_where_its_type_is_limited() {
+    let usage = CouponUsage { uses: 1, money: 5_000 };
+    let cases = [
+        (Some(3), None, "a 10.00, b 9.00", ""),
+        (Some(2), None, "a 10.00", "b TotalLimit"),
+        (Some(1), None, "", "a TotalLimit, b TotalLimit"),
+        (None, Some(6_900), "a 10.00, b 9.00", ""),
+        (None, Some(6_899), "a 10.00", "b Budget"),
+        (None, Some(5_999), "", "a Budget, b Budget"),
+        (Some(2), Some(5_000), "", "a Budget, b Budget"),
+    ];
+    for (total, budget, expected, others) in cases {
+        let limits = CouponLimits { total, budget_money: budget.map(minor) };
+        for optimise in [false, true] {
+            let quote = within(limits, usage, 10_000, 2, optimise);
+            let not: Vec<String> = quote.not_applied.iter().map(|(code, why)| format!("{code} {why:?}")).collect();
+            assert_eq!((counts(&quote).as_str(), not.join(", ").as_str()), (expected, others), "{limits:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// However many are shown, their type's limits hold; and what is refused for uses has none left.
+    #[test]
+    fn the_limits_of_a_type_are_never_passed(
+        (uses, money, price) in (0_i64..5, 0_i64..6_000, 0_i64..30_000),
+        total in prop::option::of(1_u32..6),
+        budget in prop::option::of(1_i64..9_000),
+        (count, optimise) in (1_usize..5, any::<bool>()),
+    ) {
+        let (limits, before) =
+            (CouponLimits { total, budget_money: budget.map(minor) }, CouponUsage { uses, money });
+        let quote = within(limits, before, price, count, optimise);
+        let usage = quote.coupons.iter().fold(before, |usage, one| usage.with(one.amount));
+        prop_assert!(quote.coupons.is_empty() || limits.allow(usage), "{usage:?}");
+        let none_left = quote.not_applied.iter().any(|(_, why)| *why == NotApplied::TotalLimit);
+        prop_assert!(!none_left || total.is_some_and(|total| usage.uses >= i64::from(total)));
+        if limits.is_none() && price >= 100 {
+            prop_assert_eq!(quote.coupons.len(), count);
+        }
+    }
+}
+
+#[test]
+fn what_a_type_may_do_comes_back_with_the_use() {
+    let mut programme = shop();
+    for of in &mut programme.coupons {
+        of.limits = CouponLimits { total: Some(1), budget_money: Some(minor(500)) };
+    }
+    let mut desk = Desk::new(programme);
+    desk.now = at(NOW);
+    for code in ["F", "G"] {
+        desk.state.shared.coupons.insert(code.to_owned(), coupon("flyer", code));
+    }
+    let sell = |desk: &mut Desk, code: &str| {
+        let mut receipt = desk.receipt(10_000);
+        receipt.pricing = Some(Box::new(Pricing { coupons: vec![code.to_owned()], kept: None }));
+        desk.purchase(receipt)
+    };
+    let first = sell(&mut desk, "F").expect("the first of them");
+    assert_eq!(desk.state.shared.coupons_used["flyer"], CouponUsage { uses: 1, money: 500 });
+    let refused = sell(&mut desk, "G");
+    assert!(
+        matches!(&refused, Err(Refusal::CouponNotApplicable(why)) if why.reason == NotApplied::TotalLimit),
+        "{refused:?}"
+    );
+    desk.take_back(first.id, ReturnedGoods::All).expect("goods come back");
+    assert_eq!(desk.state.shared.coupons_used["flyer"], CouponUsage::default());
+    sell(&mut desk, "G").expect("there is room again");
+}
+
+#[test]
+fn limits_of_a_type_are_at_least_one() {
+    let mut programme = shop();
+    programme.coupons[0].limits = CouponLimits { total: Some(0), budget_money: Some(Minor::ZERO) };
+    let pointers: Vec<String> = programme.problems().into_iter().map(|problem| problem.pointer).collect();
+    assert_eq!(pointers, ["/coupons/0/limits/total", "/coupons/0/limits/budget_money"]);
 }

@@ -21,6 +21,7 @@ mod model;
 mod model_runs;
 mod notices;
 mod occasions;
+mod offers;
 mod pending;
 mod perks;
 mod prices;

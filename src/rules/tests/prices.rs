@@ -177,7 +177,8 @@ fn some_segments_pay_less_and_come_first() {
 }
 
 fn quoted(programme: &Programme, buyer: Option<&Buyer>, text: &str, pay: (Option<i64>, Option<&str>)) -> Quote {
-    let circumstances = Circumstances { programme, buyer, segments: &[], at: at("2026-04-10T04:00:00Z") };
+    let circumstances =
+        Circumstances { programme, buyer, segments: &[], at: at("2026-04-10T04:00:00Z"), used: &Default::default() };
     let lines = basket(text);
     let (points, wallet) = (pay.0.map(|wanted| PointsWish::Points(points(wanted))), pay.1.map(money));
     let ask = Ask { lines: &lines, coupons: &[], optimise: false, points, wallet };
@@ -282,8 +283,13 @@ fn the_fewest_points_for_the_most_money() {
 #[test]
 fn more_than_money_can_be_is_refused() {
     let programme = shop();
-    let circumstances =
-        Circumstances { programme: &programme, buyer: None, segments: &[], at: at("2026-04-10T04:00:00Z") };
+    let circumstances = Circumstances {
+        programme: &programme,
+        buyer: None,
+        segments: &[],
+        at: at("2026-04-10T04:00:00Z"),
+        used: &Default::default(),
+    };
     let line = |quantity: i64, amount: Minor| Line {
         sku: None,
         categories: Vec::new(),

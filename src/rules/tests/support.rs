@@ -115,6 +115,7 @@ pub(crate) fn promotion(code: &str, priority: i32, effect: PromotionEffect) -> P
         tags: Vec::new(),
         channels: Vec::new(),
         nth_purchase: None,
+        unlisted: false,
         condition: None,
     }
 }

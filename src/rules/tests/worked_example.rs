@@ -43,7 +43,8 @@ fn quoted(programme: &Programme, optimise: bool) -> Quote {
     let now = at("2026-04-10T04:00:00Z");
     let issue = |of: &tessera_rules::coupon::CouponType| of.issue(&of.code, Some(id), now, programme.time_zone);
     let coupons: Vec<Coupon> = programme.coupons.iter().map(issue).collect();
-    let circumstances = Circumstances { programme, buyer: Some(&buyer), segments: &[], at: now };
+    let circumstances =
+        Circumstances { programme, buyer: Some(&buyer), segments: &[], at: now, used: &Default::default() };
     let (points, wallet) = (Some(PointsWish::Points(points(3_000))), Some(money("20.00")));
     quote(&circumstances, &Ask { lines: &basket(BASKET), coupons: &coupons, optimise, points, wallet })
         .expect("in range")

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::store::db::{Connection, Error};
 
 /// The tables looked at.
-const TABLES: [&str; 4] = ["coupon", "coupon_issue", "coupon_use", "quote"];
+const TABLES: [&str; 5] = ["coupon", "coupon_issue", "coupon_type_usage", "coupon_use", "quote"];
 
 /// What is wrong with a coupon or a quote.
 #[derive(QueryableByName)]
@@ -20,7 +20,7 @@ struct Wrong {
 
 /// The first coupon, use or quote that does not fit the rest: its table, its number and the words. Counted uses must
 /// be rows, numbered from 1 without a gap; a use, the purchase it names, and what its explanation says was taken
-/// off; a coupon, its issue; a quote, the purchase made of it.
+/// off; what is counted of a type, the uses of its coupons; a coupon, its issue; a quote, the purchase made of it.
 ///
 /// # Errors
 /// As [`Error`].
@@ -47,10 +47,17 @@ pub fn coupons(conn: &mut Connection) -> Result<Option<(&'static str, String, St
              where i.count <> (select count(*) from coupon c \
                  where c.issue_id = i.id and c.type = i.type and c.owner is not distinct from i.member_id) \
              union all \
+             select 'coupon_type_usage', coalesce(t.type, s.type), coalesce(t.uses, 0) || ' uses of ' || coalesce(t.money, 0) \
+                 || ' minor units are counted, ' || coalesce(s.uses, 0) || ' of ' || coalesce(s.money, 0) || ' are on record' \
+             from coupon_type_usage t full join (select c.type, count(*) as uses, sum(u.amount) as money \
+                 from coupon_use u join coupon c on c.code = u.coupon where u.given_back_at is null group by c.type) s \
+                 on s.type = t.type \
+             where (coalesce(t.uses, 0), coalesce(t.money, 0)) <> (coalesce(s.uses, 0), coalesce(s.money, 0)) \
+             union all \
              select 'quote', q.id::text, 'the purchase made of it does not say so' from quote q \
              left join purchase p on p.id = q.purchase_id and p.answer like '%\"quote_id\":\"quo_%' \
              where q.purchase_id is not null and p.id is null \
-         ) w order by 1, 2, 3 limit 1",
+         ) w order by place = 'coupon_type_usage', 1, 2, 3 limit 1",
     );
     let table = |place: &str| TABLES.into_iter().find(|table| *table == place).unwrap_or("coupon");
     Ok(found.get_result::<Wrong>(conn).optional()?.map(|wrong| (table(&wrong.place), wrong.number, wrong.what)))

@@ -56,6 +56,16 @@ fn what_coupons_count_is_what_purchases_say() {
                  update coupon_use set number = 1 where coupon = 'OWN'",
                 "purchases name 3 uses of coupons, 2 are on record",
             ),
+            Change(
+                "coupon_type_usage",
+                "update coupon_type_usage set money = money + 1 where type = 'flyer'",
+                "coupon_type_usage, flyer: 1 uses of 501 minor units are counted, 1 of 500 are on record",
+            ),
+            Change(
+                "coupon_type_usage",
+                "delete from coupon_type_usage where type = 'spring'",
+                "coupon_type_usage, spring: 0 uses of 0 minor units are counted, 1 of 1000 are on record",
+            ),
             Change("coupon_issue", "update coupon_issue set count = 3 where count = 2", "it says it made 3 coupons"),
             Change(
                 "coupon",

@@ -44,6 +44,21 @@ pub(in crate::api::admin) struct CouponType {
     /// Whether a use is given back when everything it was used for came back.
     #[schema(required = false, default = false)]
     give_back_on_return: bool,
+    /// What all coupons of the kind may do together; nothing is limited where nothing is said.
+    #[schema(required = false)]
+    limits: CouponLimits,
+}
+
+/// What all issued coupons of a kind may do together.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api::admin) struct CouponLimits {
+    /// In how many purchases they may be used.
+    #[schema(minimum = 1, example = 500)]
+    total: Option<u32>,
+    /// How much they may take off, in minor units. A coupon takes off all that it says or nothing.
+    #[schema(minimum = 1, example = 1_000_000)]
+    budget_money: Option<i64>,
 }
 
 /// A kind of coupon as it is shown.

@@ -62,7 +62,7 @@ pub(in crate::api::admin) enum Direction {
 #[derive(ToSchema)]
 #[schema(example = json!({"kind": "multiply", "by": "2"}))]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(in crate::api::admin) enum PromotionEffect {
+pub(in crate::api) enum PromotionEffect {
     /// Multiplies what the eligible lines earn.
     Multiply {
         /// 1 to 1000.

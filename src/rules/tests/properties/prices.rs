@@ -45,8 +45,13 @@ fn ask<'a>(scene: &'a Scene, coupons: &'a [Coupon], optimise: bool) -> Ask<'a> {
 }
 
 fn quoted(scene: &Scene, coupons: &[Coupon], optimise: bool) -> Quote {
-    let circumstances =
-        Circumstances { programme: &scene.programme, buyer: scene.buyer.as_ref(), segments: &[], at: scene.at };
+    let circumstances = Circumstances {
+        programme: &scene.programme,
+        buyer: scene.buyer.as_ref(),
+        segments: &[],
+        at: scene.at,
+        used: &Default::default(),
+    };
     quote(&circumstances, &ask(scene, coupons, optimise)).expect("in range")
 }
 

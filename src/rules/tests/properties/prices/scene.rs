@@ -129,6 +129,7 @@ fn coupon_type() -> impl Strategy<Value = CouponType> {
             stacking,
             priority,
             give_back_on_return: false,
+            limits: Default::default(),
         }
     })
 }
@@ -265,6 +266,7 @@ pub(super) fn crowded(coupons: usize, lines: usize) -> Scene {
         stacking: Stacking::WithEverything,
         priority: 0,
         give_back_on_return: false,
+        limits: Default::default(),
     };
     let types: Vec<CouponType> = (0..coupons).map(of).collect();
     let now = at("2026-06-01T10:00:00Z");
