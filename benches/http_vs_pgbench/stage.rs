@@ -167,6 +167,7 @@ fn fill(url: &str, count: u32) -> anyhow::Result<Vec<MemberId>> {
         locale: "zh-CN".to_owned(),
         store: Some(store.store()),
         enrolled_at: now,
+        referred_by: None,
     };
     let mut members = Vec::new();
     for first in (0..count).step_by(usize::try_from(CHUNK)?) {

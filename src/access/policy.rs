@@ -94,6 +94,8 @@ pub enum Action {
     ReadOwnNotices,
     /// Use what one's own tier entitles to.
     UseOwnEntitlement,
+    /// Read whom one has referred.
+    ReadOwnReferrals,
     /// Read one's own coupons.
     ReadOwnCoupons,
     /// Read one's own wallet.
@@ -282,6 +284,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadOwnPerks
         | Action::ReadOwnNotices
         | Action::UseOwnEntitlement
+        | Action::ReadOwnReferrals
         | Action::ReadOwnCoupons
         | Action::ReadOwnWallet
         | Action::ShowOwnCard

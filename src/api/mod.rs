@@ -30,6 +30,7 @@ mod perks;
 mod person;
 pub mod problem;
 mod redeemed;
+pub(crate) mod referrals;
 mod refusal;
 pub mod sandbox;
 mod segments;

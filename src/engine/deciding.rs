@@ -15,11 +15,12 @@ use uuid::Uuid;
 
 use crate::clock::{new_uuid, random_bytes};
 use crate::store::batch::{Loaded, Writes};
+use crate::store::referral::Found;
 use crate::store::rows::{AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow};
 
 use super::convert::{self, broken};
 use super::counting::Counting;
-use super::state::state;
+use super::state::{refer, state};
 use super::wallets::Gathered;
 use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents, event, gifts};
 
@@ -167,6 +168,11 @@ impl Deciding {
         self.versions.insert(member, version);
         self.remembered.insert(member);
         self.state.members.insert(member, MemberState::new(standing));
+    }
+
+    /// Takes note of open referrals of members it knows.
+    pub(super) fn refer(&mut self, found: &Found) {
+        refer(&mut self.state, found);
     }
 
     /// Whether it was told how much of a promotion was used.
@@ -362,6 +368,15 @@ impl Deciding {
                 self.writes.coupons.given_back(code, purchase, self.recorded_at(member));
             }
             Effect::UseQuote { quote, purchase } => self.writes.coupons.made_of(quote, purchase),
+            Effect::CompleteReferral { purchase, at } => {
+                self.writes.referrals.completed(member, purchase, at);
+                let recorded_at = self.recorded_at(member);
+                self.writes.events.push(gifts::beside(member, "referral.completed", purchase.uuid(), recorded_at));
+            }
+            Effect::RewardReferral { member: referred, number } => {
+                let at = self.recorded_at(member);
+                self.writes.referrals.rewarded(referred, (member, number), at);
+            }
             Effect::Wallet(step) => self.wallets.step(*step),
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
             Effect::Redemption(record) => self.redemption(submission, member, record, answer),

@@ -97,7 +97,7 @@ fn event_row(
 }
 
 /// An event in the outbox beside that of the command.
-fn beside(member: MemberId, kind: &str, document: Uuid, at: Instant) -> OutboxRow {
+pub(super) fn beside(member: MemberId, kind: &str, document: Uuid, at: Instant) -> OutboxRow {
     OutboxRow {
         id: new_uuid(),
         member_id: member.uuid(),

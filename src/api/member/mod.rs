@@ -8,6 +8,7 @@ mod points;
 mod pool;
 mod profile;
 mod redemptions;
+mod referrals;
 mod rewards;
 mod segments;
 mod tickets;
@@ -35,6 +36,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::perks)
         .service(points::notices)
         .service(messages::list)
+        .service(referrals::list)
         .service(coupons::list)
         .service(segments::list)
         .service(wallet::get)

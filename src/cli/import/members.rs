@@ -126,6 +126,7 @@ fn read(import: &mut Import<'_>, row: Row<'_>) -> anyhow::Result<Item> {
                 locale: locale.unwrap_or_else(|| "en".to_owned()),
                 store,
                 enrolled_at: enrolled_at.unwrap_or(now),
+                referred_by: None,
             },
             opening: opening.unwrap_or(Points::ZERO),
         }),

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use sha2::{Digest, Sha256};
 use tessera_rules::id::{AdjustmentId, MemberId, ReRatingId, RedemptionId};
 use tessera_rules::ledger::Account;
+use tessera_rules::occasion::REFERRALS_FROM;
 use tessera_rules::redemption::RedemptionStatus;
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
 use crate::store::verify::{self, Frame, History, Ledger, Range};
-use crate::store::{re_rating, reward, tag, ticket};
+use crate::store::{re_rating, referral, reward, tag, ticket};
 
 /// Pages read ahead.
 const AHEAD: usize = 2;
@@ -172,6 +173,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     }
     if let Some((table, member, what)) = verify::gifts(conn)? {
         return Ok(Err(Bad::between(&table, member, what)));
+    }
+    if let Some((member, what)) = referral::astray(conn, REFERRALS_FROM)? {
+        return Ok(Err(Bad::between("referral", member, what)));
     }
     if let Err(bad) = wallets::check(conn)? {
         return Ok(Err(bad));
