@@ -359,7 +359,12 @@ impl Deciding {
                 }
                 self.promotions.count(member, used);
             }
-            Effect::IssueCoupon(_) | Effect::RevokeCoupons { .. } | Effect::Message(_) | Effect::Event(_) => {
+            Effect::IssueCoupon(_)
+            | Effect::RevokeCoupons { .. }
+            | Effect::Message(_)
+            | Effect::Event(_)
+            | Effect::CompleteReferral { .. }
+            | Effect::RewardReferral { .. } => {
                 let at = self.recorded_at(member);
                 gifts::gather(&mut self.writes, effect, (member, at), submission.actor)?;
             }
@@ -368,15 +373,6 @@ impl Deciding {
                 self.writes.coupons.given_back(code, purchase, self.recorded_at(member));
             }
             Effect::UseQuote { quote, purchase } => self.writes.coupons.made_of(quote, purchase),
-            Effect::CompleteReferral { purchase, at } => {
-                self.writes.referrals.completed(member, purchase, at);
-                let recorded_at = self.recorded_at(member);
-                self.writes.events.push(gifts::beside(member, "referral.completed", purchase.uuid(), recorded_at));
-            }
-            Effect::RewardReferral { member: referred, number } => {
-                let at = self.recorded_at(member);
-                self.writes.referrals.rewarded(referred, (member, number), at);
-            }
             Effect::Wallet(step) => self.wallets.step(*step),
             Effect::Purchase(record) => self.purchase(submission, member, record, answer)?,
             Effect::Redemption(record) => self.redemption(submission, member, record, answer),

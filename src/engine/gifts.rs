@@ -1,4 +1,4 @@
-//! The rows of what is given beside points, and of the events that promotions wait for. Column for field, nothing
+//! The rows of what is given beside points, and of the events and the referrals that promotions wait for. Column for field, nothing
 //! decided.
 
 use serde::Serialize;
@@ -33,6 +33,11 @@ pub(super) fn gather(
         }
         Effect::Message(message) => send(writes, message, of)?,
         Effect::Event(record) => writes.gifts.events.push(event_row(record, of, actor)?),
+        Effect::CompleteReferral { purchase, at } => {
+            writes.referrals.completed(of.0, purchase, at);
+            writes.events.push(beside(of.0, "referral.completed", purchase.uuid(), of.1));
+        }
+        Effect::RewardReferral { member, number } => writes.referrals.rewarded(member, (of.0, number), of.1),
         _ => {}
     }
     Ok(())
@@ -97,7 +102,7 @@ fn event_row(
 }
 
 /// An event in the outbox beside that of the command.
-pub(super) fn beside(member: MemberId, kind: &str, document: Uuid, at: Instant) -> OutboxRow {
+fn beside(member: MemberId, kind: &str, document: Uuid, at: Instant) -> OutboxRow {
     OutboxRow {
         id: new_uuid(),
         member_id: member.uuid(),

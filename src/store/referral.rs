@@ -234,7 +234,7 @@ pub fn of(conn: &mut Connection, member: MemberId) -> Result<Option<ReferralView
 }
 
 /// The first referral, by the member who was referred, that does not fit the rest, and what is wrong: it is of members
-/// who are there, the referrer first; its purchase is the member's and of its time; the referrers' are numbered without
+/// who are there, from the enrolment on; its purchase is the member's and of its time; the referrers' are numbered without
 /// a gap; what promotions granted for a referral has one.
 ///
 /// # Errors
@@ -249,9 +249,9 @@ pub fn astray(conn: &mut Connection, first_number: i32) -> Result<Option<(Uuid, 
     }
     let found = diesel::sql_query(
         "select * from ( \
-             select r.member_id, 'it is not of a member and somebody who was one before' as what from referral r \
+             select r.member_id, 'it is not of two members, or not of the enrolment' as what from referral r \
              left join standing m on m.member_id = r.member_id left join standing f on f.member_id = r.referrer_id \
-             where m.enrolled_at is distinct from r.at or f.enrolled_at is null or f.enrolled_at > r.at \
+             where m.enrolled_at is distinct from r.at or f.enrolled_at is null \
              union all \
              select r.member_id, 'its purchase is not the member''s, or of another time' from referral r \
              where r.purchase_id is not null and not exists (select from purchase p \
