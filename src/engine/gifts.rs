@@ -1,5 +1,5 @@
-//! The rows of what is given beside points, and of the events and the referrals that promotions wait for. Column for field, nothing
-//! decided.
+//! The rows of what is given beside points, and of the events and the referrals that promotions wait for. Column for
+//! field, nothing decided.
 
 use serde::Serialize;
 use tessera_rules::command::Actor;
