@@ -99,6 +99,8 @@ pub enum Action {
     ReadOwnNotices,
     /// Use what one's own tier entitles to.
     UseOwnEntitlement,
+    /// Read whom one has referred.
+    ReadOwnReferrals,
     /// Read one's own coupons.
     ReadOwnCoupons,
     /// Read what one could use now or soon.
@@ -297,6 +299,7 @@ pub fn may(caller: &Caller, action: Action, resource: &Resource) -> Verdict {
         | Action::ReadOwnPerks
         | Action::ReadOwnNotices
         | Action::UseOwnEntitlement
+        | Action::ReadOwnReferrals
         | Action::ReadOwnCoupons
         | Action::ReadOwnOffers
         | Action::ReadOwnWallet

@@ -126,6 +126,8 @@ codes! {
     BirthDateSet, "birth_date_set", 422, "The birth date is set; a change needs a manager and a reason", "生日已设置，修改须由店长操作并说明原因";
     VerificationInvalid, "verification_invalid", 422, "The verification is wrong or has expired", "验证码错误或已过期";
     MemberFrozen, "member_frozen", 422, "The member is frozen", "会员已被冻结";
+    ReferrerUnknown, "referrer_unknown", 422, "The referrer is not a member", "推荐人不是会员";
+    ReferrerFrozen, "referrer_frozen", 422, "The referrer is frozen", "推荐人已被冻结";
     CurrencyMismatch, "currency_mismatch", 422, "The currency is not the programme's", "币种与积分计划不符";
     OccurredTooEarly, "occurred_too_early", 422, "The purchase is older than 30 days", "消费时间早于 30 天前";
     OccurredTooLate, "occurred_too_late", 422, "The purchase lies in the future", "消费时间在未来";

@@ -32,6 +32,7 @@ mod perks;
 mod person;
 pub mod problem;
 mod redeemed;
+pub(crate) mod referrals;
 mod refusal;
 mod registration;
 pub mod sandbox;

@@ -48,7 +48,7 @@ pub(super) struct OfferView {
     #[schema(example = "no")]
     applies: &'static str,
     /// What it hangs on: `goods`, `minimum_spend`, `store`, `channel` or a `condition` that asks of the purchase; an
-    /// `event`, a `tier_change`, or an `absence`.
+    /// `event`, a `tier_change`, an `absence`, or a `referral`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>)]
     needs: Option<Vec<Need>>,

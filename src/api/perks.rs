@@ -17,12 +17,12 @@ pub(crate) struct GrantedPerk {
     /// Code of the perk; of a promotion, with `promotion:` before it.
     #[schema(example = "birthday")]
     perk: String,
-    /// What it was for: `birthday`, `welcome`, `anniversary`, `tier_reached`, `lapse`; for promotions also `event` and
-    /// `tier_change`.
+    /// What it was for: `birthday`, `welcome`, `anniversary`, `tier_reached`, `lapse`; for promotions also `event`,
+    /// `tier_change` and `referral`.
     #[schema(example = "birthday")]
     kind: &'static str,
     /// Tells the occasions of one kind apart: a birthday's year, how many years after the enrolment an
-    /// anniversary is, the number of a tier, of an event or of a change, the day of the last purchase before a lapse; 0 for
+    /// anniversary is, the number of a tier, of an event, of a change or of a referral, the day of the last purchase before a lapse; 0 for
     /// a welcome.
     #[schema(example = 2026)]
     occasion: i32,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tessera_rules::Actor;
 use tessera_rules::command::Role;
 use tessera_rules::id::VerificationId;
-use tessera_rules::time::BirthDate;
+use tessera_rules::time::{BirthDate, Instant};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -19,6 +19,7 @@ use super::error::{Code, Problem};
 use super::extract::{Json, invalid_field};
 use super::openapi::problems;
 use super::person::By;
+use super::referrals::referrer_of_request;
 use super::till::members::{Locale, grant_perks};
 use super::work::{Failed, run_whole};
 use crate::access::verification::{self, Applicant, CODE_LIFE, Contact, Purpose};
@@ -80,6 +81,9 @@ struct VerifyRequest {
     /// Six digits.
     #[schema(format = Password, pattern = "^[0-9]{6}$")]
     code: String,
+    /// Who brought this person: a member's code or id. Said now or never.
+    #[schema(example = "482916350718")]
+    referred_by: Option<String>,
 }
 
 /// A code that was sent, and the password from now on.
@@ -156,7 +160,8 @@ async fn register(
     security(()),
     responses((status = 201, description = "A member, signed in.", body = TokensResponse)),
     extensions(("x-problems" = json!(problems(&[
-        Code::VerificationInvalid, Code::PhoneTaken, Code::EmailTaken, Code::TooManyRequests, Code::SessionRevoked
+        Code::VerificationInvalid, Code::PhoneTaken, Code::EmailTaken, Code::ReferrerUnknown, Code::ReferrerFrozen,
+        Code::TooManyRequests, Code::SessionRevoked
     ]))))
 )]
 #[post("/verify")]
@@ -165,12 +170,12 @@ async fn verify(
     origin: Origin,
     body: Json<VerifyRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let VerifyRequest { verification_id, code } = body.0;
+    let VerifyRequest { verification_id, code, referred_by } = body.0;
     services.access.may_try_code(&origin)?;
     let (now, wall_now) = (services.clock.now(), services.clock.wall_now());
     let joined = run_whole(&services, move |conn| {
         match verification::prove(conn, verification_id, Purpose::Register, &code, wall_now)? {
-            Some(row) => join(conn, row, now).map(Some),
+            Some(row) => join(conn, row, referred_by.as_deref(), now).map(Some),
             // Not a refusal here: the count of what was tried is to stand.
             None => Ok(None),
         }
@@ -185,7 +190,12 @@ async fn verify(
 }
 
 /// Enrols whoever has proved his contact, with the password he chose.
-fn join(conn: &mut Connection, row: VerificationRow, now: tessera_rules::time::Instant) -> Result<MemberRow, Failed> {
+fn join(
+    conn: &mut Connection,
+    row: VerificationRow,
+    referrer: Option<&str>,
+    now: Instant,
+) -> Result<MemberRow, Failed> {
     let new = NewMember {
         name: row.name.unwrap_or_default(),
         phone: row.phone,
@@ -195,6 +205,7 @@ fn join(conn: &mut Connection, row: VerificationRow, now: tessera_rules::time::I
         locale: row.locale.unwrap_or_default(),
         store: None,
         enrolled_at: now,
+        referred_by: referrer.map(|said| referrer_of_request(conn, said)).transpose()?,
     };
     let member = engine::enrol(conn, new)?;
     access::set_member_password(conn, member.member(), &row.password_hash.unwrap_or_default())?;

@@ -15,11 +15,12 @@ use uuid::Uuid;
 
 use crate::clock::{new_uuid, random_bytes};
 use crate::store::batch::{Loaded, Writes};
+use crate::store::referral::Found;
 use crate::store::rows::{AuditRow, DayRow, IdempotencyRow, OutboxRow, PurchaseRow, RedemptionRow, RewardUsageRow};
 
 use super::convert::{self, broken};
 use super::counting::Counting;
-use super::state::state;
+use super::state::{refer, state};
 use super::wallets::Gathered;
 use super::{Answer, Answered, Audit, Claim, Failure, Reply, Submission, Time, Versioned, documents, event, gifts};
 
@@ -168,6 +169,11 @@ impl Deciding {
         self.versions.insert(member, version);
         self.remembered.insert(member);
         self.state.members.insert(member, MemberState::new(standing));
+    }
+
+    /// Takes note of open referrals of members it knows.
+    pub(super) fn refer(&mut self, found: &Found) {
+        refer(&mut self.state, found);
     }
 
     /// Whether it was told how much of a promotion was used.
@@ -354,7 +360,12 @@ impl Deciding {
                 }
                 self.promotions.count(member, used);
             }
-            Effect::IssueCoupon(_) | Effect::RevokeCoupons { .. } | Effect::Message(_) | Effect::Event(_) => {
+            Effect::IssueCoupon(_)
+            | Effect::RevokeCoupons { .. }
+            | Effect::Message(_)
+            | Effect::Event(_)
+            | Effect::CompleteReferral { .. }
+            | Effect::RewardReferral { .. } => {
                 let at = self.recorded_at(member);
                 gifts::gather(&mut self.writes, effect, (member, at), submission.actor)?;
             }

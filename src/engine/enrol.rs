@@ -9,7 +9,7 @@ use super::convert::standing_row;
 use crate::clock::{new_uuid, random_bytes};
 use crate::store::db::{Connection, transaction};
 use crate::store::rows::OutboxRow;
-use crate::store::{Error, member, outbox, secret};
+use crate::store::{Error, member, outbox, referral, secret};
 
 /// Who is to be enrolled. Phone and e-mail are in their normal form (E.164, lower case).
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub struct NewMember {
     pub store: Option<StoreId>,
     /// When.
     pub enrolled_at: Instant,
+    /// Who brought him: another member, who stays whoever he is merged with later.
+    pub referred_by: Option<MemberId>,
 }
 
 /// Random codes that were all taken: with a trillion codes this does not happen by chance.
@@ -41,6 +43,7 @@ const CODE_TRIES: usize = 8;
 /// # Errors
 /// [`Error::Conflict`] on `member_phone_key`, `member_email_key` or `member_external_id_key`.
 pub fn enrol(conn: &mut Connection, new: NewMember) -> Result<member::MemberRow, Error> {
+    let referred_by = new.referred_by;
     let mut row = member::MemberRow {
         id: new_uuid(),
         code: String::new(),
@@ -60,7 +63,7 @@ pub fn enrol(conn: &mut Connection, new: NewMember) -> Result<member::MemberRow,
     row.set_birth_date(new.birth_date);
     for _ in 0..CODE_TRIES {
         row.code = MemberCode::from_number(u64::from_be_bytes(random_bytes())).into();
-        match insert(conn, &row) {
+        match insert(conn, &row, referred_by) {
             Err(error) if error.is_conflict("member_code_key") => {}
             result => return result.map(|()| row),
         }
@@ -68,10 +71,13 @@ pub fn enrol(conn: &mut Connection, new: NewMember) -> Result<member::MemberRow,
     Err(Error::Conflict { constraint: "member_code_key".to_owned() })
 }
 
-fn insert(conn: &mut Connection, row: &member::MemberRow) -> Result<(), Error> {
+fn insert(conn: &mut Connection, row: &member::MemberRow, referred_by: Option<MemberId>) -> Result<(), Error> {
     transaction(conn, |conn| {
         let standing = Standing::new(MemberId::new(row.id), row.enrolled_at);
         member::insert(conn, row, &standing_row(standing, 1))?;
+        if let Some(referrer) = referred_by {
+            referral::insert(conn, row.id, referrer, row.enrolled_at)?;
+        }
         secret::ensure(conn, MemberId::new(row.id), &random_bytes::<20>())?;
         let event = OutboxRow {
             id: new_uuid(),

@@ -1,5 +1,5 @@
-//! The rows of what is given beside points, and of the events that promotions wait for. Column for field, nothing
-//! decided.
+//! The rows of what is given beside points, and of the events and the referrals that promotions wait for. Column for
+//! field, nothing decided.
 
 use serde::Serialize;
 use tessera_rules::command::Actor;
@@ -33,6 +33,11 @@ pub(super) fn gather(
         }
         Effect::Message(message) => send(writes, message, of)?,
         Effect::Event(record) => writes.gifts.events.push(event_row(record, of, actor)?),
+        Effect::CompleteReferral { purchase, at } => {
+            writes.referrals.completed(of.0, purchase, at);
+            writes.events.push(beside(of.0, "referral.completed", purchase.uuid(), of.1));
+        }
+        Effect::RewardReferral { member, number } => writes.referrals.rewarded(member, (of.0, number), of.1),
         _ => {}
     }
     Ok(())

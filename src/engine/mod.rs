@@ -247,11 +247,39 @@ impl Engine {
         })))
     }
 
-    /// Hands a command to the writer and waits for its answer.
+    /// Hands a command to the writer and waits for its answer; where it has completed a referral, what that is worth to
+    /// the referrer is given before it is passed on.
     ///
     /// # Errors
     /// [`Failure`]; [`Failure::Busy`] at once when the queue is full.
     pub async fn submit(&self, submission: Submission) -> Answered {
+        let answered = self.decide(submission).await;
+        if let Ok(Reply::Decided { outcome: Ok(outcome), .. }) = &answered
+            && let Some(referrer) = outcome.referrer()
+        {
+            self.reward(referrer).await;
+        }
+        answered
+    }
+
+    /// Thanks a member whose referral was completed. That stands whatever comes of it: the next midnight's job would
+    /// find the same.
+    async fn reward(&self, referrer: MemberId) {
+        let submission = Submission {
+            member: referrer,
+            command: Command::GrantPerks,
+            actor: Actor::SYSTEM,
+            time: Time::Live,
+            claim: None,
+            audit: None,
+            render: Box::new(|_| Answer { status: 200, body: String::new() }),
+        };
+        if let Err(failure) = self.decide(submission).await {
+            tracing::warn!(%failure, "what a referrer is given waits for the next run");
+        }
+    }
+
+    async fn decide(&self, submission: Submission) -> Answered {
         let (reply, answer) = oneshot::channel();
         {
             let queue = self.0.queue.read().unwrap_or_else(PoisonError::into_inner);

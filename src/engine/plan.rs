@@ -7,6 +7,7 @@ use tessera_rules::command::{Capture, Move, Purchase, Redeem, Redeemed};
 use tessera_rules::id::MemberId;
 use tessera_rules::life::PromotionState;
 use tessera_rules::promotion::{Promotion, PromotionEffect};
+use tessera_rules::referral::ReferralSide;
 use tessera_rules::reward::RewardKind;
 use tessera_rules::tier::{Span, Window};
 use tessera_rules::time::{Day, Instant, month_of};
@@ -47,6 +48,9 @@ pub(super) fn plan_of_offers(programme: &Programme, now: Instant, member: Member
         load.promotion_uses.0.push(id);
         load.promotion_uses.1.push(promotion.code.clone());
         load.promotion_uses.2.push(Day::default());
+    }
+    if programme.referral.is_some() {
+        plan.load.referrals.open.push(id);
     }
     for reward in &programme.rewards {
         plan.redeemed.insert(reward.code.clone(), 1);
@@ -153,6 +157,9 @@ impl<'p> Plan<'p> {
             }
             Command::GrantPerks => {
                 load.perks.push(member);
+                if self.programme.referral.is_some() {
+                    load.referrals.due.push(member);
+                }
                 // Whether the last change of tier was a rise.
                 if self.tier_occasions {
                     load.late.push(member);
@@ -230,6 +237,23 @@ impl<'p> Plan<'p> {
             load.wallets.members.push(member);
         }
         self.limits(purchase, member, day);
+        self.referral(purchase, member);
+    }
+
+    /// The referral of a member that a purchase may complete.
+    fn referral(&mut self, purchase: &Purchase, member: Uuid) {
+        let Some(terms) = self.programme.referral else { return };
+        // What counts of it is no more than what is paid for.
+        let paid_for = purchase.lines.iter().map(|line| i128::from(line.amount.get().max(0))).sum::<i128>();
+        if paid_for == 0 || paid_for < i128::from(terms.minimum_spend.get()) {
+            return;
+        }
+        self.load.referrals.open.push(member);
+        // He is referred once: that he has used none of it needs no look.
+        let whom = ReferralSide::Referred;
+        let shared = |promotion: &&&Promotion| promotion.trigger == Trigger::Referral { whom };
+        let shared = self.triggered.iter().filter(shared).filter(|promotion| promotion.limits.is_shared());
+        self.load.promotions.extend(shared.map(|promotion| promotion.code.clone()));
     }
 
     /// What was used of promotions that may be for a purchase.
@@ -292,6 +316,7 @@ impl<'p> Plan<'p> {
         load.wallets.whole.push(to);
         load.wallets.sales.push(moving.purchase.uuid());
         self.limits(&moving.again, to, day);
+        self.referral(&moving.again, to);
     }
 
     fn finish(self) -> Load {
@@ -303,6 +328,8 @@ impl<'p> Plan<'p> {
         sort(&mut load.promotions);
         sort(&mut load.coupons);
         sort(&mut load.tags);
+        sort(&mut load.referrals.open);
+        sort(&mut load.referrals.due);
         let wallets = &mut load.wallets;
         wallets.members.extend(&wallets.whole);
         sort(&mut wallets.members);

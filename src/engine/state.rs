@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tessera_rules::coupon::CouponUsage;
 use tessera_rules::id::{MemberId, PurchaseId, QuoteId};
 use tessera_rules::limit::PromotionUsage;
+use tessera_rules::referral::{CompletedReferral, Referral};
 use tessera_rules::ticket::Tickets;
 use tessera_rules::time::BirthDate;
 use tessera_rules::{MemberState, Programme, State};
@@ -16,6 +17,7 @@ use super::{Failure, Programmes, Versioned, documents, wallets};
 use crate::store::Error;
 use crate::store::batch::{Load, Loaded};
 use crate::store::db::Connection;
+use crate::store::referral::Found;
 use crate::store::reward::FulfilmentRow;
 
 /// Loads what is wanted under the programme in force at that moment; the inner failure is the
@@ -36,6 +38,23 @@ pub(super) fn load_current(
             return Ok(Ok((versioned, loaded)));
         }
         in_force = programmes.reload(conn);
+    }
+}
+
+/// Adds what was found of referrals to members who are there. What a decision has changed of one since stays.
+pub(super) fn refer(state: &mut State, found: &Found) {
+    for (member, referrer) in &found.open {
+        if let Some(member) = state.members.get_mut(&MemberId::new(*member)) {
+            let referral = Referral { referrer: MemberId::new(*referrer), completed: false };
+            member.referral.get_or_insert(referral);
+        }
+    }
+    for (referrer, rewarded, member, completed_at) in &found.due {
+        if let Some(referrer) = state.members.get_mut(&MemberId::new(*referrer)) {
+            referrer.referred.rewarded = *rewarded;
+            let member = MemberId::new(*member);
+            referrer.referred.due.push(CompletedReferral { member, completed_at: *completed_at });
+        }
     }
 }
 
@@ -106,6 +125,7 @@ pub(super) fn state(loaded: &mut Loaded) -> Result<State, Failure> {
     for (id, events) in loaded.events.drain(..) {
         member(&mut state, id)?.events = events;
     }
+    refer(&mut state, &loaded.referrals);
     let quote = |(id, made): (Uuid, Option<Uuid>)| (QuoteId::new(id), made.map(PurchaseId::new));
     state.shared.quotes.extend(loaded.quotes.drain(..).map(quote));
     for row in loaded.usages.drain(..) {

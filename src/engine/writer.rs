@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{SendError, SyncSender};
 
 use crossbeam_channel::{Receiver, select};
+use tessera_rules::Programme;
 use tessera_rules::id::MemberId;
 use tessera_rules::limit::PromotionUsage;
+use tessera_rules::time::Instant;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::store::batch::{self, Load, Loaded};
 use crate::store::db::Connection;
-use crate::store::promotion;
 use crate::store::standing::Standings;
+use crate::store::{promotion, referral};
 
 use super::convert;
 use super::deciding::Known;
@@ -234,19 +236,24 @@ impl Writer {
             return Ok(Drafted::Apart);
         }
         let promotions = std::mem::take(&mut load.promotions);
+        let (referred, since) = (std::mem::take(&mut load.referrals.open), load.since);
         let mut loaded = self.load(open, load, &mut connection, &versioned)?;
         if let Found::All(loaded, _) = &mut loaded {
             loaded.promotions_used = self.used(open, promotions, &mut connection)?;
         }
-        self.connection = Some(connection);
         let (loaded, remembered) = match loaded {
             Found::All(loaded, remembered) => (loaded, remembered),
-            Found::Apart => return Ok(Drafted::Apart),
-            Found::Outdated => {
+            found => {
+                self.connection = Some(connection);
+                if matches!(found, Found::Apart) {
+                    return Ok(Drafted::Apart);
+                }
                 open.spoil();
                 return Ok(Drafted::Decided);
             }
         };
+        let referrals = self.referrals(open, referred, &loaded, (&versioned.programme, since), &mut connection)?;
+        self.connection = Some(connection);
         let deciding = open.deciding(versioned, *loaded, now)?;
         for member in remembered {
             if !deciding.knows(member)
@@ -255,6 +262,7 @@ impl Writer {
                 deciding.recall(known.clone());
             }
         }
+        deciding.refer(&referrals);
         open.decide(jobs, named, look);
         Ok(Drafted::Decided)
     }
@@ -326,6 +334,26 @@ impl Writer {
             (promotion, uses, points, money)
         };
         Ok(promotions.into_iter().map(used).collect())
+    }
+
+    /// The open referrals of those who have enrolled so lately that a purchase made since an instant may complete
+    /// theirs. One that another process has completed meanwhile lets storing fail.
+    fn referrals(
+        &self,
+        open: &OpenBatch,
+        mut members: Vec<Uuid>,
+        loaded: &Loaded,
+        (programme, since): (&Programme, Instant),
+        connection: &mut Connection,
+    ) -> Result<referral::Found, Failure> {
+        members.retain(|&id| {
+            let member = MemberId::new(id);
+            let remembered = open.standing(member).or_else(|| Some(&self.memory.recall(member)?.standing));
+            let row = || loaded.standings.iter().find(|row| row.member_id == id).map(|row| row.enrolled_at);
+            let enrolled_at = remembered.map(|standing| standing.enrolled_at).or_else(row);
+            enrolled_at.is_some_and(|at| programme.awaits_referral(at, since))
+        });
+        Ok(referral::Found { open: referral::open(connection, &members)?, due: Vec::new() })
     }
 
     fn leave_out(&self, open: &OpenBatch, load: &mut Load, in_force: &Versioned) -> Vec<MemberId> {

@@ -17,7 +17,7 @@ use super::settle::submission;
 use super::{Done, GoOn};
 use crate::engine::{Engine, Failure};
 use crate::store::db::Connection;
-use crate::store::{Error, job, perk};
+use crate::store::{Error, job, perk, referral};
 
 /// The job's name, also in the table of runs.
 pub const NAME: &str = "grant_perks";
@@ -41,6 +41,10 @@ pub fn run(engine: &Engine, programme: &Programme, at: Instant, go_on: GoOn<'_>)
     for awaited in programme.awaited() {
         let search = Search { zone: programme.time_zone, awaited, today: day, at };
         found.extend(engine.pool().blocking(|conn| search.members(conn))?);
+    }
+    // A process may have ended between a purchase and what it is worth to the referrer.
+    if programme.referral.is_some() {
+        found.extend(engine.pool().blocking(referral::due)?);
     }
     let left: Vec<Uuid> = found.into_iter().filter(|id| after.is_none_or(|after| *id > after)).collect();
     let mut done = Done::default();

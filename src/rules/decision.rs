@@ -134,6 +134,20 @@ pub enum Effect {
     Message(Message),
     /// An event is on record.
     Event(EventRecord),
+    /// The member's own referral is completed.
+    CompleteReferral {
+        /// The purchase that completed it.
+        purchase: PurchaseId,
+        /// When that happened.
+        at: Instant,
+    },
+    /// The member was thanked for a referral that is completed.
+    RewardReferral {
+        /// Who was referred.
+        member: MemberId,
+        /// 1, 2, 3 … for each referrer.
+        number: i64,
+    },
     /// A purchase is made of a kept quote.
     UseQuote {
         /// The quote.

@@ -75,6 +75,7 @@ mod purchase;
 pub mod quote;
 pub mod re_rating;
 pub mod redemption;
+pub mod referral;
 pub mod refusal;
 pub mod remainder;
 pub mod returns;

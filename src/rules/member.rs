@@ -15,6 +15,7 @@ use crate::lot::{Lapse, Lot};
 use crate::notice::Notice;
 use crate::perk::PerkGrant;
 use crate::redemption::{Redemption, RedemptionStatus};
+use crate::referral::{Referral, Referred};
 use crate::returns::Sold;
 use crate::tag::Tags;
 use crate::ticket::TicketChange;
@@ -83,6 +84,10 @@ pub struct MemberState {
     /// Notices of what is still to come (`due_at` after the command's time); loaded for
     /// [`crate::Command::Notify`] alone.
     pub notices: Vec<Notice>,
+    /// By whom the member was referred; loaded for a purchase that may complete the referral, as long as it is open.
+    pub referral: Option<Referral>,
+    /// What the member's own referrals have come to; loaded for [`crate::Command::GrantPerks`].
+    pub referred: Referred,
     /// Birth date; loaded for a perk.
     pub birth_date: Option<BirthDate>,
     /// Redemptions: every open hold when one is opened, ended or falls due, the one a command names,
@@ -301,6 +306,8 @@ impl MemberState {
             events: 0,
             tags: Tags::default(),
             notices: Vec::new(),
+            referral: None,
+            referred: Referred::default(),
             birth_date: None,
             redemptions: BTreeMap::new(),
             wallet: None,
@@ -357,6 +364,15 @@ impl MemberState {
                 }
             }
             Effect::Event(record) => self.events = record.number,
+            Effect::CompleteReferral { .. } => {
+                if let Some(referral) = &mut self.referral {
+                    referral.completed = true;
+                }
+            }
+            Effect::RewardReferral { member, number } => {
+                self.referred.rewarded = *number;
+                self.referred.due.retain(|due| due.member != *member);
+            }
             Effect::Wallet(step) => self.wallet.get_or_insert_default().apply(step)?,
             Effect::Rate(rated) => {
                 if let Some(sold) = self.sales.get_mut(&rated.purchase) {

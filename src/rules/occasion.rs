@@ -57,7 +57,9 @@ impl OccasionKind {
     /// | 1,000 to 9,999 | a birthday: its year, also where the window crosses New Year |
     /// | 10,000 to 999,999 | a lapse: the day of the last purchase, counted from 1 January of year 1 |
     /// | 1,000,000 to 999,999,999 | an event: its number among the member's, counted on from there |
-    /// | 1,000,000,000 and more | a change of tier: its number among the member's, counted on from there |
+    /// | 1,000,000,000 to 1,999,999,999 | a change of tier: its number among the member's, counted on from there |
+    /// | 2,000,000,000 | the member's own enrolment by a referral |
+    /// | 2,000,000,001 and more | a referral: its number among those the member was thanked for, counted on from there |
     pub const fn word_of(number: i32) -> &'static str {
         match number {
             ..0 => Self::TierReached.as_str(),
@@ -66,7 +68,8 @@ impl OccasionKind {
             1_000..10_000 => Self::Birthday.as_str(),
             10_000..EVENTS_FROM => Self::Lapse { days: 1 }.as_str(),
             EVENTS_FROM..TIER_CHANGES_FROM => "event",
-            TIER_CHANGES_FROM.. => "tier_change",
+            TIER_CHANGES_FROM..REFERRALS_FROM => "tier_change",
+            REFERRALS_FROM.. => "referral",
         }
     }
 
@@ -106,11 +109,14 @@ impl OccasionKind {
     }
 }
 
-/// The first number of events; theirs and those of changes of tier are occasions of promotions alone.
+/// The first number of events; theirs, those of changes of tier and of referrals are occasions of promotions alone.
 pub const EVENTS_FROM: i32 = 1_000_000;
 
 /// The first number of changes of tier.
 pub const TIER_CHANGES_FROM: i32 = 1_000_000_000;
+
+/// The number of the own enrolment by a referral, and the one that comes before those of a member's referrals.
+pub const REFERRALS_FROM: i32 = 2_000_000_000;
 
 /// By which number the reaching of a tier is remembered: below 0, and the same wherever the tier stands
 /// in the ladder. A ladder in which two tiers share a number is refused for such a perk.

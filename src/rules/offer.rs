@@ -101,6 +101,8 @@ pub enum Need {
     TierChange,
     /// That nothing is bought for a while.
     Absence,
+    /// That a referral is completed.
+    Referral,
 }
 
 /// Why an offer does not apply to the member now.

@@ -259,11 +259,12 @@ impl MemberState {
 
 impl Draft<'_> {
     /// Grants every perk, and everything of a promotion, whose window holds today, whose gates hold and which was
-    /// not granted for its occasion yet. A frozen member is granted nothing.
+    /// not granted for its occasion yet, and what completed referrals are worth. A frozen member is granted nothing.
     pub(crate) fn grant_perks(&mut self) -> Result<Outcome, Refusal> {
         self.settle()?;
         let perks = self.grant_where(|_| true)?;
-        let promotions = self.grant_promotions(|trigger| !matches!(trigger, Trigger::Event { .. }))?;
+        let mut promotions = self.grant_promotions(|trigger| !matches!(trigger, Trigger::Event { .. }))?;
+        promotions.extend(self.reward_referrals()?);
         Ok(Outcome::Perks(perks.into_iter().chain(promotions.into_iter().map(|given| given.by)).collect()))
     }
 

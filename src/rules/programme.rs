@@ -16,6 +16,7 @@ use crate::perk::Perk;
 use crate::pool::Pools;
 use crate::price::Prices;
 use crate::promotion::{Combine, Promotion};
+use crate::referral::{ReferralSide, ReferralTerms};
 use crate::reward::Reward;
 use crate::segment::{SEGMENTS_MAX, Segment};
 use crate::text::Text;
@@ -62,6 +63,9 @@ pub struct Programme {
     /// Household pools; absent: not offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pools: Option<Pools>,
+    /// Which purchase completes a referral; absent: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<ReferralTerms>,
     /// The tiers and what they measure.
     #[serde(default)]
     pub tiers: Tiers,
@@ -267,9 +271,13 @@ impl Programme {
         self.promotions.iter().filter_map(|promotion| promotion.condition.as_ref())
     }
 
-    /// The conditions of promotions that a purchase, or the change of tier that it brings, may set off.
+    /// The conditions of promotions that a purchase, or the change of tier or the referral's completion that it brings,
+    /// may set off.
     pub(crate) fn conditions_of_purchases(&self) -> impl Iterator<Item = &Condition> {
-        let by_sale = |trigger: &Trigger| matches!(trigger, Trigger::Purchase | Trigger::TierChange { .. });
+        let by_sale = |trigger: &Trigger| {
+            let whom = ReferralSide::Referred;
+            matches!(trigger, Trigger::Purchase | Trigger::TierChange { .. }) || *trigger == Trigger::Referral { whom }
+        };
         let by_sale = self.promotions.iter().filter(move |promotion| by_sale(&promotion.trigger));
         by_sale.filter_map(|promotion| promotion.condition.as_ref())
     }
@@ -312,6 +320,9 @@ impl Programme {
         }
         if let Some(wallet) = &self.wallet {
             wallet.check(&mut found);
+        }
+        if let Some(referral) = &self.referral {
+            referral.check(&mut found);
         }
         self.adjustments.check(&mut found);
         found.0

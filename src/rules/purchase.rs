@@ -74,6 +74,7 @@ impl Draft<'_> {
         self.settle()?;
         let perks = self.grant_reached(changes)?;
         gifts.extend(self.grant_changed(changes)?);
+        let referrer = self.complete_referral((purchase.id, occurred_at, earned.explanation.basis), &mut gifts)?;
         Ok(PurchaseOutcome {
             id: purchase.id,
             occurred_at,
@@ -94,6 +95,7 @@ impl Draft<'_> {
             progress: progress(self.programme, &self.member.standing),
             perks,
             gifts,
+            referrer,
             explanation: earned.explanation,
         })
     }

@@ -1,7 +1,8 @@
 //! Triggers: what sets a promotion off (PROGRAMME.md §8). Most promotions are for purchases
 //! ([`crate::promotion`], [`crate::earning`]); the others give something for an occasion, and once for each.
 //!
-//! Occasions are those of perks ([`crate::occasion`]), and two more: each change of tier and each event. What was
+//! Occasions are those of perks ([`crate::occasion`]), and three more: each change of tier, each event and each
+//! referral ([`crate::referral`]). What was
 //! given is a grant ([`PerkGrant`]) under the promotion's [`grant_code`], so that the key of grants proves that
 //! nothing is given twice, whatever runs beside.
 
@@ -21,6 +22,7 @@ use crate::occasion::{EVENTS_FROM, Occasion, OccasionKind, TIER_CHANGES_FROM};
 use crate::perk::{BIRTHDAY_REST, PerkGift, PerkGrant, PerkWindow, WINDOW_DAYS_MAX};
 use crate::programme::{Problems, Programme};
 use crate::promotion::{Miss, Promotion, PromotionEffect};
+use crate::referral::ReferralSide;
 use crate::refusal::Refusal;
 use crate::segment::shares;
 use crate::time::{Instant, LeapDay, add_days};
@@ -64,6 +66,12 @@ pub enum Trigger {
     Lapse {
         /// 1 to 3,650.
         days: u32,
+    },
+    /// A referral that is completed, each once for either side.
+    Referral {
+        /// For whom the promotion is.
+        #[serde(rename = "for")]
+        whom: ReferralSide,
     },
 }
 
@@ -111,6 +119,7 @@ impl Trigger {
             Self::TierChange { .. } => "tier_change",
             Self::Event { .. } => "event",
             Self::Lapse { .. } => "lapse",
+            Self::Referral { .. } => "referral",
         }
     }
 
@@ -129,7 +138,7 @@ impl Trigger {
             Self::Lapse { days } => Some((OccasionKind::Lapse { days }, (0, CATCH_UP_DAYS), LeapDay::default())),
             // The days alone: tiers reached by name are not its occasions.
             Self::TierChange { .. } => Some((OccasionKind::TierReached, (0, CATCH_UP_DAYS), LeapDay::default())),
-            Self::Purchase | Self::Event { .. } => None,
+            Self::Purchase | Self::Event { .. } | Self::Referral { .. } => None,
         }
     }
 
@@ -152,6 +161,10 @@ impl Trigger {
             Self::Lapse { days } => {
                 let wrong = !(1..=3_650).contains(days);
                 found.refuse(wrong, &format!("{at}/days"), "out_of_range", "must be 1 to 3650");
+            }
+            Self::Referral { .. } => {
+                let detail = "no referral is ever completed: add [referral]";
+                found.refuse(programme.referral.is_none(), at, "referral_missing", detail);
             }
             Self::Purchase | Self::Enrolment | Self::TierChange { to: None, .. } => {}
         }

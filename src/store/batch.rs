@@ -16,7 +16,7 @@ use super::db::{Error, transaction};
 use super::promotion::{self, Counting, Counts};
 use super::rows::*;
 use super::wire::Rows;
-use super::{gift, notice, quote, re_rating, reward, tag, wallet};
+use super::{gift, notice, quote, re_rating, referral, reward, tag, wallet};
 
 /// What a batch needs to know before it can be decided. The functions that lock take
 /// their own order.
@@ -82,6 +82,8 @@ pub struct Load {
     pub events: Vec<Uuid>,
     /// Wallets.
     pub wallets: wallet::Asked,
+    /// Referrals.
+    pub referrals: referral::Asked,
 }
 
 /// Between which days a tier window lies from the first command of a batch to its last; nothing where
@@ -155,6 +157,8 @@ pub struct Loaded {
     pub wallets: wallet::Found,
     /// Re-ratings that those purchases stand by, in their order.
     pub ratings: Vec<re_rating::InForce>,
+    /// Referrals.
+    pub referrals: referral::Found,
 }
 
 /// Everything a batch decided.
@@ -209,6 +213,8 @@ pub struct Writes {
     pub tags: tag::TagWrites,
     /// What re-ratings came to.
     pub re_ratings: re_rating::Changes,
+    /// What changes of referrals.
+    pub referrals: referral::Changes,
     /// Idempotency keys.
     pub keys: Vec<IdempotencyRow>,
     /// Events.
@@ -417,7 +423,7 @@ impl Load {
         let (promotions, asked) = (std::mem::take(&mut self.promotions), std::mem::take(&mut self.promotion_uses));
         let (wanted, with_events) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.events));
         let (tagged, since) = (std::mem::take(&mut self.tags), self.since);
-        let asked_wallets = std::mem::take(&mut self.wallets);
+        let (asked_wallets, asked_referrals) = (std::mem::take(&mut self.wallets), std::mem::take(&mut self.referrals));
         let sales = self.sales.clone();
         let row: LoadedRow = self.get_result(conn)?;
         let mut redemptions = row.redemptions.unwrap_or_default();
@@ -427,6 +433,7 @@ impl Load {
         let promotions_used = promotion::used(conn, &promotions)?;
         let promotion_uses = promotion::member_uses(conn, &asked)?;
         let tags = tag::changes(conn, &tagged, since)?;
+        let referrals = asked_referrals.run(conn)?;
         let ratings = if sales.is_empty() { Vec::new() } else { re_rating::in_force(conn, &sales)? };
         let mut keys = row.keys.unwrap_or_default();
         if let Some(serde_json::Value::Object(mut answers)) = row.answers {
@@ -470,6 +477,7 @@ impl Load {
             events: gift::events(conn, &with_events)?,
             wallets,
             ratings,
+            referrals,
         })
     }
 }
@@ -488,8 +496,9 @@ impl Writes {
         let (reward, coupons) = (std::mem::take(&mut self.reward), std::mem::take(&mut self.coupons));
         let (gifts, tags) = (std::mem::take(&mut self.gifts), std::mem::take(&mut self.tags));
         let (wallets, re_ratings) = (std::mem::take(&mut self.wallets), std::mem::take(&mut self.re_ratings));
+        let referrals = std::mem::take(&mut self.referrals);
         let alone = reward.is_empty() && coupons.is_empty() && gifts.is_empty() && tags.is_empty();
-        if alone && wallets.is_empty() && re_ratings.is_empty() {
+        if alone && wallets.is_empty() && re_ratings.is_empty() && referrals.is_empty() {
             return self.store(conn);
         }
         // Members are written, and so locked, before what is beside them.
@@ -502,6 +511,7 @@ impl Writes {
                 tags.execute(conn)?;
             }
             wallets.run(conn)?;
+            referrals.run(conn)?;
             re_ratings.run(conn)
         })
     }

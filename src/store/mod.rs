@@ -24,6 +24,7 @@ pub mod programme;
 pub mod promotion;
 pub mod quote;
 pub mod re_rating;
+pub mod referral;
 pub mod reward;
 pub mod role;
 pub mod rows;

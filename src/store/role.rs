@@ -50,6 +50,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("voucher_upload", "insert"),
     ("voucher_code", "insert, update (redemption_id)"),
     ("draw_ticket", "insert, update (voided_at)"),
+    ("referral", "insert, update (purchase_id, completed_at, rewarded_id, number, rewarded_at)"),
     ("fulfilment", "insert, update (status, changed_at, steps, store_id)"),
     ("fulfilment_step", "insert"),
     ("wallet", "insert, update (entries, head, lots, paid, bonus, cashback, due_at)"),

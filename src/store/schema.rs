@@ -578,6 +578,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    referral (member_id) {
+        member_id -> Uuid,
+        referrer_id -> Uuid,
+        at -> Timestamptz,
+        purchase_id -> Nullable<Uuid>,
+        completed_at -> Nullable<Timestamptz>,
+        rewarded_id -> Nullable<Uuid>,
+        number -> Nullable<Int8>,
+        rewarded_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     fulfilment (redemption_id) {
         redemption_id -> Uuid,
         member_id -> Uuid,

@@ -10,7 +10,7 @@ use tessera_rules::Programme;
 
 /// Says everything a programme can say, at least once.
 fn full() -> Value {
-    json!({
+    let mut full = json!({
         "name": { "en": "Club", "zh": "会员" },
         "currency": "CNY",
         "time_zone": "Asia/Shanghai",
@@ -211,7 +211,15 @@ fn full() -> Value {
                 },
             ],
         },
-    })
+    });
+    // More than the macro takes at once.
+    full["referral"] = json!({ "minimum_spend": 5000, "within_days": 30 });
+    let promotions = full["promotions"].as_array_mut().expect("a list");
+    promotions.push(json!({
+        "code": "bring", "name": "Bring", "schedule": {}, "priority": 0,
+        "trigger": { "kind": "referral", "for": "referrer" }, "effect": { "kind": "add", "points": 5 },
+    }));
+    full
 }
 
 /// One coupon for each kind of discount; the first says everything a coupon can say.
@@ -351,6 +359,7 @@ fn what_may_be_left_out_is_described_so() {
         "adjustments",
         "transfers",
         "pools",
+        "referral",
         "wallet",
         "redemption",
         "tiers",

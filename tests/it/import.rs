@@ -66,10 +66,10 @@ fn counts(accepted: u32, duplicates: u32, rejected: u32, list: Option<&str>) -> 
 #[test]
 fn members_come_with_all_columns_or_few() {
     let desk = Desk::new();
-    let text = "\u{feff}name,external_id,phone,email,birth_date,enrolled_at,store,locale,opening_points\r\n\
-        \"Lin, Xiaoyu\",A-1,+86 138 0013 8000,Lin@Example.com,1990-02-28,2024-01-05,WEST,zh-CN,500\r\n\
-        Ann,A-2,,,--02-29,2024-01-05T10:00:00+08:00,,,0\r\n\
-        Bob,A-3,,,,,,,\r\n";
+    let text = "\u{feff}name,external_id,phone,email,birth_date,enrolled_at,store,locale,opening_points,referred_by\r\n\
+        \"Lin, Xiaoyu\",A-1,+86 138 0013 8000,Lin@Example.com,1990-02-28,2024-01-05,WEST,zh-CN,500,\r\n\
+        Ann,A-2,,,--02-29,2024-01-05T10:00:00+08:00,,,0,A-1\r\n\
+        Bob,A-3,,,,,,,,\r\n";
     let now = "select count(*) as value from member";
     assert_eq!(desk.import("members", "m.csv", text, &[]), (0, counts(3, 0, 0, None)));
     assert_eq!(desk.db.number(now), 0, "a dry run writes nothing");
@@ -85,6 +85,9 @@ fn members_come_with_all_columns_or_few() {
         "A-2|Ann|2|29|en|1704420000",
     ];
     assert_eq!(desk.db.texts(member), expected);
+    let brought = "select r.external_id || ' ' || m.external_id as value from referral f \
+        join member m on m.id = f.member_id join member r on r.id = f.referrer_id";
+    assert_eq!(desk.db.texts(brought), ["A-1 A-2"]);
     let lots = "select concat_ws(' ', e.kind, e.from_account, e.to_account, l.points, e.reason, e.actor_role, \
         extract(epoch from l.available_from)::bigint) as value from lot l join entry e using (member_id) where e.number = l.entry";
     assert_eq!(desk.db.texts(lots), ["adjustment adjusted available 500 opening_balance import 1704384000"]);
@@ -94,15 +97,16 @@ fn members_come_with_all_columns_or_few() {
 #[test]
 fn what_is_wrong_with_a_member_is_told_cell_by_cell() {
     let desk = Desk::new();
-    let text = b"external_id,name,phone,email,birth_date,enrolled_at,store,locale,opening_points\n\
-        A-1,Ann,+8613900139000,ann@example.com,,,west,,\n\
-        A-2,Cid,+8613900139000,,,,,,\n\
-        A-3,Dan,,ANN@example.com,,,,,\n\
-        ,,123,x,1990-13-01,yesterday,moon,fr,-5\n\
-        A-1,Ann again,,,,,,,\n\
-        A-4,Eve,,,,2999-01-01,no store,,1.5\n\
-        A-5,\xff,,,,,,,\n\
-        A-6,few\n";
+    let text = b"external_id,name,phone,email,birth_date,enrolled_at,store,locale,opening_points,referred_by\n\
+        A-1,Ann,+8613900139000,ann@example.com,,,west,,,\n\
+        A-2,Cid,+8613900139000,,,,,,,\n\
+        A-3,Dan,,ANN@example.com,,,,,,\n\
+        ,,123,x,1990-13-01,yesterday,moon,fr,-5,\n\
+        A-1,Ann again,,,,,,,,A-9\n\
+        A-4,Eve,,,,2999-01-01,no store,,1.5,\n\
+        A-5,\xff,,,,,,,,\n\
+        A-6,few\n\
+        A-7,Fay,,,,,,,,A-7\n";
     let told = [
         "3 phone phone_taken",
         "4 email email_taken",
@@ -120,11 +124,12 @@ fn what_is_wrong_with_a_member_is_told_cell_by_cell() {
         "7 store store_invalid",
         "8 name not_utf8",
         "9  cell_count",
+        "10 referred_by referrer_unknown",
     ];
     for more in [&[][..], &["--commit"]] {
         assert_eq!(
             desk.import("members", "m.csv", text, more),
-            (1, counts(1, 1, 6, Some("m.csv.errors.csv"))),
+            (1, counts(1, 1, 7, Some("m.csv.errors.csv"))),
             "{more:?}"
         );
         assert_eq!(desk.mistakes("m.csv"), told);

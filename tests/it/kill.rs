@@ -61,6 +61,7 @@ fn furnish_with(dir: &Path, members: usize) -> Vec<Member> {
             locale: "en".to_owned(),
             store: None,
             enrolled_at: Clock::wall().now(),
+            referred_by: None,
         };
         let row = enrol(&mut conn, new).expect("a member");
         set_member_password(&mut conn, row.member(), &hash).expect("a password");

@@ -45,6 +45,7 @@ mod quotes;
 mod race;
 mod re_ratings;
 mod redemptions;
+mod referrals;
 mod returns;
 mod rewards;
 mod rights;

@@ -84,6 +84,7 @@ impl Run {
             locale: "en".to_owned(),
             store: Some(store),
             enrolled_at: zone.midnight(first),
+            referred_by: None,
         };
         let members = (0..MEMBERS).map(|index| enrol(&mut conn, one(index)).expect("a member").member()).collect();
         let settings = settings_for(&db.url, &scratch("notices"), &[]);

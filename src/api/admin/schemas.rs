@@ -27,7 +27,7 @@ pub(super) use prices::{
 pub(in crate::api) use rewards::{MemberLimit, RewardKind};
 pub(super) use rewards::{Reward, RewardView};
 pub(super) use segments::{Segment, SegmentView};
-pub(super) use together::{Pools, Transfers};
+pub(super) use together::{Pools, ReferralTerms, Transfers};
 pub(in crate::api) use trigger::Gift;
 pub(in crate::api) use trigger::PromotionEffect;
 pub(super) use trigger::{EventType, EventTypeView, Trigger};
@@ -67,6 +67,8 @@ pub(super) struct Programme {
     wallet: Option<WalletTerms>,
     /// Household pools; absent: not offered.
     pools: Option<Pools>,
+    /// Which purchase completes a referral; absent: none does.
+    referral: Option<ReferralTerms>,
     /// The tiers and what they measure; one tier for all where nothing is said.
     #[schema(required = false)]
     tiers: Tiers,

@@ -6,6 +6,7 @@ use tessera_rules::coupon::NotApplied;
 use tessera_rules::offer::{Bar, Counted, Fit, Need, Offer, OfferKind, Progress};
 use tessera_rules::price::MemberPrice;
 use tessera_rules::promotion::{Promotion, PromotionEffect};
+use tessera_rules::referral::ReferralSide;
 use tessera_rules::text::Text;
 use tessera_rules::trigger::Trigger;
 
@@ -159,6 +160,16 @@ fn needed(need: Need, offer: &Offer, programme: &Programme) -> Text {
             _ => both("when something happens", "发生指定事件"),
         },
         Need::TierChange => both("when the tier is reached", "达到指定等级"),
+        Need::Referral => match promotion.map(|promotion| &promotion.trigger) {
+            Some(Trigger::Referral { whom: ReferralSide::Referrer }) => {
+                both("when somebody whom the member referred buys for the first time", "所推荐的新会员完成首次消费")
+            }
+            _ => {
+                let least = programme.referral.map_or(0, |terms| terms.minimum_spend.get());
+                let least = money(least, programme.currency);
+                say!("to the first purchase from {least} on", "首次消费满 {least}", least = least)
+            }
+        },
         Need::Absence => both("after a while without a purchase", "一段时间未消费"),
     }
 }

@@ -9,6 +9,7 @@ mod points;
 mod pool;
 mod profile;
 mod redemptions;
+mod referrals;
 mod rewards;
 mod segments;
 mod tickets;
@@ -36,6 +37,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(points::perks)
         .service(points::notices)
         .service(messages::list)
+        .service(referrals::list)
         .service(coupons::list)
         .service(offers::list)
         .service(segments::list)

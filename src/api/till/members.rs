@@ -20,6 +20,7 @@ use crate::api::linked::stays;
 use crate::api::openapi::problems;
 use crate::api::page::ListOf;
 use crate::api::perks::GrantedPerk;
+use crate::api::referrals::referrer_of_request;
 use crate::api::submit::{answer, render};
 use crate::api::views::{MemberBalance, TierView};
 use crate::api::work::run;
@@ -49,6 +50,9 @@ struct EnrolRequest {
     /// The id in another system; unique among members.
     #[schema(max_length = 64)]
     external_id: Option<String>,
+    /// Who brought this person: a member's code or id. Said now or never.
+    #[schema(example = "482916350718")]
+    referred_by: Option<String>,
 }
 
 /// A language the programme speaks.
@@ -151,7 +155,13 @@ struct Enrolled {
 /// A perk whose window holds today, a welcome or a birthday, is granted at once; so is what promotions give for it.
 #[utoipa::path(
     responses((status = 201, description = "Enrolled", body = Enrolled)),
-    extensions(("x-problems" = json!(problems(&[Code::PhoneTaken, Code::EmailTaken, Code::ExternalIdTaken]))))
+    extensions(("x-problems" = json!(problems(&[
+        Code::PhoneTaken,
+        Code::EmailTaken,
+        Code::ExternalIdTaken,
+        Code::ReferrerUnknown,
+        Code::ReferrerFrozen,
+    ]))))
 )]
 #[post("/members")]
 pub(super) async fn enrol(
@@ -160,7 +170,7 @@ pub(super) async fn enrol(
     Json(request): Json<EnrolRequest>,
 ) -> Result<HttpResponse, Problem> {
     permit(&caller, Action::EnrolMember, &Resource::Programme)?;
-    let new = NewMember {
+    let mut new = NewMember {
         name: contact::text("/name", &request.name, 100)?,
         phone: request.phone.as_deref().map(|phone| contact::phone("/phone", phone)).transpose()?,
         email: request.email.as_deref().map(|email| contact::email("/email", email)).transpose()?,
@@ -169,8 +179,13 @@ pub(super) async fn enrol(
         locale: request.locale.unwrap_or(Locale::En).tag(),
         store: caller.store,
         enrolled_at: services.clock.now(),
+        referred_by: None,
     };
-    let row = services.pool.run(move |conn| engine::enrol(conn, new)).await?;
+    let enrol = move |conn: &mut _| {
+        new.referred_by = request.referred_by.map(|said| referrer_of_request(conn, &said)).transpose()?;
+        Ok(engine::enrol(conn, new)?)
+    };
+    let row = run(&services, enrol).await?;
     let granted = grant_perks(&services, row.member(), row.birth_month.is_some()).await;
     let promotions = granted.iter().filter_map(|by| promotion_of(by)).map(str::to_owned).collect();
     let perks = granted.into_iter().filter(|by| promotion_of(by).is_none()).collect();

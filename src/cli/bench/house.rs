@@ -151,6 +151,7 @@ fn fill(url: &str, count: u32) -> anyhow::Result<()> {
         locale: "zh-CN".to_owned(),
         store: Some(store.store()),
         enrolled_at,
+        referred_by: None,
     };
     for first in (0..count).step_by(usize::try_from(CHUNK)?) {
         let chunk = first..count.min(first + CHUNK);

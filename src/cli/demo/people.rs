@@ -75,6 +75,7 @@ pub(super) fn person(plan: &Plan, index: u32, at: Instant, stores: &[StoreId]) -
         locale: if chinese { "zh-CN" } else { "en" }.to_owned(),
         store: Some(*dice.pick(stores)),
         enrolled_at,
+        referred_by: None,
     }
 }
 
@@ -89,6 +90,7 @@ pub(super) fn sample_login(enrolled_at: Instant, store: StoreId) -> NewMember {
         locale: "zh-CN".to_owned(),
         store: Some(store),
         enrolled_at,
+        referred_by: None,
     }
 }
 

@@ -22,11 +22,22 @@ use crate::engine::{Answer, Claim, Failure, NewMember, Reply, Submission, Time, 
 use crate::store;
 use crate::store::db::{Connection, transaction};
 use crate::store::import::{self as lookup, Seen};
+use crate::store::link;
 use crate::store::member::{self, Key};
 
 /// The columns of a file.
-const COLUMNS: [&str; 9] =
-    ["external_id", "name", "phone", "email", "birth_date", "enrolled_at", "store", "locale", "opening_points"];
+const COLUMNS: [&str; 10] = [
+    "external_id",
+    "name",
+    "phone",
+    "email",
+    "birth_date",
+    "enrolled_at",
+    "store",
+    "locale",
+    "opening_points",
+    "referred_by",
+];
 /// Those it cannot do without.
 const NEEDED: [&str; 2] = ["external_id", "name"];
 /// Members enrolled in one transaction.
@@ -38,6 +49,8 @@ const REASON: &str = "opening_balance";
 struct Candidate {
     external_id: String,
     new: NewMember,
+    /// External id of the referrer.
+    referrer: Option<String>,
     opening: Points,
 }
 
@@ -103,6 +116,7 @@ fn read(import: &mut Import<'_>, row: Row<'_>) -> anyhow::Result<Item> {
         _ => Err(("locale_invalid", "expected en or zh-CN".to_owned())),
     });
     let opening = cells.optional("opening_points", cells::points);
+    let referrer = cells.optional("referred_by", cells::text(64));
     let store = cells.optional("store", |text| Ok(text.to_owned()));
     let store = match store {
         Some(code) => match import.shops.find(import.conn, &code, now)? {
@@ -126,7 +140,9 @@ fn read(import: &mut Import<'_>, row: Row<'_>) -> anyhow::Result<Item> {
                 locale: locale.unwrap_or_else(|| "en".to_owned()),
                 store,
                 enrolled_at: enrolled_at.unwrap_or(now),
+                referred_by: None,
             },
+            referrer,
             opening: opening.unwrap_or(Points::ZERO),
         }),
         _ => Err(cells.errors),
@@ -192,7 +208,7 @@ impl Taken {
 
 fn enrol_one(conn: &mut Connection, known: &HashMap<String, Uuid>, item: Item) -> Result<Taken, store::Error> {
     let Item { at, what } = item;
-    let Candidate { external_id, new, opening } = match what {
+    let Candidate { external_id, mut new, referrer, opening } = match what {
         Ok(candidate) => candidate,
         Err(errors) => {
             let fate = Fate::Rejected(errors);
@@ -200,19 +216,34 @@ fn enrol_one(conn: &mut Connection, known: &HashMap<String, Uuid>, item: Item) -
         }
     };
     let enrolled_at = new.enrolled_at;
+    let named = |conn: &mut Connection, id: String| member::by_key(conn, &Key::ExternalId(id));
+    let brought_by = match referrer.clone() {
+        Some(id) => named(conn, id)?,
+        None => None,
+    };
+    new.referred_by = brought_by.map(|found| link::stays(conn, found.member())).transpose()?;
     let fate = match known.get(&external_id) {
         Some(&id) => Fate::Known(id),
+        None if referrer.is_some() && new.referred_by.is_none() => match named(conn, external_id)? {
+            // Further up in this chunk.
+            Some(found) => Fate::Known(found.id),
+            None => Fate::Rejected(vec![brought_by_nobody(at)]),
+        },
         None => match enrol(conn, new) {
             Ok(row) => Fate::New(row.id),
             Err(error) if error.is_conflict("member_external_id_key") => {
                 // Further up in this chunk, or by somebody else a moment ago.
-                let found = member::by_key(conn, &Key::ExternalId(external_id))?;
-                Fate::Known(found.ok_or(error)?.id)
+                Fate::Known(named(conn, external_id)?.ok_or(error)?.id)
             }
             Err(error) => Fate::Rejected(vec![taken(at, &error).ok_or(error)?]),
         },
     };
     Ok(Taken { at, fate, opening, enrolled_at })
+}
+
+fn brought_by_nobody(at: u64) -> RowError {
+    let detail = "no member has this external id, and no row further up";
+    RowError::new(at, "referred_by", Code::ReferrerUnknown.as_str(), detail)
 }
 
 /// A contact that belongs to somebody else; `None` for any other error.
@@ -282,8 +313,13 @@ fn rehearse(import: &mut Import<'_>, seen: &mut Seen, chunk: Vec<Item>) -> anyho
     let phones: Vec<&str> = rows().filter_map(|row| row.new.phone.as_deref()).collect();
     let emails: Vec<&str> = rows().filter_map(|row| row.new.email.as_deref()).collect();
     let (phones, emails) = lookup::contacts(import.conn, &phones, &emails)?;
-    let names: Vec<String> = rows().flat_map(names_of).collect();
+    let referrers: Vec<&str> = rows().filter_map(|row| row.referrer.as_deref()).collect();
+    let there = lookup::members(import.conn, &referrers)?.into_iter().filter_map(|found| found.external_id);
+    let there: Vec<String> = there.map(|id| name_of("external_id", &id)).collect();
+    let names = rows().flat_map(names_of).chain(referrers.iter().map(|id| name_of("external_id", id)));
+    let names: Vec<String> = names.collect();
     let mut used: HashSet<String> = seen.look(import.conn, &names)?.into_iter().map(|(name, _)| name).collect();
+    used.extend(there);
     used.extend(phones.into_iter().map(|phone| name_of("phone", &phone)));
     used.extend(emails.into_iter().map(|email| name_of("email", &email)));
     let mut new_names = Vec::new();
@@ -298,6 +334,10 @@ fn rehearse(import: &mut Import<'_>, seen: &mut Seen, chunk: Vec<Item>) -> anyho
         let names: Vec<String> = names_of(&candidate).collect();
         if known.contains_key(&candidate.external_id) || names.first().is_some_and(|name| used.contains(name)) {
             import.report.duplicate(1);
+            continue;
+        }
+        if candidate.referrer.as_ref().is_some_and(|id| !used.contains(&name_of("external_id", id))) {
+            import.report.reject(1, &[brought_by_nobody(at)])?;
             continue;
         }
         let contacts =

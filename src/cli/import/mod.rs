@@ -44,7 +44,7 @@ pub struct Args {
 /// What a file holds.
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Import members: external_id,name[,phone,email,birth_date,enrolled_at,store,locale,opening_points]
+    /// Import members: external_id,name[,phone,email,birth_date,enrolled_at,store,locale,opening_points,referred_by]
     Members(Options),
     /// Import purchases: external_id,member,store,occurred_at,amount[,currency,channel,line,sku,categories,quantity]
     #[command(after_help = "CSV has one line of a receipt a row, and the rows of a receipt stand together. \

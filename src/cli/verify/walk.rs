@@ -8,6 +8,7 @@ use tessera_rules::Programme;
 use tessera_rules::coupon::CouponUsage;
 use tessera_rules::id::{AdjustmentId, MemberId, ReRatingId, RedemptionId};
 use tessera_rules::ledger::Account;
+use tessera_rules::occasion::REFERRALS_FROM;
 use tessera_rules::redemption::RedemptionStatus;
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use crate::cli::output;
 use crate::store::adjustment::{self, Astray};
 use crate::store::db::{Connection, Error, Pool};
 use crate::store::verify::{self, Frame, History, Ledger, Range};
-use crate::store::{re_rating, reward, tag, ticket};
+use crate::store::{re_rating, referral, reward, tag, ticket};
 
 /// Pages read ahead.
 const AHEAD: usize = 2;
@@ -174,6 +175,9 @@ fn whole(conn: &mut Connection) -> Result<Result<(), Bad>, Error> {
     }
     if let Some((table, member, what)) = verify::gifts(conn)? {
         return Ok(Err(Bad::between(&table, member, what)));
+    }
+    if let Some((member, what)) = referral::astray(conn, REFERRALS_FROM)? {
+        return Ok(Err(Bad::between("referral", member, what)));
     }
     if let Err(bad) = wallets::check(conn)? {
         return Ok(Err(bad));

@@ -119,6 +119,8 @@ pub struct PurchaseOutcome {
     pub perks: Vec<String>,
     /// What promotions gave beside points: with the purchase, and for the tier reached.
     pub gifts: Vec<Given>,
+    /// The referrer, where the purchase has completed the member's referral.
+    pub referrer: Option<MemberId>,
     /// Why.
     pub explanation: Explanation,
 }
@@ -225,6 +227,15 @@ impl From<PurchaseOutcome> for Outcome {
 }
 
 impl Outcome {
+    /// Whom a referral that was completed has to thank.
+    pub fn referrer(&self) -> Option<MemberId> {
+        match self {
+            Self::Purchase(purchase) => purchase.referrer,
+            Self::Move(moved) => moved.purchase.referrer,
+            _ => None,
+        }
+    }
+
     /// The member's balances, where the outcome tells them.
     pub(crate) fn balance_mut(&mut self) -> Option<&mut Balance> {
         match self {

@@ -4,6 +4,7 @@ use super::{Audience, Bar, Counted, Fit, Need, Offer, OfferKind, Progress, SOON_
 use crate::amount::Minor;
 use crate::life::PromotionState;
 use crate::promotion::{Miss, NthPurchase, Opening, Promotion, PromotionEffect};
+use crate::referral::ReferralSide;
 use crate::time::{Day, Instant, add_days, month_of};
 use crate::trigger::{Direction, Trigger};
 
@@ -59,6 +60,15 @@ impl Shop<'_> {
                 let away = self.facts.member.days_since_purchase?;
                 // On that day it is given, and again for the next absence alone.
                 if away < i64::from(*days) { chance(Some(Need::Absence)) } else { None }
+            }
+            Trigger::Referral { whom: ReferralSide::Referrer } => chance(Some(Need::Referral)),
+            Trigger::Referral { whom: ReferralSide::Referred } => {
+                let (zone, terms) = (self.draft.zone(), self.programme().referral?);
+                let open = self.draft.member.referral.is_some_and(|referral| !referral.completed);
+                let last = terms.last_day(zone.day_of(self.draft.member.standing.enrolled_at));
+                let end = zone.midnight(add_days(last, 1));
+                let until = Some(until.map_or(end, |until| until.min(end)));
+                (open && self.today <= last).then_some(Chance { from, until, need: Some(Need::Referral) })
             }
             Trigger::Birthday { .. } => {
                 let (kind, (before, after), leap) = promotion.trigger.occasion()?;

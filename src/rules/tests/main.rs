@@ -31,6 +31,7 @@ mod properties;
 mod quantities;
 mod re_rating;
 mod redemption;
+mod referrals;
 mod returns;
 mod rewards;
 mod shop;

@@ -72,6 +72,7 @@ pub(crate) fn programme() -> Programme {
         transfers: None,
         wallet: None,
         pools: None,
+        referral: None,
         tiers: Tiers::default(),
         notices: Notices::default(),
         promotions: Vec::new(),

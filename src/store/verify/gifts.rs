@@ -1,7 +1,7 @@
 //! Grants against what they are for and what they gave: events, changes of tier, coupons, messages.
 
 use diesel::prelude::*;
-use tessera_rules::occasion::{EVENTS_FROM, TIER_CHANGES_FROM};
+use tessera_rules::occasion::{EVENTS_FROM, REFERRALS_FROM, TIER_CHANGES_FROM};
 use uuid::Uuid;
 
 use crate::store::db::{Connection, Error};
@@ -32,7 +32,7 @@ pub fn gifts(conn: &mut Connection) -> Result<Option<(String, Uuid, String)>, Er
                  select from member_event e where e.member_id = g.member_id and e.number = g.occasion - $1) \
              union all \
              select 'perk_grant', g.member_id, g.perk || ' was granted for a change of tier that is not on record' \
-             from perk_grant g where g.occasion >= $2 and not exists ( \
+             from perk_grant g where g.occasion >= $2 and g.occasion < $3 and not exists ( \
                  select from tier_change t where t.member_id = g.member_id and t.number = g.occasion - $2) \
              union all \
              select 'coupon_issue', coalesce(g.member_id, i.member_id), coalesce(g.by, i.by) || ' was granted ' \
@@ -56,6 +56,7 @@ pub fn gifts(conn: &mut Connection) -> Result<Option<(String, Uuid, String)>, Er
     );
     let found = found.bind::<diesel::sql_types::Integer, _>(EVENTS_FROM);
     let found = found.bind::<diesel::sql_types::Integer, _>(TIER_CHANGES_FROM);
+    let found = found.bind::<diesel::sql_types::Integer, _>(REFERRALS_FROM);
     let wrong = found.get_result::<Wrong>(conn).optional()?;
     Ok(wrong.map(|wrong| (wrong.place, wrong.member_id, wrong.what)))
 }

@@ -15,7 +15,7 @@ use super::{Sale, send, verify};
 use crate::support::app::{PASSWORD, apply, programme};
 use crate::support::db::{Db, scratch};
 use crate::support::make::{self, Member, earn, key, line, receipt};
-use crate::support::process::{Process, tessera};
+use crate::support::process::{Process, finish, tessera};
 use crate::support::{App, Caller, eventually};
 
 /// A durable database of the test's own, which outlives the server in front of it.
@@ -34,6 +34,9 @@ impl House {
         document["pools"] = json!({"members": 6, "daily_limit": 500});
         document["coupons"] = json!([{"code": "flyer", "name": "Flyer", "holder": "bearer",
             "discount": {"off": {"kind": "amount", "amount": 500}}}]);
+        document["referral"] = json!({"minimum_spend": 5_000});
+        document["promotions"] = json!([{"code": "thanks", "name": "Thanks", "effect": {"kind": "add", "points": 200},
+            "trigger": {"kind": "referral", "for": "referrer"}}]);
         apply(&mut db.connect(), &document);
         Self { dir, db, server }
     }
@@ -315,13 +318,14 @@ fn when_the_database_dies_under_load_the_same_key_finds_out() {
 }
 
 #[test]
-fn the_coupon_of_a_purchase_that_was_cut_off_is_used_once() {
+fn the_coupon_of_a_purchase_that_was_cut_off_is_used_once_and_its_referrer_thanked_once() {
     let house = House::open("coupon");
     for cut_off in [true, false] {
         let (mut process, anon) = house.serve();
         let till = anon.with_token(&signed_in(&anon, "cashier-west"));
         let admin = anon.with_token(&signed_in(&anon, "admin"));
-        let member = make::member(&till);
+        let referrer = make::member(&till);
+        let member = make::enrol(&till, &json!({"name": "Chen Chen", "referred_by": referrer.code}));
         let issued = admin.post("/v1/admin/coupons/flyer/issue", &json!({"count": 1})).expect(201);
         let code = issued["coupons"][0]["code"].as_str().expect("a code").to_owned();
         let uses = || house.db.number(&format!("select count(*) as value from coupon_use where coupon = '{code}'"));
@@ -347,6 +351,16 @@ fn the_coupon_of_a_purchase_that_was_cut_off_is_used_once() {
         till.post("/v1/till/purchases", &other).problem(422, "coupon_not_applicable");
         assert_eq!(uses(), 1);
         assert_eq!(house.db.number(&format!("select used::bigint as value from coupon where code = '{code}'")), 1);
+
+        // Where the purchase was stored with nobody left to thank for it, the next midnight's job does.
+        house.db.execute("delete from job_run");
+        for _ in 0..2 {
+            let mut job = tessera(&house.dir);
+            let (done, _, err) = finish(job.args(["jobs", "run", "grant_perks"]).env("DATABASE_URL", &house.db.url));
+            assert_eq!(done, 0, "{err}");
+        }
+        let thanked = format!("select count(*) as value from perk_grant where member_id = '{}'", uuid_of(&referrer));
+        assert_eq!(house.db.number(&thanked), 1, "once");
         if cut_off {
             drop(process);
         } else {

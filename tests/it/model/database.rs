@@ -60,6 +60,7 @@ impl Database {
             locale: "en".to_owned(),
             store: Some(self.store),
             enrolled_at: at,
+            referred_by: None,
         };
         enrol(&mut self.conn, new).expect("a member").member()
     }

@@ -1,5 +1,5 @@
 //! `/v1/admin/members`: who they are ([`profile`]), what staff do to them ([`change`], [`placement`], [`tags`], [`merging`]),
-//! and what they own ([`account`], [`books`], [`wallet`]). Here staff see the whole person, unlike at the till.
+//! what they own ([`account`], [`books`], [`wallet`]), and whom they brought ([`referrals`]). Here staff see the whole person, unlike at the till.
 
 mod account;
 mod books;
@@ -7,6 +7,7 @@ mod change;
 mod merging;
 mod placement;
 mod profile;
+mod referrals;
 mod tags;
 mod wallet;
 
@@ -32,6 +33,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(account::member_tier)
         .service(account::member_perks)
         .service(account::member_notices)
+        .service(referrals::member_referrals)
         .service(placement::place_member)
         .service(tags::member_tags)
         .service(tags::member_tag_changes)

@@ -46,6 +46,21 @@ pub(in crate::api::admin) enum Trigger {
         #[schema(minimum = 1, maximum = 3650)]
         days: u32,
     },
+    /// A referral that is completed, each once for either side.
+    Referral {
+        /// For whom the promotion is.
+        r#for: ReferralSide,
+    },
+}
+
+/// On which side of a referral somebody stands.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(in crate::api::admin) enum ReferralSide {
+    /// The member who referred the other.
+    Referrer,
+    /// The new member.
+    Referred,
 }
 
 /// Which way a tier changes.
