@@ -46,7 +46,7 @@ fn strip(mut problem: Value) -> Value {
 fn whoever_joins_proves_the_contact_and_learns_nothing_of_others() {
     let app = App::start();
     let anon = app.anon();
-    make::enrol(&app.cashier(), &json!({"name": "Zhou Min", "email": "min@example.com"}));
+    let zhou = make::enrol(&app.cashier(), &json!({"name": "Zhou Min", "email": "min@example.com"}));
     let register = |body: Value| anon.post("/v1/auth/register", &body);
     let verify = |id: &str, code: &str| anon.post("/v1/auth/verify", &json!({"verification_id": id, "code": code}));
     let lin =
@@ -90,8 +90,14 @@ fn whoever_joins_proves_the_contact_and_learns_nothing_of_others() {
     let good = verification(&register(lin.clone()));
     let right = code(&app, "lin@example.com");
     verify(&good, wrong_for(&right)).problem(422, "verification_invalid");
+    // Who brought him is said with the code. A referrer nobody knows leaves all as it was, for another try.
+    let brought = |by: &str| {
+        let body = json!({"verification_id": good, "code": right, "referred_by": by});
+        anon.post("/v1/auth/verify", &body)
+    };
+    brought("482916350718").problem(422, "referrer_unknown");
     let mut answers: Vec<Reply> = std::thread::scope(|scope| {
-        let tries: Vec<_> = (0..6).map(|_| scope.spawn(|| verify(&good, &right))).collect();
+        let tries: Vec<_> = (0..6).map(|_| scope.spawn(|| brought(&zhou.id))).collect();
         tries.into_iter().map(|one| one.join().unwrap()).collect()
     });
     answers.sort_by_key(|reply| reply.status);
@@ -103,6 +109,8 @@ fn whoever_joins_proves_the_contact_and_learns_nothing_of_others() {
     assert_eq!((&profile["name"], &profile["email"]), (&json!("Lin Xiaoyu"), &json!("lin@example.com")));
     assert_eq!(profile["birth_date"], "--03-05");
     assert_eq!(strip(verify(&good, "000000").problem(422, "verification_invalid")), refused, "used up");
+    let referrals = app.manager().get(&format!("/v1/admin/members/{}/referrals", zhou.id)).expect(200);
+    assert_eq!(referrals["data"].as_array().map(Vec::len), Some(1), "{referrals}");
     let kept = format!("select count(*) as value from verification where id::text = '{}'", uuid_of(&good));
     assert_eq!(app.db.number(&kept), 0, "nothing of it stays");
     app.login("lin@example.com", "copper kettle").expect(200);

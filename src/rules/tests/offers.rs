@@ -3,10 +3,13 @@
 use proptest::prelude::*;
 use tessera_rules::command::Redeemed;
 use tessera_rules::coupon::Coupon;
+use tessera_rules::id::MemberId;
 use tessera_rules::life::PromotionState;
 use tessera_rules::offer::{Audience, Bar, Counted, Fit, Offer, Progress, offers};
 use tessera_rules::promotion::{Miss, Promotion, PromotionEffect};
+use tessera_rules::referral::Referral;
 use tessera_rules::{Programme, Refusal};
+use uuid::Uuid;
 
 use crate::cases::cases;
 use crate::shop::from_toml;
@@ -331,6 +334,41 @@ fn tills_are_shown_what_is_for_others_too() {
     assert_eq!(of_basket(&here).as_deref(), Some("by-basket: [MinimumSpend, Channel, Condition]"));
     assert_eq!(of_basket(&there).as_deref(), Some("by-basket: no, Store"));
     assert_eq!(of_basket(&nowhere).as_deref(), Some("by-basket: [MinimumSpend, Store, Channel, Condition]"));
+}
+
+#[test]
+fn who_may_bring_others_and_who_was_brought_is_told_so() {
+    let club = format!(
+        "referral = {{ minimum_spend = 5000, within_days = 30 }}\n{CLUB}{}",
+        r#"
+        [[promotions]]
+        code = "thanks"
+        name = "Thanks"
+        trigger = { kind = "referral", for = "referrer" }
+        effect = { kind = "add", points = 200 }
+        limits = { per_member = 2 }
+
+        [[promotions]]
+        code = "hello"
+        name = "Hello"
+        trigger = { kind = "referral", for = "referred" }
+        effect = { kind = "add", points = 30 }
+        "#
+    );
+    let mut desk = Desk::new(from_toml::<Programme>(&club));
+    let line = |desk: &Desk, code: &str| desk.find(code).map(|offer| told(&offer));
+    // Enrolled on 1 January in Shanghai: 31 January is the last day.
+    desk.now = at("2025-01-31T15:59:59Z");
+    assert_eq!(line(&desk, "thanks").as_deref(), Some("thanks: [Referral] | Uses 0/2"));
+    assert_eq!(line(&desk, "hello"), None, "nobody brought him");
+    let referrer = MemberId::new(Uuid::from_u128(8));
+    desk.member().referral = Some(Referral { referrer, completed: false });
+    assert_eq!(line(&desk, "hello").as_deref(), Some("hello: [Referral] < 01-31 16:00"));
+    desk.now = at("2025-01-31T16:00:00Z");
+    assert_eq!(line(&desk, "hello"), None, "it is too late");
+    desk.now = at("2025-01-05T00:00:00Z");
+    desk.member().referral = Some(Referral { referrer, completed: true });
+    assert_eq!(line(&desk, "hello"), None, "he has had it");
 }
 
 #[test]
