@@ -97,8 +97,7 @@ fn quick_says_what_it_leaves_out() {
 
 #[test]
 fn a_row_is_measured_from_end_to_end() {
-    let (code, said, told, left) =
-        bench(&["balance", "--json", "--rounds", "1", "--seconds", "1", "--members", "10"]);
+    let (code, said, told, left) = bench(&["balance", "--json", "--rounds", "1", "--seconds", "1", "--members", "10"]);
     assert_eq!(code, 0, "{told}");
     let report: Value = serde_json::from_str(&said).expect("one JSON line");
     let [row] = &report["results"].as_array().unwrap()[..] else { panic!("{report}") };

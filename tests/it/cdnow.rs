@@ -14,7 +14,7 @@ use crate::support::db::{Db, scratch};
 use crate::support::process::{finish, tessera};
 
 /// Members of the slice that every run imports.
-const SLICE: u32 = 1_500;
+const SLICE: u32 = 750;
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cdnow").join(name)

@@ -26,7 +26,7 @@ use crate::support::{Caller, as_soon_as, eventually};
 /// Threads that sell.
 const TILLS: usize = 8;
 /// How often the server is killed.
-const KILLS: usize = 4;
+const KILLS: usize = 3;
 /// Members they sell to: few, so that they meet.
 const MEMBERS: usize = 5;
 

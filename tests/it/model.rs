@@ -4,7 +4,9 @@
 #[path = "../../src/rules/tests/model/mod.rs"]
 mod reference;
 
+#[path = "model/database.rs"]
 mod database;
+#[path = "model/years.rs"]
 mod years;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -67,7 +69,7 @@ fn in_memory(seeds: &[u64], first: usize, wanted: u64, command: &str) -> (u64, u
 #[ignore = "takes minutes in a debug build: the release step of .ci/run runs it"]
 fn a_million_orders_go_as_the_model_tells() {
     let _turn = alone();
-    const COMMAND: &str = "cargo test --release --test it -- --ignored a_million_orders";
+    const COMMAND: &str = "cargo test --release --test long -- --ignored a_million_orders";
     let seeds = seeds(4_000);
     let wanted = if seeds.len() == 1 { 1 } else { 500_000 };
     let tell = |first: usize| in_memory(&seeds, first, wanted, COMMAND);
@@ -108,7 +110,7 @@ fn a_database_goes_as_the_model_tells() {
 #[ignore = "takes minutes in a debug build: the release step of .ci/run runs it"]
 fn twenty_thousand_orders_on_a_database_go_as_the_model_tells() {
     let seeds = seeds(200);
-    let command = "cargo test --release --test it -- --ignored twenty_thousand";
+    let command = "cargo test --release --test long -- --ignored twenty_thousand";
     let orders = on_a_database(&seeds, HISTORIES, 20_000, command);
     assert!(seeds.len() == 1 || orders >= 20_000, "{orders} orders");
 }
