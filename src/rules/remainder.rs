@@ -2,8 +2,6 @@
 //! rules (PROGRAMME.md §4). It depends on what was returned in all and not on the order of it, which
 //! is why any sequence of partial returns ends where one full return does.
 
-use std::collections::BTreeMap;
-
 use crate::amount::{Minor, Multiplier, OutOfRange, Points, Quantity};
 use crate::cashback::cashback_for;
 use crate::combine::{Combined, Offer, shares};
@@ -87,12 +85,7 @@ impl LineLeft<'_> {
 impl Sold {
     /// What is left of each line.
     fn left(&self) -> Vec<LineLeft<'_>> {
-        let mut gone: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
-        for part in &self.returned {
-            let (quantity, amount) = gone.entry(part.line).or_default();
-            *quantity += part.quantity.units();
-            *amount += part.amount.get();
-        }
+        let gone = LineReturned::by_line(&self.returned);
         let left = |line: &LineExplained| {
             let (quantity, amount) = gone.get(&line.line).copied().unwrap_or_default();
             (line.quantity.units() - quantity, line.amount().get() - amount)

@@ -2,6 +2,8 @@
 //! (PROGRAMME.md §4). A return needs nothing but the stored sale, the member's lots and what was
 //! returned before; it never looks at today's rates.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Minor, OutOfRange, Points, Quantity};
@@ -61,6 +63,19 @@ pub struct LineReturned {
     pub quantity: Quantity,
     /// What they were sold for, in minor units.
     pub amount: Minor,
+}
+
+impl LineReturned {
+    /// What came back of each line in all: thousandths of a piece, and minor units.
+    pub fn by_line<'a>(parts: impl IntoIterator<Item = &'a Self>) -> BTreeMap<u32, (i64, i64)> {
+        let mut gone: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
+        for part in parts {
+            let (quantity, amount) = gone.entry(part.line).or_default();
+            *quantity += part.quantity.units();
+            *amount += part.amount.get();
+        }
+        gone
+    }
 }
 
 /// What a return takes back.

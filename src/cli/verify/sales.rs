@@ -291,12 +291,7 @@ fn row_of(member: &Member<'_>, books: &Books, row: &ReturnView, moved: &mut Move
 fn lines(member: &Member<'_>, sold: &Sold, row: &ReturnView) -> Result<Vec<LineReturned>, Bad> {
     let bad = |what: &str| member.bad("purchase_return", row.id, what);
     let lines: Vec<LineReturned> = serde_json::from_str(&row.lines).map_err(|_| bad("its lines cannot be read"))?;
-    let mut gone: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
-    for part in sold.returned.iter().chain(&lines) {
-        let (quantity, amount) = gone.entry(part.line).or_default();
-        *quantity += part.quantity.units();
-        *amount += part.amount.get();
-    }
+    let gone = LineReturned::by_line(sold.returned.iter().chain(&lines));
     for part in &lines {
         let line = sold.explanation.lines.iter().find(|line| line.line == part.line);
         let line = line.ok_or_else(|| bad("the purchase has no such line"))?;
